@@ -1,0 +1,95 @@
+"""The small containers that functions take and give back."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray: TypeAlias = NDArray[np.floating[Any]]
+Hidden: TypeAlias = Literal["sigmoid", "tanh"]
+Output: TypeAlias = Literal["sigmoid", "tanh", "linear"]
+
+
+class Params(NamedTuple):
+    """Weights and biases of one sparse autoencoder, or gradients in their shapes.
+
+    Attributes
+    ----------
+    W1 : ndarray of shape (n_hidden, n_visible)
+        Encoder weights.
+    b1 : ndarray of shape (n_hidden,)
+        Encoder bias.
+    W2 : ndarray of shape (n_visible, n_hidden)
+        Decoder weights.
+    b2 : ndarray of shape (n_visible,)
+        Decoder bias.
+    """
+
+    W1: FloatArray
+    b1: FloatArray
+    W2: FloatArray
+    b2: FloatArray
+
+
+class Forward(NamedTuple):
+    """Activations of one forward pass: codes ``a2`` (n_samples, n_hidden), reconstruction ``a3`` (n_samples, n_visible)."""
+
+    a2: FloatArray
+    a3: FloatArray
+
+
+class Deltas(NamedTuple):
+    """Errors of both layers and the mean activation they were computed with.
+
+    Attributes
+    ----------
+    delta3 : ndarray of shape (n_samples, n_visible)
+        Output error ``(a3 - X) * g'(z3)``.
+    delta2 : ndarray of shape (n_samples, n_hidden)
+        Hidden error, with the sparsity term.
+    rho_hat : ndarray of shape (n_hidden,), float64
+        Mean activation of each hidden unit, mapped to [0, 1].
+    """
+
+    delta3: FloatArray
+    delta2: FloatArray
+    rho_hat: NDArray[np.float64]
+
+
+class Cost(NamedTuple):
+    """The cost J and its three parts; ``total`` is their sum. Each part already carries its weight."""
+
+    total: float
+    reconstruction: float
+    weight_decay: float
+    sparsity: float
+
+
+class History(NamedTuple):
+    """What a training run recorded: one value per epoch in every array (float64, shape (n_epochs,)).
+
+    Each is the mean over the epoch's minibatches, weighted by their sizes, of the value *before* the
+    update that the minibatch caused.
+    """
+
+    cost: NDArray[np.float64]
+    reconstruction: NDArray[np.float64]
+    weight_decay: NDArray[np.float64]
+    sparsity: NDArray[np.float64]
+    mean_activation: NDArray[np.float64]
+
+
+class EpochInfo(NamedTuple):
+    """What a ``callback`` of :func:`sae_fast.train` is given after each epoch.
+
+    ``params`` are the live parameters: copy what is to be kept. ``seconds`` counts from the start of training.
+    """
+
+    epoch: int
+    n_epochs: int
+    cost: Cost
+    mean_activation: float
+    params: Params
+    seconds: float
