@@ -1,0 +1,414 @@
+// Cost and gradients in two passes. The phases of a call, each followed by a barrier:
+//   pack         weights into panels, sums of their squares
+//   activate     pass 1: folded activations of every strip, sums of activations
+//   means        rho_hat, penalty and its slope, unit by unit
+//   block 0 ...  pass 2: delta3 and delta2 of the block's strips; barrier; the block's share of the weight gradients
+//   finish       bias gradients, cost
+// A thread owns whole strips where there are enough of them; otherwise threads share the panels of each strip, with a
+// barrier between products that feed one another. Who computes an element never changes how it is computed.
+#include <cmath>
+
+#include "evaluation.hpp"
+#include "samples.hpp"
+#include "team.hpp"
+
+namespace sae_fast {
+
+namespace {
+
+template <class T>
+class Evaluation {
+public:
+    Evaluation(const Problem<T>& problem, const Results<T>& results, const Plan& plan, const Scratch<T>& scratch,
+               int n_threads) noexcept
+        : problem_(problem),
+          results_(results),
+          params_(problem.params),
+          plan_(plan),
+          scratch_(scratch),
+          k_(kernels<T>()),
+          by_strips_(plan.strips_per_block() % n_threads == 0 || plan.strips_per_block() >= 4 * n_threads),
+          deltas_(results.grad != nullptr || results.delta3 != nullptr || results.delta2 != nullptr) {}
+
+    void run(Team team) noexcept {
+        pack(team);
+        team.barrier();
+        activate(team);
+        team.barrier();
+        means(team);
+        team.barrier();
+        for (Size b = 0; b < plan_.n_blocks; ++b) {
+            deltas(team, b);
+            team.barrier();
+            if (results_.grad != nullptr) gradients(team, b);
+        }
+        if (results_.grad != nullptr) bias_gradients(team);
+    }
+
+    Cost cost() const noexcept {
+        Cost cost;
+        double sum = 0;
+        for (Size i = 0; i < plan_.n_strips * plan_.visible.count(); ++i) sum += scratch_.squares[i];
+        cost.reconstruction = sum / (2 * static_cast<double>(plan_.m));
+        if (problem_.penalty.weight_decay > 0) {
+            double squares = 0;
+            for (Size i = 0; i < 2 * Scratch<T>::decay_chunks(plan_); ++i) squares += scratch_.decay[i];
+            cost.weight_decay = problem_.penalty.weight_decay / 2 * squares;
+        }
+        if (problem_.penalty.beta > 0) {
+            double total = 0;
+            for (Size j = 0; j < plan_.hidden.n; ++j) total += scratch_.divergence[j];
+            cost.sparsity = problem_.penalty.beta * total;
+        }
+        return cost;
+    }
+
+private:
+    const Problem<T>& problem_;
+    const Results<T>& results_;
+    const Params<const T>& params_;
+    const Plan& plan_;
+    const Scratch<T>& scratch_;
+    const Kernels<T>& k_;
+    const bool by_strips_;
+    const bool deltas_;
+
+    T* buffer(Team team) const noexcept { return scratch_.rows + team.id * plan_.visible.n; }
+    const T* weights_of_strip(Size s) const noexcept {
+        return scratch_.row_weight == nullptr ? nullptr : scratch_.row_weight + s * plan_.strip;
+    }
+    T* folded_panel(Size s, Size p) const noexcept {
+        return scratch_.folded + (s * plan_.hidden.padded() + plan_.hidden.offset(p)) * plan_.strip;
+    }
+    bool penalised() const noexcept { return problem_.penalty.beta > 0; }
+    // The share of the current batch in the mean activation, by which its slope counts.
+    double share_of_batch() const noexcept {
+        return problem_.running != nullptr && problem_.running->started ? 1 - problem_.running->momentum : 1;
+    }
+
+    void pack(Team team) noexcept {
+        const PanelSplit& v = plan_.visible;
+        const PanelSplit& h = plan_.hidden;
+        const Range of_hidden = team.share(h.count());
+        k_.pack_transposed(params_.W1, v.n, h.n, v.n, scratch_.W1_t, of_hidden.begin, of_hidden.end);
+        const Range of_visible = team.share(v.count());
+        k_.pack_transposed(params_.W2, h.n, v.n, h.n, scratch_.W2_t, of_visible.begin, of_visible.end);
+        const Range rows = team.share(v.n);
+        k_.pack_rows(params_.W2 + rows.begin * h.n, h.n, rows.end - rows.begin, h.n, scratch_.W2_n, v.n, rows.begin);
+        if (problem_.penalty.weight_decay > 0) {
+            const Size n = Scratch<T>::decay_chunks(plan_);
+            const Range chunks = team.share(2 * n);
+            for (Size i = chunks.begin; i < chunks.end; ++i) {
+                const Size begin = i % n * kSquaresChunk;
+                const Size length = std::min(kSquaresChunk, v.n * h.n - begin);
+                scratch_.decay[i] = k_.sum_squares((i < n ? params_.W1 : params_.W2) + begin, length);
+            }
+        }
+        if (plan_.n_blocks == 1) {
+            const Range strips = team.share(plan_.n_strips);
+            for (Size s = strips.begin; s < strips.end; ++s)
+                pack_samples(problem_.X, s * plan_.strip, plan_.rows_of_strip(s), scratch_.blocks[0].X, plan_.block,
+                             s * plan_.strip, buffer(team));
+        }
+        if (team.id == 0) {
+            std::fill(scratch_.b1, scratch_.b1 + h.padded(), T(0));
+            std::copy(params_.b1, params_.b1 + h.n, scratch_.b1);
+            std::fill(scratch_.b2, scratch_.b2 + v.padded(), T(0));
+            std::copy(params_.b2, params_.b2 + v.n, scratch_.b2);
+            std::fill(scratch_.slope, scratch_.slope + h.padded(), T(0));
+        }
+    }
+
+    // Calls item(panel, strip) for this member's part of panels x strips, in the order of panels; parts are equal in
+    // vectors.
+    template <class Item>
+    void share_panels(Team team, const PanelSplit& split, Range strips, Item item) const noexcept {
+        const Size n_strips = strips.end - strips.begin;
+        const Size total = split.padded() / split.lanes * n_strips;
+        const Range mine = team.share(total);
+        Size at = 0;
+        for (Size p = 0; p < split.count(); ++p)
+            for (Size s = strips.begin; s < strips.end; ++s) {
+                if (at >= mine.begin && at < mine.end) item(p, s);
+                at += split.vectors(p);
+            }
+    }
+
+    void activate_panel(const T* X, Size capacity, Size row0, Size s, Size p) noexcept {
+        const PanelSplit& h = plan_.hidden;
+        const Size at = s * h.padded() + h.offset(p);
+        T* z = folded_panel(s, p);
+        const Size n_rows = plan_.rows_of_strip(s);
+        k_.product(X, capacity, row0, n_rows, plan_.visible.n, scratch_.W1_t + h.offset(p) * plan_.visible.n,
+                   h.vectors(p), z);
+        k_.hidden_forward(problem_.hidden, z, n_rows, h.vectors(p), scratch_.b1 + h.offset(p), weights_of_strip(s),
+                          scratch_.sum_s + at, scratch_.sum_c + at);
+    }
+
+    void activate(Team team) noexcept {
+        const Size n_panels = plan_.hidden.count();
+        if (plan_.n_blocks == 1)
+            return share_panels(team, plan_.hidden, {0, plan_.n_strips}, [&](Size p, Size s) {
+                activate_panel(scratch_.blocks[0].X, plan_.block, s * plan_.strip, s, p);
+            });
+        T* strip = scratch_.strips + team.id * plan_.strip * plan_.visible.padded();
+        const Range mine = team.share(plan_.n_strips);
+        for (Size s = mine.begin; s < mine.end; ++s) {
+            pack_samples(problem_.X, s * plan_.strip, plan_.rows_of_strip(s), strip, plan_.strip, 0, buffer(team));
+            for (Size p = 0; p < n_panels; ++p) activate_panel(strip, plan_.strip, 0, s, p);
+        }
+    }
+
+    void means(Team team) noexcept {
+        const Size h = plan_.hidden.padded();
+        const double m = static_cast<double>(plan_.m);
+        const double rho = problem_.penalty.rho;
+        const Range mine = team.share(plan_.hidden.n);
+        for (Size j = mine.begin; j < mine.end; ++j) {
+            double s = 0;
+            double c = 0;
+            for (Size i = 0; i < plan_.n_strips; ++i) {
+                s += static_cast<double>(scratch_.sum_s[i * h + j]);
+                c += static_cast<double>(scratch_.sum_c[i * h + j]);
+            }
+            Mean mean = mean_of(s / m, c / m);
+            if (penalised() && is_tiny<T>(mean)) mean = logarithmic_mean(j, buffer(team));
+            if (problem_.running != nullptr) mean = run_mean(j, mean);
+            scratch_.mean[j] = mean;
+            if (results_.rho_hat != nullptr) results_.rho_hat[j] = mean.s;
+            if (!penalised()) continue;
+            scratch_.divergence[j] = divergence(rho, mean);
+            if (is_tiny<T>(mean)) continue;  // slope stays 0: penalty_of_unit adds the term
+            const double factor = problem_.hidden == Unit::tanh ? 0.5 : 1;
+            scratch_.slope[j] =
+                static_cast<T>(problem_.penalty.beta * factor * share_of_batch() * divergence_slope(rho, mean));
+        }
+    }
+
+    Mean run_mean(Size j, const Mean& now) noexcept {
+        double* state = problem_.running->state + 4 * j;
+        const Mean mean =
+            problem_.running->started ? blend({state[0], state[1], state[2], state[3]}, now, problem_.running->momentum)
+                                      : now;
+        state[0] = mean.s;
+        state[1] = mean.c;
+        state[2] = mean.log_s;
+        state[3] = mean.log_c;
+        return mean;
+    }
+
+    double pre_activation(Size i, Size j, T* row) const noexcept {
+        read_sample(problem_.X, i, row);
+        double z = static_cast<double>(params_.b1[j]);
+        for (Size f = 0; f < plan_.visible.n; ++f)
+            z += static_cast<double>(params_.W1[j * plan_.visible.n + f]) * static_cast<double>(row[f]);
+        return z;
+    }
+
+    Mean logarithmic_mean(Size j, T* row) const noexcept {
+        LogMean s;
+        LogMean c;
+        for (Size i = 0; i < plan_.m; ++i) {
+            const double z = pre_activation(i, j, row) * (problem_.hidden == Unit::tanh ? 2 : 1);
+            const double weight = scratch_.row_weight == nullptr ? 1 : static_cast<double>(scratch_.row_weight[i]);
+            s.add(log_sigmoid(z), weight);
+            c.add(log_sigmoid(-z), weight);
+        }
+        const double m = static_cast<double>(plan_.m);
+        const double log_s = s.value(m);
+        const double log_c = c.value(m);
+        return {std::exp(log_s), std::exp(log_c), log_s, log_c};
+    }
+
+    // The penalty's term of delta2 for units whose mean is beyond the type's range, added to their column of a panel.
+    void penalty_of_tiny_units(Size s, Size p, T* panel, T* sum_delta, T* row) const noexcept {
+        const PanelSplit& h = plan_.hidden;
+        const T* weights = weights_of_strip(s);
+        for (Size c = 0; c < h.used(p); ++c) {
+            const Size j = h.offset(p) + c;
+            if (!is_tiny<T>(scratch_.mean[j])) continue;
+            for (Size r = 0; r < plan_.rows_of_strip(s); ++r) {
+                const double z = pre_activation(s * plan_.strip + r, j, row);
+                const double weight = weights == nullptr ? 1 : static_cast<double>(weights[r]);
+                const T delta = static_cast<T>(problem_.penalty.beta * share_of_batch() * weight *
+                                               penalty_delta(z, problem_.hidden, problem_.penalty.rho, scratch_.mean[j]));
+                panel[r * h.width(p) + c] += delta;
+                sum_delta[c] += delta;
+            }
+        }
+    }
+
+    void unfold_panel(const Block<T>& block, Size s, Size p, Size row0) noexcept {
+        const PanelSplit& h = plan_.hidden;
+        T* a2 = block.a2 + h.offset(p) * plan_.block + row0 * h.width(p);
+        k_.unfold(problem_.hidden, folded_panel(s, p), a2, plan_.rows_of_strip(s), h.vectors(p));
+    }
+
+    void delta3_panel(const Block<T>& block, Size s, Size p, Size row0) noexcept {
+        const PanelSplit& v = plan_.visible;
+        const Size n_rows = plan_.rows_of_strip(s);
+        const Size at = v.offset(p) * plan_.block + row0 * v.width(p);
+        k_.product(block.a2, plan_.block, row0, n_rows, plan_.hidden.n, scratch_.W2_t + v.offset(p) * plan_.hidden.n,
+                   v.vectors(p), block.delta3 + at);
+        scratch_.squares[s * v.count() + p] = k_.output_delta(
+            problem_.output, block.delta3 + at, block.X + at, n_rows, v.vectors(p), v.used(p),
+            scratch_.b2 + v.offset(p), weights_of_strip(s), scratch_.sum_delta3 + s * v.padded() + v.offset(p));
+    }
+
+    void delta2_panel(const Block<T>& block, Size s, Size p, Size row0, T* row) noexcept {
+        const PanelSplit& h = plan_.hidden;
+        const Size n_rows = plan_.rows_of_strip(s);
+        T* panel = block.delta2 + h.offset(p) * plan_.block + row0 * h.width(p);
+        T* sum = scratch_.sum_delta2 + s * h.padded() + h.offset(p);
+        k_.product(block.delta3, plan_.block, row0, n_rows, plan_.visible.n,
+                   scratch_.W2_n + h.offset(p) * plan_.visible.n, h.vectors(p), panel);
+        k_.hidden_delta(problem_.hidden, panel, folded_panel(s, p), n_rows, h.vectors(p),
+                        scratch_.slope + h.offset(p), weights_of_strip(s), sum);
+        if (penalised()) penalty_of_tiny_units(s, p, panel, sum, row);
+    }
+
+    void deltas(Team team, Size b) noexcept {
+        const Block<T>& block = scratch_.blocks[b % plan_.n_buffers];
+        const Range strips = plan_.strips_of_block(b);
+        const Size n_strips = strips.end - strips.begin;
+        const auto row0 = [&](Size s) { return (s - strips.begin) * plan_.strip; };
+        if (by_strips_) {
+            const Range part = team.share(n_strips);
+            for (Size s = strips.begin + part.begin; s < strips.begin + part.end; ++s) {
+                if (plan_.n_blocks > 1) pack_block(team, block, s, row0(s));
+                for (Size p = 0; p < plan_.hidden.count(); ++p) unfold_panel(block, s, p, row0(s));
+                for (Size p = 0; p < plan_.visible.count(); ++p) delta3_panel(block, s, p, row0(s));
+                if (!deltas_) continue;
+                for (Size p = 0; p < plan_.hidden.count(); ++p) delta2_panel(block, s, p, row0(s), buffer(team));
+                hand_out(block, s, row0(s));
+            }
+            return;
+        }
+        const Range part = team.share(n_strips);
+        for (Size s = strips.begin + part.begin; s < strips.begin + part.end; ++s) {
+            if (plan_.n_blocks > 1) pack_block(team, block, s, row0(s));
+            for (Size p = 0; p < plan_.hidden.count(); ++p) unfold_panel(block, s, p, row0(s));
+        }
+        team.barrier();
+        share_panels(team, plan_.visible, strips, [&](Size p, Size s) { delta3_panel(block, s, p, row0(s)); });
+        if (!deltas_) return;
+        team.barrier();
+        share_panels(team, plan_.hidden, strips,
+                     [&](Size p, Size s) { delta2_panel(block, s, p, row0(s), buffer(team)); });
+        if (results_.delta3 == nullptr && results_.delta2 == nullptr) return;
+        team.barrier();
+        for (Size s = strips.begin + part.begin; s < strips.begin + part.end; ++s) hand_out(block, s, row0(s));
+    }
+
+    void pack_block(Team team, const Block<T>& block, Size s, Size row0) noexcept {
+        pack_samples(problem_.X, s * plan_.strip, plan_.rows_of_strip(s), block.X, plan_.block, row0, buffer(team));
+    }
+
+    // Copies a strip's deltas to the caller's arrays.
+    void hand_out(const Block<T>& block, Size s, Size row0) noexcept {
+        const Size v = plan_.visible.n;
+        const Size h = plan_.hidden.n;
+        const Size n_rows = plan_.rows_of_strip(s);
+        if (results_.delta3 != nullptr)
+            k_.unpack_rows(block.delta3, plan_.block, row0, n_rows, v, results_.delta3 + s * plan_.strip * v, v);
+        if (results_.delta2 != nullptr)
+            k_.unpack_rows(block.delta2, plan_.block, row0, n_rows, h, results_.delta2 + s * plan_.strip * h, h);
+    }
+
+    // The block's share of grad W1 = delta2^T X and grad W2^T = a2^T delta3, parallel over the panels of the result;
+    // the last block also finishes what it owns.
+    void gradients(Team team, Size b) noexcept {
+        const Block<T>& block = scratch_.blocks[b % plan_.n_buffers];
+        const PanelSplit& v = plan_.visible;
+        const PanelSplit& h = plan_.hidden;
+        const Range mine = team.share(2 * v.padded() / v.lanes * h.count());
+        Size at = 0;
+        for (int which = 0; which < 2; ++which)
+            for (Size p = 0; p < v.count(); ++p)
+                for (Size q = 0; q < h.count(); ++q) {
+                    if (at >= mine.begin && at < mine.end) {
+                        T* C = (which == 0 ? scratch_.grad_W1 : scratch_.grad_W2_t) + v.offset(p) * h.n +
+                               h.offset(q) * v.width(p);
+                        gradient_tile(which == 0 ? block.delta2 : block.a2, which == 0 ? block.X : block.delta3, b, p,
+                                      q, C);
+                        if (b == plan_.n_blocks - 1) finish_tile(which, p, q, C);
+                    }
+                    at += v.vectors(p);
+                }
+    }
+
+    void gradient_tile(const T* A, const T* B, Size b, Size p, Size q, T* C) noexcept {
+        const PanelSplit& v = plan_.visible;
+        const PanelSplit& h = plan_.hidden;
+        const Size n_rows = plan_.rows_of_block(b);
+        A += h.offset(q) * plan_.block;
+        B += v.offset(p) * plan_.block;
+        for (Size r = 0; r < n_rows; r += kOuterRows)
+            k_.outer(A + r * h.width(q), h.width(q), h.used(q), B + r * v.width(p), v.vectors(p),
+                     std::min(kOuterRows, n_rows - r), C, b > 0 || r > 0);
+    }
+
+    void finish_tile(int which, Size p, Size q, const T* C) noexcept {
+        const PanelSplit& v = plan_.visible;
+        const PanelSplit& h = plan_.hidden;
+        const T scale = static_cast<T>(1 / static_cast<double>(plan_.m));
+        const T decay = static_cast<T>(problem_.penalty.weight_decay);
+        const Size at = which == 0 ? h.offset(q) * v.n + v.offset(p) : v.offset(p) * h.n + h.offset(q);
+        if (which == 0)
+            k_.finish_rows(C, h.used(q), v.vectors(p), v.used(p), scale, decay, params_.W1 + at,
+                           results_.grad->W1 + at, v.n);
+        else
+            k_.finish_transposed(C, h.used(q), v.vectors(p), v.used(p), scale, decay, params_.W2 + at,
+                                 results_.grad->W2 + at, h.n);
+    }
+
+    void bias_gradients(Team team) noexcept {
+        bias_gradient(team.share(plan_.hidden.n), scratch_.sum_delta2, plan_.hidden.padded(), results_.grad->b1);
+        bias_gradient(team.share(plan_.visible.n), scratch_.sum_delta3, plan_.visible.padded(), results_.grad->b2);
+    }
+
+    void bias_gradient(Range columns, const T* sums, Size stride, T* grad) const noexcept {
+        for (Size j = columns.begin; j < columns.end; ++j) {
+            double sum = 0;
+            for (Size s = 0; s < plan_.n_strips; ++s) sum += static_cast<double>(sums[s * stride + j]);
+            grad[j] = static_cast<T>(sum / static_cast<double>(plan_.m));
+        }
+    }
+};
+
+// Sample weights of these rows, scaled to a mean of 1.
+template <class T>
+void scale_weights(const double* weight, const Samples& X, T* scaled) noexcept {
+    double sum = 0;
+    for (Size i = 0; i < X.n_samples; ++i) sum += weight[X.rows == nullptr ? i : X.rows[i]];
+    const double factor = static_cast<double>(X.n_samples) / sum;
+    for (Size i = 0; i < X.n_samples; ++i)
+        scaled[i] = static_cast<T>(weight[X.rows == nullptr ? i : X.rows[i]] * factor);
+}
+
+}  // namespace
+
+template <class T>
+Cost evaluate(const Problem<T>& problem, const Results<T>& results, int n_threads, Workspace& workspace) {
+    const Size m = problem.X.n_samples;
+    const Plan plan(m, problem.params.n_visible, problem.params.n_hidden, kernels<T>().lanes, Size(sizeof(T)));
+    const double work = 5.0 * static_cast<double>(m) * static_cast<double>(plan.visible.n) *
+                        static_cast<double>(plan.hidden.n);
+    const int n = team_size(n_threads, work);
+    const bool weighted = problem.sample_weight != nullptr;
+    Arena count;
+    Scratch<T>(count, plan, n, weighted, results.grad != nullptr);
+    Arena arena(workspace.reserve(count.used()));
+    const Scratch<T> scratch(arena, plan, n, weighted, results.grad != nullptr);
+    if (weighted) scale_weights(problem.sample_weight, problem.X, scratch.row_weight);
+
+    Evaluation<T> evaluation(problem, results, plan, scratch, n);
+    parallel(n, [&](Team team) { evaluation.run(team); });
+    if (problem.running != nullptr) problem.running->started = true;
+    return evaluation.cost();
+}
+
+template Cost evaluate(const Problem<float>&, const Results<float>&, int, Workspace&);
+template Cost evaluate(const Problem<double>&, const Results<double>&, int, Workspace&);
+
+}  // namespace sae_fast

@@ -1,0 +1,108 @@
+// Plan and scratch memory of one evaluate() call.
+//
+//   strip   rows that are summed together (rho_hat, bias gradients, cost): the unit of the fixed order of summation
+//   block   strips whose deltas are in memory at the same time; two blocks take turns, so one barrier a block is enough
+// Both are cut by the size of the problem, never by the number of threads.
+#pragma once
+
+#include <algorithm>
+
+#include "kernel_table.hpp"
+#include "sae_fast/network.hpp"
+#include "sparsity.hpp"
+#include "team.hpp"
+
+namespace sae_fast {
+
+constexpr Size kOuterRows = 256;     // rows of one partial sum of a weight gradient
+constexpr Size kSquaresChunk = 16384;
+
+struct Plan {
+    PanelSplit visible, hidden;
+    Size m = 0;           // samples
+    Size strip = 0;       // rows of a strip
+    Size n_strips = 0;
+    Size block = 0;       // rows of a block, a multiple of strip
+    Size n_blocks = 0;
+    Size n_buffers = 0;   // blocks in memory: 1 or 2
+
+    Plan(Size m_, Size n_visible, Size n_hidden, Size lanes, Size element) noexcept
+        : visible(n_visible, lanes), hidden(n_hidden, lanes), m(m_) {
+        const Size eighth = ((m + 7) / 8 + 7) / 8 * 8;
+        strip = std::min<Size>(eighth, 64);
+        n_strips = (m + strip - 1) / strip;
+        const Size row_bytes = 2 * (visible.padded() + hidden.padded()) * element;
+        const Size fitting = std::clamp<Size>((Size(3) << 19) / row_bytes, 256, 1024) / strip * strip;
+        block = n_strips * strip <= fitting + fitting / 2 ? n_strips * strip : fitting;
+        n_blocks = (n_strips * strip + block - 1) / block;
+        n_buffers = std::min<Size>(n_blocks, 2);
+    }
+    Size rows_of_strip(Size s) const noexcept { return std::min(strip, m - s * strip); }
+    Size strips_per_block() const noexcept { return block / strip; }
+    Range strips_of_block(Size b) const noexcept {
+        return {b * strips_per_block(), std::min((b + 1) * strips_per_block(), n_strips)};
+    }
+    Size rows_of_block(Size b) const noexcept { return std::min(block, m - b * block); }
+};
+
+/// Matrices of one block, in panels with room for Plan::block rows.
+template <class T>
+struct Block {
+    T *X, *a2, *delta3, *delta2;
+
+    Block() noexcept : X(nullptr), a2(nullptr), delta3(nullptr), delta2(nullptr) {}
+    Block(Arena& arena, const Plan& plan)
+        : X(arena.take<T>(plan.block * plan.visible.padded())),
+          a2(arena.take<T>(plan.block * plan.hidden.padded())),
+          delta3(arena.take<T>(plan.block * plan.visible.padded())),
+          delta2(arena.take<T>(plan.block * plan.hidden.padded())) {}
+};
+
+template <class T>
+struct Scratch {
+    T *W1_t, *W2_t, *W2_n;           // weights as right operands: W1^T, W2^T, W2
+    T *b1, *b2, *slope;              // padded; slope: beta times the derivative of KL
+    T* row_weight;                   // (m,) with mean 1, or null
+    T* folded;                       // (m, n_hidden) strip by strip
+    T *sum_s, *sum_c;                // (n_strips, n_hidden): of activations and complements
+    T *sum_delta3, *sum_delta2;      // (n_strips, ...)
+    double* squares;                 // (n_strips, panels of visible)
+    double* decay;                   // sums of squares of chunks of W1, then of W2
+    Mean* mean;                      // (n_hidden,)
+    double* divergence;              // (n_hidden,)
+    T *grad_W1, *grad_W2_t;          // (n_hidden, n_visible) in panels of visible
+    T* rows;                         // (n_threads, n_visible)
+    T* strips;                       // (n_threads, strip, n_visible), only for several blocks
+    Block<T> blocks[2];
+
+    Scratch(Arena& arena, const Plan& plan, int n_threads, bool weighted, bool gradient) {
+        const Size v = plan.visible.padded();
+        const Size h = plan.hidden.padded();
+        W1_t = arena.take<T>(h * plan.visible.n);
+        W2_t = arena.take<T>(v * plan.hidden.n);
+        W2_n = arena.take<T>(h * plan.visible.n);
+        b1 = arena.take<T>(h);
+        b2 = arena.take<T>(v);
+        slope = arena.take<T>(h);
+        row_weight = weighted ? arena.take<T>(plan.m) : nullptr;
+        folded = arena.take<T>(plan.n_strips * plan.strip * h);
+        sum_s = arena.take<T>(plan.n_strips * h);
+        sum_c = arena.take<T>(plan.n_strips * h);
+        sum_delta3 = arena.take<T>(plan.n_strips * v);
+        sum_delta2 = arena.take<T>(plan.n_strips * h);
+        squares = arena.take<double>(plan.n_strips * plan.visible.count());
+        decay = arena.take<double>(2 * decay_chunks(plan));
+        mean = arena.take<Mean>(plan.hidden.n);
+        divergence = arena.take<double>(plan.hidden.n);
+        grad_W1 = gradient ? arena.take<T>(v * plan.hidden.n) : nullptr;
+        grad_W2_t = gradient ? arena.take<T>(v * plan.hidden.n) : nullptr;
+        rows = arena.take<T>(n_threads * plan.visible.n);
+        strips = plan.n_blocks > 1 ? arena.take<T>(n_threads * plan.strip * v) : nullptr;
+        for (Size i = 0; i < plan.n_buffers; ++i) blocks[i] = Block<T>(arena, plan);
+    }
+    static Size decay_chunks(const Plan& plan) noexcept {
+        return (plan.visible.n * plan.hidden.n + kSquaresChunk - 1) / kSquaresChunk;
+    }
+};
+
+}  // namespace sae_fast

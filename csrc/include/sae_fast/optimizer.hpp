@@ -1,0 +1,44 @@
+// Weight updates, in place: one pass over parameters, gradient and state.
+#pragma once
+
+#include <vector>
+
+#include "sae_fast/types.hpp"
+
+namespace sae_fast {
+
+enum class Solver : int { sgd = 0, adam = 1 };
+
+/// sgd:   v = momentum v + g;  p -= learning_rate v           (nesterov: p -= learning_rate (g + momentum v))
+/// adam:  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
+///        p -= learning_rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)       t = 1, 2, ... (Kingma, Ba 2015)
+struct Rule {
+    Solver solver = Solver::adam;
+    double learning_rate = 1e-3;
+    double momentum = 0;
+    bool nesterov = false;
+    double beta1 = 0.9;
+    double beta2 = 0.999;
+    double eps = 1e-8;
+};
+
+template <class T>
+class Optimizer {
+public:
+    /// Throws std::bad_alloc.
+    Optimizer(const Rule& rule, Size n_visible, Size n_hidden);
+
+    /// Updates params by grad. Same result for any number of threads; n_threads 0: the default.
+    void step(const Params<T>& params, const Params<const T>& grad, int n_threads) noexcept;
+
+    Size n_steps() const noexcept { return n_steps_; }
+    const Rule& rule() const noexcept { return rule_; }
+    void set_learning_rate(double value) noexcept { rule_.learning_rate = value; }
+
+private:
+    Rule rule_;
+    Size n_steps_ = 0;
+    std::vector<T> first_, second_;  // momentum or first moments; second moments
+};
+
+}  // namespace sae_fast

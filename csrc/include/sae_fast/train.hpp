@@ -1,0 +1,64 @@
+// Minibatch training: whole epochs without leaving the core.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sae_fast/network.hpp"
+#include "sae_fast/optimizer.hpp"
+#include "sae_fast/random.hpp"
+
+namespace sae_fast {
+
+struct TrainOptions {
+    Rule rule;
+    Unit hidden = Unit::sigmoid;
+    Unit output = Unit::sigmoid;
+    Penalty penalty;
+    Size batch_size = 256;
+    bool shuffle = true;
+    std::uint64_t seed = 0;
+    double rho_hat_momentum = 0;  // 0: the mean activation of each minibatch alone
+    int n_threads = 0;
+};
+
+/// Mean over an epoch's samples of what each minibatch had before its update.
+struct EpochSummary {
+    Cost cost;
+    double mean_activation = 0;
+    bool interrupted = false;
+};
+
+/// Asked between minibatches; true stops the epoch there.
+struct Interrupt {
+    bool (*asks)(void*) = nullptr;
+    void* context = nullptr;
+};
+
+template <class T>
+class Trainer {
+public:
+    /// params are updated in place by run_epoch(); they must outlive the trainer. Throws std::bad_alloc.
+    Trainer(const Params<T>& params, const TrainOptions& options);
+
+    /// One epoch over X in minibatches gathered by index; the last one may be shorter. A minibatch whose sample
+    /// weights are all 0 is passed over. Throws std::bad_alloc.
+    EpochSummary run_epoch(const Samples& X, const double* sample_weight, Interrupt interrupt);
+
+    Size n_steps() const noexcept { return optimizer_.n_steps(); }
+
+private:
+    double batch_weight(const double* sample_weight, const Size* rows, Size n) const noexcept;
+
+    Params<T> params_;
+    TrainOptions options_;
+    Optimizer<T> optimizer_;
+    SplitMix64 random_;
+    Workspace workspace_;
+    std::vector<T> gradient_;
+    std::vector<Size> rows_;
+    std::vector<double> rho_hat_, running_state_;
+    RunningMean running_;
+};
+
+}  // namespace sae_fast

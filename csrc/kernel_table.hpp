@@ -1,0 +1,111 @@
+// The seam between code that is compiled once (drivers, threads) and code that is compiled once per instruction
+// set (kernels/). Only plain pointers and sizes cross it, so no inline function can be linked in the wrong form.
+//
+// Panel layout. A matrix of n columns is cut into panels of 1 to 3 vectors (see PanelSplit); a panel holds its rows
+// one after another, `width` elements each, columns beyond n being zero or unused. With room for `capacity` rows,
+// element (r, c) of panel p stands at  offset(p) * capacity + r * width(p) + (c - offset(p)).
+// The layout serves both products: along the columns as the broadcast operand of `product`, along the rows as
+// either operand of `outer`.
+#pragma once
+
+#include "sae_fast/types.hpp"
+
+namespace sae_fast {
+
+// Always inlined: a copy compiled for one instruction set must never serve another.
+#define SAE_FAST_INLINE __attribute__((always_inline)) inline
+
+/// How n columns are cut into panels of `lanes`-wide vectors: threes first, then one or two narrower ones.
+/// Never a lone vector beside wider panels: 3 + 1 becomes 2 + 2, which keeps the multiply-add units busy.
+struct PanelSplit {
+    Size n = 0;       // columns
+    Size lanes = 1;   // elements in a vector
+    Size n_wide = 0;  // panels of 3 vectors
+    Size n_rest = 0;  // narrower panels behind them: 0, 1 or 2
+    Size rest = 0;    // vectors in each of those
+
+    PanelSplit() = default;
+    SAE_FAST_INLINE PanelSplit(Size n_, Size lanes_) noexcept : n(n_), lanes(lanes_) {
+        const Size vectors = (n + lanes - 1) / lanes;
+        const Size over = vectors % 3;
+        n_wide = vectors / 3;
+        if (over == 1 && vectors > 1) {
+            n_wide -= 1;
+            n_rest = 2;
+            rest = 2;
+        } else if (over != 0) {
+            n_rest = 1;
+            rest = over;
+        }
+    }
+    SAE_FAST_INLINE Size count() const noexcept { return n_wide + n_rest; }
+    SAE_FAST_INLINE Size vectors(Size p) const noexcept { return p < n_wide ? 3 : rest; }
+    SAE_FAST_INLINE Size width(Size p) const noexcept { return vectors(p) * lanes; }
+    SAE_FAST_INLINE Size offset(Size p) const noexcept {
+        return lanes * (p <= n_wide ? 3 * p : 3 * n_wide + (p - n_wide) * rest);
+    }
+    /// Columns of panel p that belong to the matrix.
+    SAE_FAST_INLINE Size used(Size p) const noexcept {
+        const Size left = n - offset(p);
+        return left < width(p) ? left : width(p);
+    }
+    /// Columns with padding.
+    SAE_FAST_INLINE Size padded() const noexcept { return lanes * (3 * n_wide + n_rest * rest); }
+};
+
+/// The kernels of one instruction set for one type.
+template <class T>
+struct Kernels {
+    const char* isa;  // "baseline", "avx2", ...
+    Size lanes;       // elements in a vector
+
+    /// dst panels, rows row0 ... row0 + n_rows - 1  <-  src (n_rows, n_cols), rows src_stride apart.
+    void (*pack_rows)(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0);
+    /// dst (n_rows, n_cols), rows dst_stride apart  <-  panels; the inverse of pack_rows.
+    void (*unpack_rows)(const T* src, Size capacity, Size row0, Size n_rows, Size n_cols, T* dst, Size dst_stride);
+    /// Panels of W^T: dst panel p holds (n_in rows, columns = the outputs of panel p). W: (n_out, n_in), rows ld apart.
+    void (*pack_transposed)(const T* W, Size ld, Size n_out, Size n_in, T* dst, Size panel_begin, Size panel_end);
+
+    /// C (n_rows, n_vec * lanes) = A B.  A: panels of n_k columns, rows row0 ..., B: (n_k, n_vec * lanes).
+    /// Each element is one chain of multiply-adds in the order of k, whatever the blocking: a row's result
+    /// does not depend on its neighbours.
+    void (*product)(const T* A, Size capacity, Size row0, Size n_rows, Size n_k, const T* B, Size n_vec, T* C);
+    /// C (n_i, n_vec * lanes) (+)= A^T B over n_k rows.  A: n_k rows a_stride apart, its first n_i columns are used;
+    /// B: (n_k, n_vec * lanes).
+    void (*outer)(const T* A, Size a_stride, Size n_i, const T* B, Size n_vec, Size n_k, T* C, bool accumulate);
+
+    /// One panel, in place: z (n_rows, width) without bias -> folded activation (see activation.hpp), and the
+    /// (weighted) sums over these rows of s and 1 - s.
+    void (*hidden_forward)(Unit unit, T* z, Size n_rows, Size n_vec, const T* bias, const T* row_weight, T* sum_s,
+                           T* sum_c);
+    /// One panel, in place: z without bias -> plain activation.
+    void (*activate)(Unit unit, T* z, Size n_rows, Size n_vec, const T* bias);
+    /// One panel: folded activations -> plain ones.
+    void (*unfold)(Unit unit, const T* folded, T* a, Size n_rows, Size n_vec);
+    /// One panel, in place: z3 without bias -> delta3 (times row_weight); adds its column sums to sum_delta
+    /// (overwritten) and returns the (weighted) sum of squared errors over the n_used first columns.
+    double (*output_delta)(Unit unit, T* z, const T* X, Size n_rows, Size n_vec, Size n_used, const T* bias,
+                           const T* row_weight, T* sum_delta);
+    /// One panel, in place: delta3 W2 -> delta2 = f' (delta3 W2 + row_weight * slope); its column sums go to sum_delta.
+    void (*hidden_delta)(Unit unit, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope,
+                         const T* row_weight, T* sum_delta);
+
+    /// grad (rows row0 ... , columns of one panel; row-major, ld apart) = scale * C + decay * W.
+    void (*finish_rows)(const T* C, Size n_rows, Size n_vec, Size n_used, T scale, T decay, const T* W, T* grad,
+                        Size ld);
+    /// The same for C holding the transposed gradient: grad (columns of C, rows of C).
+    void (*finish_transposed)(const T* C, Size n_rows, Size n_vec, Size n_used, T scale, T decay, const T* W, T* grad,
+                              Size ld);
+    double (*sum_squares)(const T* x, Size n);
+
+    /// Weight updates, elementwise, in place. p, v, m: n elements.
+    void (*update_sgd)(T* p, const T* g, Size n, T learning_rate);
+    void (*update_momentum)(T* p, T* v, const T* g, Size n, T learning_rate, T momentum, bool nesterov);
+    void (*update_adam)(T* p, T* m, T* v, const T* g, Size n, T beta1, T beta2, T step, T root_correction, T eps);
+};
+
+/// The kernels of the chosen instruction set; defined in isa.cpp.
+template <class T>
+const Kernels<T>& kernels() noexcept;
+
+}  // namespace sae_fast

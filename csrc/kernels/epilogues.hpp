@@ -1,0 +1,152 @@
+// What happens to a panel of a product while it is still in cache: activation, means, error, deltas.
+#pragma once
+
+#include "activation.hpp"
+
+namespace sae_fast {
+namespace {
+
+template <class T, Unit U, bool Weighted>
+void hidden_forward_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* row_weight, T* sum_s, T* sum_c) noexcept {
+    constexpr Size n = kLanes<T>;
+    const Size width = n_vec * n;
+    for (Size j = 0; j < width; j += n) {
+        const Vec<T> b = load(bias + j);
+        Vec<T> s{}, c{};
+        for (Size r = 0; r < n_rows; ++r) {
+            T* at = z + r * width + j;
+            const Hidden<T> h = hidden_unit<T, U>(load(at) + b);
+            store(at, h.folded);
+            if constexpr (Weighted) {
+                s += row_weight[r] * h.s;
+                c += row_weight[r] * h.c;
+            } else {
+                s += h.s;
+                c += h.c;
+            }
+        }
+        store(sum_s + j, s);
+        store(sum_c + j, c);
+    }
+}
+
+template <class T>
+void hidden_forward(Unit u, T* z, Size n_rows, Size n_vec, const T* bias, const T* row_weight, T* sum_s,
+                    T* sum_c) noexcept {
+    const bool weighted = row_weight != nullptr;
+    if (u == Unit::sigmoid)
+        return weighted ? hidden_forward_as<T, Unit::sigmoid, true>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c)
+                        : hidden_forward_as<T, Unit::sigmoid, false>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c);
+    return weighted ? hidden_forward_as<T, Unit::tanh, true>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c)
+                    : hidden_forward_as<T, Unit::tanh, false>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c);
+}
+
+template <class T, Unit U>
+void activate_as(T* z, Size n_rows, Size n_vec, const T* bias) noexcept {
+    constexpr Size n = kLanes<T>;
+    const Size width = n_vec * n;
+    for (Size j = 0; j < width; j += n) {
+        const Vec<T> b = load(bias + j);
+        for (Size r = 0; r < n_rows; ++r) {
+            T* at = z + r * width + j;
+            store(at, unit<T, U>(load(at) + b));
+        }
+    }
+}
+
+template <class T>
+void activate(Unit u, T* z, Size n_rows, Size n_vec, const T* bias) noexcept {
+    switch (u) {
+        case Unit::sigmoid: return activate_as<T, Unit::sigmoid>(z, n_rows, n_vec, bias);
+        case Unit::tanh: return activate_as<T, Unit::tanh>(z, n_rows, n_vec, bias);
+        default: return activate_as<T, Unit::linear>(z, n_rows, n_vec, bias);
+    }
+}
+
+template <class T>
+void unfold(Unit u, const T* folded, T* a, Size n_rows, Size n_vec) noexcept {
+    constexpr Size n = kLanes<T>;
+    const Size all = n_rows * n_vec * n;
+    if (u == Unit::sigmoid) {
+        for (Size i = 0; i < all; i += n) store(a + i, unfold_unit<T, Unit::sigmoid>(load(folded + i)));
+    } else {
+        for (Size i = 0; i < all; i += n) store(a + i, unfold_unit<T, Unit::tanh>(load(folded + i)));
+    }
+}
+
+// Rows whose squares are summed in T before the sum goes to double.
+constexpr Size kShortSum = 16;
+
+template <class T, Unit U>
+double output_delta_as(T* z, const T* X, Size n_rows, Size n_vec, Size n_used, const T* bias, const T* row_weight,
+                       T* sum_delta) noexcept {
+    constexpr Size n = kLanes<T>;
+    const Size width = n_vec * n;
+    double total = 0;
+    for (Size j = 0; j < width; j += n) {
+        const Vec<T> b = load(bias + j);
+        Vec<T> used{};
+        for (Size i = 0; i < n; ++i) used[i] = j + i < n_used ? T(1) : T(0);
+        Vec<T> sum{};
+        for (Size r0 = 0; r0 < n_rows; r0 += kShortSum) {
+            const Size r1 = r0 + kShortSum < n_rows ? r0 + kShortSum : n_rows;
+            Vec<T> squares{};
+            for (Size r = r0; r < r1; ++r) {
+                T* at = z + r * width + j;
+                const Error<T> e = output_error<T, U>(load(at) + b, load(X + r * width + j));
+                const Vec<T> difference = e.difference * used;
+                Vec<T> weighted = difference;
+                if (row_weight != nullptr) weighted *= row_weight[r];
+                squares += difference * weighted;
+                const Vec<T> delta = weighted * e.slope;
+                sum += delta;
+                store(at, delta);
+            }
+            total += sum_lanes<T>(squares);
+        }
+        store(sum_delta + j, sum);
+    }
+    return total;
+}
+
+template <class T>
+double output_delta(Unit u, T* z, const T* X, Size n_rows, Size n_vec, Size n_used, const T* bias, const T* row_weight,
+                    T* sum_delta) noexcept {
+    switch (u) {
+        case Unit::sigmoid:
+            return output_delta_as<T, Unit::sigmoid>(z, X, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
+        case Unit::tanh:
+            return output_delta_as<T, Unit::tanh>(z, X, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
+        default: return output_delta_as<T, Unit::linear>(z, X, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
+    }
+}
+
+template <class T, Unit U>
+void hidden_delta_as(T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
+                     T* sum_delta) noexcept {
+    constexpr Size n = kLanes<T>;
+    const Size width = n_vec * n;
+    for (Size j = 0; j < width; j += n) {
+        const Vec<T> k = load(slope + j);
+        Vec<T> sum{};
+        for (Size r = 0; r < n_rows; ++r) {
+            T* at = d + r * width + j;
+            const Vec<T> pull = row_weight != nullptr ? row_weight[r] * k : k;
+            const Vec<T> delta = folded_slope<T, U>(load(folded + r * width + j)) * (load(at) + pull);
+            sum += delta;
+            store(at, delta);
+        }
+        store(sum_delta + j, sum);
+    }
+}
+
+template <class T>
+void hidden_delta(Unit u, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
+                  T* sum_delta) noexcept {
+    if (u == Unit::sigmoid)
+        return hidden_delta_as<T, Unit::sigmoid>(d, folded, n_rows, n_vec, slope, row_weight, sum_delta);
+    return hidden_delta_as<T, Unit::tanh>(d, folded, n_rows, n_vec, slope, row_weight, sum_delta);
+}
+
+}  // namespace
+}  // namespace sae_fast

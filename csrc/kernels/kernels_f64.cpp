@@ -1,0 +1,13 @@
+// The kernels for double, compiled once per instruction set (SAE_FAST_ISA).
+#include "epilogues.hpp"
+#include "products.hpp"
+#include "table.hpp"
+#include "updates.hpp"
+
+namespace sae_fast {
+namespace SAE_FAST_ISA {
+
+SAE_FAST_DEFINE_TABLE(kernels_f64, double)
+
+}  // namespace SAE_FAST_ISA
+}  // namespace sae_fast

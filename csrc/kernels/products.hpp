@@ -1,0 +1,253 @@
+// The two products on panels, and the movement of matrices into and out of panels.
+#pragma once
+
+#include "tile.hpp"
+
+namespace sae_fast {
+namespace {
+
+// Calls F::run<R>(...) with R = rows (1 ... 9) known to the compiler.
+template <class F, class... Args>
+inline void with_rows(Size rows, Args... args) noexcept {
+    switch (rows) {
+        case 1: return F::template run<1>(args...);
+        case 2: return F::template run<2>(args...);
+        case 3: return F::template run<3>(args...);
+        case 4: return F::template run<4>(args...);
+#if SAE_FAST_TILE_ROWS == 8
+        case 5: return F::template run<5>(args...);
+        case 6: return F::template run<6>(args...);
+        case 7: return F::template run<7>(args...);
+        case 8: return F::template run<8>(args...);
+        case 9: return F::template run<9>(args...);
+#endif
+        default: __builtin_unreachable();
+    }
+}
+
+template <class T, int NV>
+struct ProductTile {
+    template <int R>
+    static void run(const T* A, Size capacity, Size row, const PanelSplit* split, Size p0, Size p1, const T* b, T* C,
+                    bool first) noexcept {
+        product_tile<T, R, NV>(A, capacity, row, *split, p0, p1, b, C, first);
+    }
+};
+
+template <class T, int NV>
+struct OuterTile {
+    template <int R>
+    static void run(const T* a, Size a_stride, Size n_k, const T* b, T* C, bool accumulate) noexcept {
+        outer_tile<T, R, NV>(a, a_stride, n_k, b, C, accumulate);
+    }
+};
+
+// A single row: several panels of B at once would need B's panels side by side, so the chain of one panel sets the
+// pace; rows come in tiles wherever there are more than one.
+template <class T, int NV>
+void product_panel(const T* A, Size capacity, Size row0, Size n_rows, const PanelSplit& split, const T* B,
+                   T* C) noexcept {
+    constexpr Size width = NV * kLanes<T>;
+    const Size n_panels = split.count();
+    for (Size p0 = 0; p0 < n_panels;) {
+        Size p1 = p0 + 1;
+        while (p1 < n_panels && split.offset(p1 + 1) - split.offset(p0) <= kBlock<T>) ++p1;
+        const T* b = B + split.offset(p0) * width;
+        for (Size r = 0; r < n_rows;) {
+            const Size rows = tile_rows(n_rows - r);
+            with_rows<ProductTile<T, NV>>(rows, A, capacity, row0 + r, &split, p0, p1, b, C + r * width, p0 == 0);
+            r += rows;
+        }
+        p0 = p1;
+    }
+}
+
+template <class T>
+void product(const T* A, Size capacity, Size row0, Size n_rows, Size n_k, const T* B, Size n_vec, T* C) noexcept {
+    const PanelSplit split(n_k, kLanes<T>);
+    switch (n_vec) {
+        case 1: return product_panel<T, 1>(A, capacity, row0, n_rows, split, B, C);
+        case 2: return product_panel<T, 2>(A, capacity, row0, n_rows, split, B, C);
+        default: return product_panel<T, 3>(A, capacity, row0, n_rows, split, B, C);
+    }
+}
+
+template <class T, int NV>
+void outer_panel(const T* A, Size a_stride, Size n_i, const T* B, Size n_k, T* C, bool accumulate) noexcept {
+    for (Size i = 0; i < n_i;) {
+        const Size rows = tile_rows(n_i - i);
+        with_rows<OuterTile<T, NV>>(rows, A + i, a_stride, n_k, B, C + i * NV * kLanes<T>, accumulate);
+        i += rows;
+    }
+}
+
+template <class T>
+void outer(const T* A, Size a_stride, Size n_i, const T* B, Size n_vec, Size n_k, T* C, bool accumulate) noexcept {
+    switch (n_vec) {
+        case 1: return outer_panel<T, 1>(A, a_stride, n_i, B, n_k, C, accumulate);
+        case 2: return outer_panel<T, 2>(A, a_stride, n_i, B, n_k, C, accumulate);
+        default: return outer_panel<T, 3>(A, a_stride, n_i, B, n_k, C, accumulate);
+    }
+}
+
+template <class T>
+void pack_rows(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0) noexcept {
+    const PanelSplit split(n_cols, kLanes<T>);
+    for (Size p = 0; p < split.count(); ++p) {
+        const Size width = split.width(p);
+        const Size used = split.used(p);
+        const Size whole = used / kLanes<T>;
+        const Size some = used % kLanes<T>;
+        const T* from = src + split.offset(p);
+        T* to = dst + split.offset(p) * capacity + row0 * width;
+        for (Size r = 0; r < n_rows; ++r, from += src_stride, to += width) {
+            for (Size j = 0; j < whole; ++j) store(to + j * kLanes<T>, load(from + j * kLanes<T>));
+            if (some != 0) store(to + whole * kLanes<T>, load_some(from + whole * kLanes<T>, some));
+        }
+    }
+}
+
+template <class T>
+void unpack_rows(const T* src, Size capacity, Size row0, Size n_rows, Size n_cols, T* dst, Size dst_stride) noexcept {
+    const PanelSplit split(n_cols, kLanes<T>);
+    for (Size p = 0; p < split.count(); ++p) {
+        const Size width = split.width(p);
+        const Size used = split.used(p);
+        const Size whole = used / kLanes<T>;
+        const Size some = used % kLanes<T>;
+        const T* from = src + split.offset(p) * capacity + row0 * width;
+        T* to = dst + split.offset(p);
+        for (Size r = 0; r < n_rows; ++r, from += width, to += dst_stride) {
+            for (Size j = 0; j < whole; ++j) store(to + j * kLanes<T>, load(from + j * kLanes<T>));
+            if (some != 0) store_some(to + whole * kLanes<T>, load(from + whole * kLanes<T>), some);
+        }
+    }
+}
+
+// In-register transposition of L x L blocks: log2(L) rounds that swap the off-diagonal halves of ever smaller blocks.
+template <class T, int Step>
+inline void transpose_round(Vec<T>* v) noexcept {
+    constexpr int n = static_cast<int>(kLanes<T>);
+    IntVec<T> low{}, high{};
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i) {
+        low[i] = (i & Step) != 0 ? n + i - Step : i;
+        high[i] = (i & Step) != 0 ? n + i : i + Step;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i) {
+        if ((i & Step) != 0) continue;
+        const Vec<T> a = v[i];
+        const Vec<T> b = v[i + Step];
+#if defined(__clang__)
+        for (int lane = 0; lane < n; ++lane) {
+            v[i][lane] = low[lane] < n ? a[low[lane]] : b[low[lane] - n];
+            v[i + Step][lane] = high[lane] < n ? a[high[lane]] : b[high[lane] - n];
+        }
+#else
+        v[i] = __builtin_shuffle(a, b, low);
+        v[i + Step] = __builtin_shuffle(a, b, high);
+#endif
+    }
+}
+
+template <class T>
+inline void transpose(Vec<T>* v) noexcept {
+    if constexpr (kLanes<T> >= 16) transpose_round<T, 8>(v);
+    if constexpr (kLanes<T> >= 8) transpose_round<T, 4>(v);
+    if constexpr (kLanes<T> >= 4) transpose_round<T, 2>(v);
+    transpose_round<T, 1>(v);
+}
+
+// A block of up to L rows of `from` (rows ld apart, `rows` of them, `cols` columns wide) as columns.
+template <class T>
+inline void load_transposed(const T* from, Size ld, Size rows, Size cols, Vec<T>* v) noexcept {
+    constexpr Size n = kLanes<T>;
+    if (rows == n && cols == n) {
+#pragma GCC unroll 16
+        for (Size i = 0; i < n; ++i) v[i] = load(from + i * ld);
+    } else {
+        for (Size i = 0; i < n; ++i) v[i] = i < rows ? load_some(from + i * ld, cols) : Vec<T>{};
+    }
+    transpose<T>(v);
+}
+
+template <class T>
+void pack_transposed(const T* W, Size ld, Size n_out, Size n_in, T* dst, Size panel_begin, Size panel_end) noexcept {
+    constexpr Size n = kLanes<T>;
+    const PanelSplit split(n_out, n);
+    for (Size p = panel_begin; p < panel_end; ++p) {
+        const Size width = split.width(p);
+        const Size used = split.used(p);
+        T* to = dst + split.offset(p) * n_in;
+        for (Size k = 0; k < n_in; k += n) {
+            const Size cols = n_in - k < n ? n_in - k : n;
+            for (Size j = 0; j < width; j += n) {
+                const Size rows = used - j < n ? used - j : n;
+                Vec<T> v[n];
+                load_transposed<T>(W + (split.offset(p) + j) * ld + k, ld, rows, cols, v);
+                for (Size i = 0; i < cols; ++i) store(to + (k + i) * width + j, v[i]);
+            }
+        }
+    }
+}
+
+// grad = scale * C + decay * W. No W is read where decay is 0.
+template <class T>
+void finish_rows(const T* C, Size n_rows, Size n_vec, Size n_used, T scale, T decay, const T* W, T* grad,
+                 Size ld) noexcept {
+    const Size width = n_vec * kLanes<T>;
+    for (Size r = 0; r < n_rows; ++r, C += width, W += ld, grad += ld) {
+        Size j = 0;
+        for (; j + kLanes<T> <= n_used; j += kLanes<T>) store(grad + j, scale * load(C + j) + decay * load(W + j));
+        for (; j < n_used; ++j) grad[j] = scale * C[j] + decay * W[j];
+    }
+}
+
+template <class T>
+void finish_transposed(const T* C, Size n_rows, Size n_vec, Size n_used, T scale, T decay, const T* W, T* grad,
+                       Size ld) noexcept {
+    constexpr Size n = kLanes<T>;
+    const Size width = n_vec * n;
+    for (Size j = 0; j < n_used; j += n) {
+        const Size cols = n_used - j < n ? n_used - j : n;
+        for (Size r = 0; r < n_rows; r += n) {
+            const Size rows = n_rows - r < n ? n_rows - r : n;
+            Vec<T> v[n];
+            load_transposed<T>(C + r * width + j, width, rows, n, v);
+            for (Size i = 0; i < cols; ++i) {
+                const Size at = (j + i) * ld + r;
+                if (rows == n) {
+                    store(grad + at, scale * v[i] + decay * load(W + at));
+                } else {
+                    for (Size l = 0; l < rows; ++l) grad[at + l] = scale * v[i][l] + decay * W[at + l];
+                }
+            }
+        }
+    }
+}
+
+template <class T>
+double sum_squares(const T* x, Size n) noexcept {
+    // Blocks short enough for T, their sums in double: eight chains in a fixed order.
+    constexpr Size block = 8 * kLanes<T>;
+    double total = 0;
+    Size i = 0;
+    while (i + block <= n) {
+        Vec<T> sum[8] = {};
+        Size stop = i + 16 * block;
+        if (stop > n) stop = i + (n - i) / block * block;
+        for (; i < stop; i += block)
+#pragma GCC unroll 8
+            for (Size j = 0; j < 8; ++j) {
+                const Vec<T> v = load(x + i + j * kLanes<T>);
+                sum[j] += v * v;
+            }
+        total += sum_lanes<T>(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
+    }
+    for (; i < n; ++i) total += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+    return total;
+}
+
+}  // namespace
+}  // namespace sae_fast

@@ -1,0 +1,113 @@
+// Vector types of the instruction set that this translation unit is compiled for.
+//
+// Files in this folder include no standard header with code and keep everything in an unnamed namespace, so that the
+// objects of different instruction sets share no symbol.
+#pragma once
+
+#include "../kernel_table.hpp"
+
+#if defined(__AVX512F__)
+#define SAE_FAST_VECTOR_BYTES 64
+#define SAE_FAST_TILE_ROWS 8
+#elif defined(__AVX2__)
+#define SAE_FAST_VECTOR_BYTES 32
+#define SAE_FAST_TILE_ROWS 4
+#elif defined(__aarch64__)
+#define SAE_FAST_VECTOR_BYTES 16
+#define SAE_FAST_TILE_ROWS 8
+#else
+#define SAE_FAST_VECTOR_BYTES 16
+#define SAE_FAST_TILE_ROWS 4
+#endif
+
+namespace sae_fast {
+namespace {
+
+typedef float VecF32 __attribute__((vector_size(SAE_FAST_VECTOR_BYTES)));
+typedef double VecF64 __attribute__((vector_size(SAE_FAST_VECTOR_BYTES)));
+typedef int VecI32 __attribute__((vector_size(SAE_FAST_VECTOR_BYTES)));
+typedef long long VecI64 __attribute__((vector_size(SAE_FAST_VECTOR_BYTES)));
+
+template <class T>
+struct Simd;
+
+template <>
+struct Simd<float> {
+    using Vec = VecF32;
+    using Int = VecI32;
+    using IntLane = int;
+};
+
+template <>
+struct Simd<double> {
+    using Vec = VecF64;
+    using Int = VecI64;
+    using IntLane = long long;
+};
+
+template <class T>
+using Vec = typename Simd<T>::Vec;
+template <class T>
+using IntVec = typename Simd<T>::Int;
+
+template <class T>
+constexpr Size kLanes = SAE_FAST_VECTOR_BYTES / static_cast<Size>(sizeof(T));
+
+/// Rows of C that a tile of 3 vectors keeps in registers.
+constexpr int kTileRows = SAE_FAST_TILE_ROWS;
+
+template <class T>
+inline Vec<T> load(const T* p) noexcept {
+    Vec<T> v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+}
+
+template <class T>
+inline void store(T* p, Vec<T> v) noexcept {
+    __builtin_memcpy(p, &v, sizeof v);
+}
+
+template <class T>
+inline Vec<T> splat(T x) noexcept {
+    return x - Vec<T>{};  // x - 0 in every lane; exact also for -0
+}
+
+/// The first n lanes of p, zeros behind them; reads nothing beyond.
+template <class T>
+inline Vec<T> load_some(const T* p, Size n) noexcept {
+    Vec<T> v{};
+    for (Size i = 0; i < n; ++i) v[i] = p[i];
+    return v;
+}
+
+template <class T>
+inline void store_some(T* p, Vec<T> v, Size n) noexcept {
+    for (Size i = 0; i < n; ++i) p[i] = v[i];
+}
+
+template <class T>
+inline Vec<T> absolute(Vec<T> v) noexcept {
+    return v < Vec<T>{} ? -v : v;
+}
+
+template <class T>
+inline Vec<T> maximum(Vec<T> a, Vec<T> b) noexcept {
+    return a > b ? a : b;
+}
+
+/// All lanes: is the sign bit set?
+template <class T>
+inline IntVec<T> sign_bit(Vec<T> v) noexcept {
+    return reinterpret_cast<IntVec<T>>(v) < IntVec<T>{};
+}
+
+template <class T>
+inline double sum_lanes(Vec<T> v) noexcept {
+    double sum = 0;
+    for (Size i = 0; i < kLanes<T>; ++i) sum += static_cast<double>(v[i]);
+    return sum;
+}
+
+}  // namespace
+}  // namespace sae_fast

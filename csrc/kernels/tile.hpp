@@ -1,0 +1,110 @@
+// Micro-kernels: a tile of C stays in registers while k runs.
+#pragma once
+
+#include "simd.hpp"
+
+namespace sae_fast {
+namespace {
+
+/// Elements of k for which a panel of B stays in the first-level cache.
+template <class T>
+constexpr Size kBlock = 32768 / (3 * SAE_FAST_VECTOR_BYTES) > 192 ? 320 : 192;
+
+/// C (R, NV vectors, width apart) (+)= sum over k of a[i * a_stride + k] * b[k].
+template <class T, int R, int NV>
+inline void tile_product(const T* a, Size a_stride, Size n_k, const T* b, Vec<T> (&acc)[R][NV]) noexcept {
+    constexpr Size width = NV * kLanes<T>;
+    const T* rows[R];
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) rows[i] = a + i * a_stride;
+    for (Size k = 0; k < n_k; ++k, b += width) {
+        Vec<T> bv[NV];
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; ++j) bv[j] = load(b + j * kLanes<T>);
+#pragma GCC unroll 16
+        for (int i = 0; i < R; ++i) {
+            const T x = rows[i][k];
+#pragma GCC unroll 4
+            for (int j = 0; j < NV; ++j) acc[i][j] += x * bv[j];
+        }
+    }
+}
+
+template <class T, int R, int NV>
+inline void load_tile(Vec<T> (&acc)[R][NV], const T* C) noexcept {
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i)
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; ++j) acc[i][j] = load(C + (i * NV + j) * kLanes<T>);
+}
+
+template <class T, int R, int NV>
+inline void clear_tile(Vec<T> (&acc)[R][NV]) noexcept {
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i)
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; ++j) acc[i][j] = Vec<T>{};
+}
+
+template <class T, int R, int NV>
+inline void store_tile(const Vec<T> (&acc)[R][NV], T* C) noexcept {
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i)
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; ++j) store(C + (i * NV + j) * kLanes<T>, acc[i][j]);
+}
+
+/// One row tile of `product` over the panels p0 ... p1 - 1 of A; continues C's chains unless `first`.
+template <class T, int R, int NV>
+void product_tile(const T* A, Size capacity, Size row, const PanelSplit& split, Size p0, Size p1, const T* b, T* C,
+                  bool first) noexcept {
+    Vec<T> acc[R][NV];
+    if (first)
+        clear_tile<T>(acc);
+    else
+        load_tile<T>(acc, C);
+    for (Size p = p0; p < p1; ++p) {
+        const Size width = split.width(p);
+        const Size used = split.used(p);
+        tile_product<T, R, NV>(A + split.offset(p) * capacity + row * width, width, used, b, acc);
+        b += used * NV * kLanes<T>;
+    }
+    store_tile<T>(acc, C);
+}
+
+/// One tile of `outer`: C (R, NV vectors) (+)= sum over k of a[k * a_stride + i] * b[k].
+template <class T, int R, int NV>
+void outer_tile(const T* a, Size a_stride, Size n_k, const T* b, T* C, bool accumulate) noexcept {
+    constexpr Size width = NV * kLanes<T>;
+    Vec<T> acc[R][NV];
+    clear_tile<T>(acc);
+    for (Size k = 0; k < n_k; ++k, a += a_stride, b += width) {
+        Vec<T> bv[NV];
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; ++j) bv[j] = load(b + j * kLanes<T>);
+#pragma GCC unroll 16
+        for (int i = 0; i < R; ++i) {
+            const T x = a[i];
+#pragma GCC unroll 4
+            for (int j = 0; j < NV; ++j) acc[i][j] += x * bv[j];
+        }
+    }
+    if (accumulate) {
+#pragma GCC unroll 16
+        for (int i = 0; i < R; ++i)
+#pragma GCC unroll 4
+            for (int j = 0; j < NV; ++j) acc[i][j] += load(C + (i * NV + j) * kLanes<T>);
+    }
+    store_tile<T>(acc, C);
+}
+
+/// Rows of the next tile when n are left: tiles of nearly equal height, kTileRows + 1 at most where registers allow.
+inline Size tile_rows(Size n) noexcept {
+    constexpr Size most = kTileRows == 8 ? 9 : 4;
+    if (n <= most) return n;
+    const Size tiles = (n + most - 1) / most;
+    return (n % kTileRows == 0) ? kTileRows : (n + tiles - 1) / tiles;
+}
+
+}  // namespace
+}  // namespace sae_fast

@@ -1,0 +1,96 @@
+#include "samples.hpp"
+
+#include <cstdint>
+#include <cstring>
+
+namespace sae_fast {
+
+namespace {
+
+template <class T>
+constexpr DType kDType = sizeof(T) == 4 ? DType::float32 : DType::float64;
+
+struct Half {
+    std::uint16_t bits;
+};
+
+// IEEE 754 half precision by its fields: sign, 5 bits of exponent, 10 of fraction.
+double value(Half h) noexcept {
+    const int exponent = (h.bits >> 10) & 31;
+    const double fraction = (h.bits & 1023) / 1024.0;
+    double size = 0;
+    if (exponent == 31)
+        size = fraction == 0 ? __builtin_inf() : __builtin_nan("");
+    else if (exponent == 0)
+        size = fraction * 0x1p-14;
+    else
+        size = (1 + fraction) * (exponent >= 15 ? double(1 << (exponent - 15)) : 1.0 / (1 << (15 - exponent)));
+    return (h.bits >> 15) != 0 ? -size : size;
+}
+
+template <class S>
+S value(S x) noexcept {
+    return x;
+}
+
+template <class S, class T>
+void convert(const char* from, Size stride, Size n, T* to) noexcept {
+    for (Size j = 0; j < n; ++j, from += stride) {
+        S x;
+        std::memcpy(&x, from, sizeof x);
+        to[j] = static_cast<T>(value(x));
+    }
+}
+
+const char* row_of(const Samples& X, Size i) noexcept {
+    return static_cast<const char*>(X.data) + (X.rows == nullptr ? i : X.rows[i]) * X.row_stride;
+}
+
+}  // namespace
+
+template <class T>
+void read_sample(const Samples& X, Size i, T* row) noexcept {
+    const char* from = row_of(X, i);
+    const Size stride = X.column_stride;
+    const Size n = X.n_features;
+    switch (X.dtype) {
+        case DType::float32: return convert<float>(from, stride, n, row);
+        case DType::float64: return convert<double>(from, stride, n, row);
+        case DType::float16: return convert<Half>(from, stride, n, row);
+        case DType::int8: return convert<std::int8_t>(from, stride, n, row);
+        case DType::int16: return convert<std::int16_t>(from, stride, n, row);
+        case DType::int32: return convert<std::int32_t>(from, stride, n, row);
+        case DType::int64: return convert<std::int64_t>(from, stride, n, row);
+        case DType::uint8: return convert<std::uint8_t>(from, stride, n, row);
+        case DType::uint16: return convert<std::uint16_t>(from, stride, n, row);
+        case DType::uint32: return convert<std::uint32_t>(from, stride, n, row);
+        case DType::uint64: return convert<std::uint64_t>(from, stride, n, row);
+    }
+}
+
+template <class T>
+void pack_samples(const Samples& X, Size begin, Size n_rows, T* panels, Size capacity, Size row0, T* buffer) noexcept {
+    const Kernels<T>& k = kernels<T>();
+    constexpr Size size = static_cast<Size>(sizeof(T));
+    const bool plain = X.dtype == kDType<T> && X.column_stride == size && X.row_stride % size == 0 &&
+                       reinterpret_cast<std::uintptr_t>(X.data) % sizeof(T) == 0;
+    if (plain && X.rows == nullptr) {
+        const T* from = reinterpret_cast<const T*>(row_of(X, begin));
+        return k.pack_rows(from, X.row_stride / size, n_rows, X.n_features, panels, capacity, row0);
+    }
+    for (Size r = 0; r < n_rows; ++r) {
+        const T* from = buffer;
+        if (plain)
+            from = reinterpret_cast<const T*>(row_of(X, begin + r));
+        else
+            read_sample(X, begin + r, buffer);
+        k.pack_rows(from, X.n_features, 1, X.n_features, panels, capacity, row0 + r);
+    }
+}
+
+template void read_sample(const Samples&, Size, float*) noexcept;
+template void read_sample(const Samples&, Size, double*) noexcept;
+template void pack_samples(const Samples&, Size, Size, float*, Size, Size, float*) noexcept;
+template void pack_samples(const Samples&, Size, Size, double*, Size, Size, double*) noexcept;
+
+}  // namespace sae_fast

@@ -1,0 +1,17 @@
+// The caller's data, whatever its type and strides, as rows of panels.
+#pragma once
+
+#include "kernel_table.hpp"
+
+namespace sae_fast {
+
+/// Samples begin ... begin + n_rows - 1 into the rows row0 ... of panels with room for `capacity` rows.
+/// buffer: n_features elements.
+template <class T>
+void pack_samples(const Samples& X, Size begin, Size n_rows, T* panels, Size capacity, Size row0, T* buffer) noexcept;
+
+/// One sample, converted: row (n_features,).
+template <class T>
+void read_sample(const Samples& X, Size i, T* row) noexcept;
+
+}  // namespace sae_fast

@@ -1,0 +1,52 @@
+#include "sparsity.hpp"
+
+#include <algorithm>
+
+namespace sae_fast {
+
+namespace {
+
+double log_add(double a, double b) noexcept {
+    const double top = std::max(a, b);
+    if (std::isinf(top)) return top;
+    return top + std::log1p(std::exp(std::min(a, b) - top));
+}
+
+// x - log(1 + x) for small x, by its series: x^2/2 - x^3/3 + ...
+double surplus(double x) noexcept {
+    double sum = 0;
+    for (int i = 24; i >= 2; --i) sum = (1.0 / i) - x * sum;
+    return x * x * sum;
+}
+
+}  // namespace
+
+Mean blend(const Mean& before, const Mean& now, double momentum) noexcept {
+    const double log_old = std::log(momentum);
+    const double log_new = std::log1p(-momentum);
+    return {momentum * before.s + (1 - momentum) * now.s, momentum * before.c + (1 - momentum) * now.c,
+            log_add(log_old + before.log_s, log_new + now.log_s),
+            log_add(log_old + before.log_c, log_new + now.log_c)};
+}
+
+double divergence(double rho, const Mean& mean) noexcept {
+    const double d = excess(rho, mean);
+    const double x = d / rho;
+    const double y = -d / (1 - rho);
+    // The terms of first order cancel: rho x + (1 - rho) y = 0.
+    if (std::fabs(x) < 0.1 && std::fabs(y) < 0.1) return rho * surplus(x) + (1 - rho) * surplus(y);
+    return rho * (std::log(rho) - mean.log_s) + (1 - rho) * (std::log1p(-rho) - mean.log_c);
+}
+
+double penalty_delta(double z, Unit hidden, double rho, const Mean& mean) noexcept {
+    if (hidden == Unit::tanh) z *= 2;
+    const double log_s = log_sigmoid(z);
+    const double log_c = log_sigmoid(-z);
+    const double active = std::exp(log_s - mean.log_s) * std::exp(log_c);
+    const double inactive = std::exp(log_c - mean.log_c) * std::exp(log_s);
+    // f' ds/da: s c for sigmoid, 4 s c / 2 for tanh.
+    const double factor = hidden == Unit::tanh ? 2 : 1;
+    return factor * (-rho * active + (1 - rho) * inactive);
+}
+
+}  // namespace sae_fast

@@ -1,0 +1,115 @@
+// The boundary: the only file that knows NumPy. A const view is an input, a mutable view is an output.
+//
+// Python has checked and worded the errors by the time a call arrives here; these checks are the second lock, so that
+// a wrong call can never read or write outside an array.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <cstdint>
+#include <string>
+
+#include "sae_fast/types.hpp"
+
+namespace sae_fast::bindings {
+
+namespace py = pybind11;
+
+inline bool is_contiguous(const py::array& a) { return (a.flags() & py::array::c_style) != 0; }
+
+template <class T>
+bool holds(const py::array& a) {
+    return py::isinstance<py::array_t<T>>(a);
+}
+
+/// Contiguous array of n elements of T; name words the error.
+template <class T>
+const T* input(const py::array& a, Size n, const char* name) {
+    if (!holds<T>(a) || !is_contiguous(a) || a.size() != n)
+        throw py::type_error(std::string(name) + " must be a C-contiguous array of " + std::to_string(n) +
+                             " elements of the dtype of the parameters");
+    return static_cast<const T*>(a.data());
+}
+
+template <class T>
+T* output(py::array& a, Size n, const char* name) {
+    input<T>(a, n, name);
+    if (!a.writeable()) throw py::value_error(std::string(name) + " must be writable");
+    return static_cast<T*>(a.mutable_data());
+}
+
+template <class T>
+T* output_or_null(const py::object& a, Size n, const char* name) {
+    if (a.is_none()) return nullptr;
+    auto array = py::cast<py::array>(a);
+    return output<T>(array, n, name);
+}
+
+template <class T>
+const T* input_or_null(const py::object& a, Size n, const char* name) {
+    if (a.is_none()) return nullptr;
+    return input<T>(py::cast<py::array>(a), n, name);
+}
+
+inline DType dtype_of(const py::array& a) {
+    const char kind = a.dtype().kind();
+    const auto size = a.itemsize();
+    const char order = a.dtype().byteorder();
+    const bool native = order == '=' || order == '|';
+    if (native && kind == 'f' && size == 4) return DType::float32;
+    if (native && kind == 'f' && size == 8) return DType::float64;
+    if (native && kind == 'f' && size == 2) return DType::float16;
+    const DType integers[2][4] = {{DType::int8, DType::int16, DType::int32, DType::int64},
+                                  {DType::uint8, DType::uint16, DType::uint32, DType::uint64}};
+    const int log2 = size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : size == 8 ? 3 : -1;
+    if (native && log2 >= 0 && kind == 'i') return integers[0][log2];
+    if (native && log2 >= 0 && kind == 'u') return integers[1][log2];
+    throw py::type_error("X must have a real dtype in native byte order, got " + py::cast<std::string>(py::str(a.dtype())));
+}
+
+/// Two-dimensional data of any type and strides.
+inline Samples samples(const py::array& X, Size n_features) {
+    if (X.ndim() != 2 || X.shape(1) != n_features)
+        throw py::value_error("X must have shape (n_samples, " + std::to_string(n_features) + ")");
+    Samples view;
+    view.data = X.data();
+    view.dtype = dtype_of(X);
+    view.n_samples = X.shape(0);
+    view.n_features = n_features;
+    view.row_stride = X.strides(0);
+    view.column_stride = X.strides(1);
+    return view;
+}
+
+/// (W1, b1, W2, b2) as Python hands them over.
+using Tuple = py::tuple;
+
+inline py::array array_at(const Tuple& params, int i) { return py::cast<py::array>(params[static_cast<std::size_t>(i)]); }
+
+inline bool is_float32(const Tuple& params) { return holds<float>(array_at(params, 0)); }
+
+template <class T>
+Params<const T> const_params(const Tuple& params) {
+    if (params.size() != 4) throw py::value_error("params must have 4 arrays");
+    const py::array W1 = array_at(params, 0);
+    if (W1.ndim() != 2) throw py::value_error("W1 must have 2 dimensions");
+    const Size h = W1.shape(0);
+    const Size v = W1.shape(1);
+    return {input<T>(W1, v * h, "W1"), input<T>(array_at(params, 1), h, "b1"),
+            input<T>(array_at(params, 2), v * h, "W2"), input<T>(array_at(params, 3), v, "b2"), v, h};
+}
+
+template <class T>
+Params<T> mutable_params(const Tuple& params) {
+    const Params<const T> p = const_params<T>(params);
+    py::array W1 = array_at(params, 0);
+    py::array b1 = array_at(params, 1);
+    py::array W2 = array_at(params, 2);
+    py::array b2 = array_at(params, 3);
+    const Size n = p.n_visible * p.n_hidden;
+    return {output<T>(W1, n, "W1"), output<T>(b1, p.n_hidden, "b1"), output<T>(W2, n, "W2"),
+            output<T>(b2, p.n_visible, "b2"), p.n_visible, p.n_hidden};
+}
+
+}  // namespace sae_fast::bindings

@@ -1,0 +1,33 @@
+#include <pybind11/stl.h>
+
+#include "bindings.hpp"
+#include "sae_fast/isa.hpp"
+#include "sae_fast/threads.hpp"
+
+namespace sae_fast::bindings {
+
+namespace {
+
+const char* compiler() {
+#if defined(__clang__)
+    return "clang " __clang_version__;
+#elif defined(__GNUC__)
+    return "gcc " __VERSION__;
+#else
+    return "unknown";
+#endif
+}
+
+}  // namespace
+
+void bind_config(pybind11::module_& m) {
+    m.def("isa", &isa);
+    m.def("available_isas", &available_isas);
+    m.def("has_openmp", &has_openmp);
+    m.def("compiler", &compiler);
+    m.def("available_threads", &available_threads);
+    m.def("set_num_threads", &set_num_threads, pybind11::arg("n"));
+    m.def("get_num_threads", [] { return num_threads(); });
+}
+
+}  // namespace sae_fast::bindings

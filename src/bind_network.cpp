@@ -1,0 +1,109 @@
+// encode, decode, and cost with gradients. The GIL is released while the core runs: it touches only the memory of
+// arrays that the arguments keep alive, and its own workspace.
+#include <cstddef>
+
+#include "array.hpp"
+#include "bindings.hpp"
+#include "sae_fast/network.hpp"
+
+namespace sae_fast::bindings {
+
+namespace {
+
+// A workspace for calls that bring none: one a thread, kept while it is small enough that nobody misses the memory.
+class LocalWorkspace {
+public:
+    LocalWorkspace() : workspace_(local()) {}
+    ~LocalWorkspace() {
+        if (workspace_.size() > kept) workspace_.release();
+    }
+    LocalWorkspace(const LocalWorkspace&) = delete;
+    LocalWorkspace& operator=(const LocalWorkspace&) = delete;
+    Workspace& get() noexcept { return workspace_; }
+
+private:
+    static constexpr std::size_t kept = std::size_t(32) << 20;
+    static Workspace& local() {
+        thread_local Workspace workspace;
+        return workspace;
+    }
+    Workspace& workspace_;
+};
+
+template <class T>
+void forward_as(const py::array& W, const py::array& b, const py::array& X, int unit, py::array& out, int n_threads) {
+    if (W.ndim() != 2) throw py::value_error("W must have 2 dimensions");
+    const Size n_out = W.shape(0);
+    const Samples x = samples(X, W.shape(1));
+    const T* w = input<T>(W, n_out * W.shape(1), "W");
+    const T* bias = input<T>(b, n_out, "b");
+    T* to = output<T>(out, x.n_samples * n_out, "out");
+    const py::gil_scoped_release release;
+    LocalWorkspace workspace;
+    layer_forward(w, bias, n_out, x, static_cast<Unit>(unit), to, n_out, n_threads, workspace.get());
+}
+
+void layer(const py::array& W, const py::array& b, const py::array& X, int unit, py::array out, int n_threads) {
+    if (holds<float>(W)) return forward_as<float>(W, b, X, unit, out, n_threads);
+    forward_as<double>(W, b, X, unit, out, n_threads);
+}
+
+struct Settings {
+    int hidden, output;
+    double rho, beta, weight_decay;
+};
+
+template <class T>
+Cost evaluate_as(const Tuple& params, const py::array& X, const py::object& sample_weight, const Settings& settings,
+                 const py::object& grad, const py::object& delta3, const py::object& delta2, const py::object& rho_hat,
+                 int n_threads, Workspace* given) {
+    Problem<T> problem;
+    problem.params = const_params<T>(params);
+    const Size v = problem.params.n_visible;
+    const Size h = problem.params.n_hidden;
+    problem.X = samples(X, v);
+    const Size m = problem.X.n_samples;
+    if (m < 1) throw py::value_error("X must have at least one sample");
+    problem.sample_weight = input_or_null<double>(sample_weight, m, "sample_weight");
+    problem.hidden = static_cast<Unit>(settings.hidden);
+    problem.output = static_cast<Unit>(settings.output);
+    problem.penalty = {settings.rho, settings.beta, settings.weight_decay};
+    Params<T> gradient;
+    Results<T> results;
+    if (!grad.is_none()) {
+        gradient = mutable_params<T>(py::cast<Tuple>(grad));
+        if (gradient.n_visible != v || gradient.n_hidden != h) throw py::value_error("out must have the shapes of params");
+        results.grad = &gradient;
+    }
+    results.delta3 = output_or_null<T>(delta3, m * v, "delta3");
+    results.delta2 = output_or_null<T>(delta2, m * h, "delta2");
+    results.rho_hat = output_or_null<double>(rho_hat, h, "rho_hat");
+    const py::gil_scoped_release release;
+    if (given != nullptr) return evaluate(problem, results, n_threads, *given);
+    LocalWorkspace workspace;
+    return evaluate(problem, results, n_threads, workspace.get());
+}
+
+py::tuple evaluate_any(const Tuple& params, const py::array& X, int hidden, int output, double rho, double beta,
+                       double weight_decay, const py::object& sample_weight, const py::object& grad,
+                       const py::object& delta3, const py::object& delta2, const py::object& rho_hat, int n_threads,
+                       Workspace* workspace) {
+    const Settings settings{hidden, output, rho, beta, weight_decay};
+    const auto run = is_float32(params) ? evaluate_as<float> : evaluate_as<double>;
+    const Cost cost = run(params, X, sample_weight, settings, grad, delta3, delta2, rho_hat, n_threads, workspace);
+    return py::make_tuple(cost.total(), cost.reconstruction, cost.weight_decay, cost.sparsity);
+}
+
+}  // namespace
+
+void bind_network(py::module_& m) {
+    py::class_<Workspace>(m, "Workspace").def(py::init<>()).def("size", &Workspace::size);
+    m.def("layer_forward", &layer, py::arg("W"), py::arg("b"), py::arg("X"), py::arg("unit"), py::arg("out"),
+          py::arg("n_threads"));
+    m.def("evaluate", &evaluate_any, py::arg("params"), py::arg("X"), py::arg("hidden"), py::arg("output"),
+          py::arg("rho"), py::arg("beta"), py::arg("weight_decay"), py::arg("sample_weight"), py::arg("grad"),
+          py::arg("delta3"), py::arg("delta2"), py::arg("rho_hat"), py::arg("n_threads"),
+          py::arg("workspace").none(true));
+}
+
+}  // namespace sae_fast::bindings

@@ -1,0 +1,13 @@
+// The parts of the extension module, one function each.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace sae_fast::bindings {
+
+void bind_config(pybind11::module_& m);
+void bind_network(pybind11::module_& m);
+void bind_optimizer(pybind11::module_& m);
+void bind_train(pybind11::module_& m);
+
+}  // namespace sae_fast::bindings
