@@ -112,4 +112,34 @@ Params<T> mutable_params(const Tuple& params) {
             output<T>(b2, p.n_visible, "b2"), p.n_visible, p.n_hidden};
 }
 
+/// Memory that an array may touch, as a range of addresses.
+struct Extent {
+    std::uintptr_t begin, end;
+
+    explicit Extent(const py::array& a) {
+        const auto at = reinterpret_cast<std::uintptr_t>(a.data());
+        std::ptrdiff_t low = 0;
+        std::ptrdiff_t high = a.itemsize();
+        for (py::ssize_t i = 0; i < a.ndim(); ++i) {
+            const std::ptrdiff_t reach = (a.shape(i) - 1) * a.strides(i);
+            (reach < 0 ? low : high) += reach;
+        }
+        begin = at + static_cast<std::uintptr_t>(low);
+        end = a.size() == 0 ? begin : at + static_cast<std::uintptr_t>(high);
+    }
+    bool meets(const Extent& other) const noexcept { return begin < other.end && other.begin < end; }
+};
+
+/// The gradient arrays may overlap neither one another nor an input.
+inline void check_apart(const Tuple& outputs, const Tuple& params, const py::array& X) {
+    const char* names[] = {"W1", "b1", "W2", "b2"};
+    for (int i = 0; i < 4; ++i) {
+        const Extent out(array_at(outputs, i));
+        bool met = out.meets(Extent(X));
+        for (int j = 0; j < 4; ++j)
+            met = met || out.meets(Extent(array_at(params, j))) || (j < i && out.meets(Extent(array_at(outputs, j))));
+        if (met) throw py::value_error("out." + std::string(names[i]) + " must not overlap the memory of an input or of another output");
+    }
+}
+
 }  // namespace sae_fast::bindings

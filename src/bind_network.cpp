@@ -71,7 +71,9 @@ Cost evaluate_as(const Tuple& params, const py::array& X, const py::object& samp
     Params<T> gradient;
     Results<T> results;
     if (!grad.is_none()) {
-        gradient = mutable_params<T>(py::cast<Tuple>(grad));
+        const auto outputs = py::cast<Tuple>(grad);
+        gradient = mutable_params<T>(outputs);
+        check_apart(outputs, params, X);
         if (gradient.n_visible != v || gradient.n_hidden != h) throw py::value_error("out must have the shapes of params");
         results.grad = &gradient;
     }

@@ -1,0 +1,210 @@
+"""Checks of arguments: every public function words its errors here, as `name must be ..., got ...`."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from collections.abc import Sequence
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._types import FloatArray, Params
+
+HIDDEN = ("sigmoid", "tanh")
+OUTPUT = ("sigmoid", "tanh", "linear")
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_NAMES = ("W1", "b1", "W2", "b2")
+ParamsLike = Params | Sequence[Any]
+
+
+def check_hidden(hidden: str) -> int:
+    """Position of ``hidden`` in HIDDEN, which is its number in the core."""
+    if not isinstance(hidden, str) or hidden not in HIDDEN:
+        raise ValueError(f"hidden must be 'sigmoid' or 'tanh', got {hidden!r}")
+    return HIDDEN.index(hidden)
+
+
+def check_output(output: str) -> int:
+    """Position of ``output`` in OUTPUT, which is its number in the core."""
+    if not isinstance(output, str) or output not in OUTPUT:
+        raise ValueError(f"output must be 'sigmoid', 'tanh' or 'linear', got {output!r}")
+    return OUTPUT.index(output)
+
+
+def check_activations(hidden: str, output: str) -> tuple[int, int]:
+    """Numbers of both activations in the core."""
+    return check_hidden(hidden), check_output(output)
+
+
+def check_real(name: str, value: object) -> float:
+    """``value`` as a float; TypeError unless it is a real number."""
+    if isinstance(value, float):
+        return value
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a real number, got {value!r}")
+    return float(value)
+
+
+def check_in(name: str, value: object, low: float, high: float, wanted: str) -> float:
+    """``value`` as a float with low <= value < high."""
+    number = check_real(name, value)
+    if not low <= number < high:
+        raise ValueError(f"{name} must be {wanted}, got {value!r}")
+    return number
+
+
+def check_rho(rho: object) -> float:
+    """Sparsity parameter, in (0, 1)."""
+    number = check_real("rho", rho)
+    if not 0.0 < number < 1.0:
+        raise ValueError(f"rho must be in (0, 1), got {rho!r}")
+    return number
+
+
+def check_penalty(rho: object, beta: object, weight_decay: object) -> tuple[float, float, float]:
+    """rho, beta and weight_decay as floats in their ranges."""
+    return (
+        check_rho(rho),
+        check_in("beta", beta, 0.0, math.inf, ">= 0 and finite"),
+        check_in("weight_decay", weight_decay, 0.0, math.inf, ">= 0 and finite"),
+    )
+
+
+def check_count(name: str, value: SupportsIndex) -> int:
+    """``value`` as an int >= 1."""
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+    if number < 1:
+        raise ValueError(f"{name} must be >= 1, got {number}")
+    return number
+
+
+def check_n_threads(n_threads: int | None) -> int:
+    """Number of threads for the core; 0, its default, for None."""
+    if n_threads is None:
+        return 0
+    try:
+        number = operator.index(n_threads)
+    except TypeError:
+        raise TypeError(f"n_threads must be an integer or None, got {n_threads!r}") from None
+    if not 1 <= number <= 4096 or isinstance(n_threads, bool):
+        raise ValueError(f"n_threads must be >= 1 (and at most 4096) or None, got {n_threads!r}")
+    return number
+
+
+def check_params(params: ParamsLike) -> tuple[Params, np.dtype[Any]]:
+    """C-contiguous arrays of one float dtype and matching shapes, and that dtype.
+
+    Returns the arrays themselves where they are contiguous already.
+    """
+    if type(params) is not Params:
+        if not isinstance(params, Sequence) or isinstance(params, str) or len(params) != 4:
+            raise TypeError(f"params must be a sequence (W1, b1, W2, b2) of arrays, got {_describe(params)}")
+        params = Params(*params)
+    W1, b1, W2, b2 = params
+    dtype: np.dtype[Any] | None = getattr(W1, "dtype", None)
+    good = dtype in _FLOATS
+    for name, array in zip(_NAMES, params, strict=True):
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"params.{name} must be a NumPy array, got {_describe(array)}")
+        if array.dtype is not dtype and (array.dtype != dtype or not good):
+            good = False
+    if not good:
+        found = sorted({str(a.dtype) for a in params})
+        raise TypeError(f"params must be float32 or float64, all alike, got {', '.join(found)}")
+    if W1.ndim != 2 or W1.size == 0:
+        raise ValueError(f"params.W1 must have shape (n_hidden, n_visible), both >= 1, got {W1.shape}")
+    h, v = W1.shape
+    if b1.shape != (h,) or W2.shape != (v, h) or b2.shape != (v,):
+        shapes = ((h,), (v, h), (v,))
+        for name, array, shape in zip(_NAMES[1:], params[1:], shapes, strict=True):
+            if array.shape != shape:
+                raise ValueError(f"params.{name} must have shape {shape} to match W1 {W1.shape}, got {array.shape}")
+    if not (W1.flags.c_contiguous and b1.flags.c_contiguous and W2.flags.c_contiguous and b2.flags.c_contiguous):
+        params = Params(*(np.ascontiguousarray(a) for a in params))
+    assert dtype is not None
+    return params, dtype
+
+
+def check_X(X: ArrayLike, n_features: int, name: str = "X") -> NDArray[Any]:
+    """Two-dimensional real array with ``n_features`` columns and at least one row; not copied, of any dtype."""
+    array = X if type(X) is np.ndarray else np.asarray(X)
+    if array.ndim != 2 or array.shape[1] != n_features:
+        raise ValueError(f"{name} must have shape (n_samples, {n_features}), got {array.shape}")
+    if array.shape[0] < 1:
+        raise ValueError(f"{name} must have at least one sample, got shape {array.shape}")
+    kind = array.dtype.kind
+    if kind == "b":
+        return array.view(np.uint8)
+    if kind not in "fiu":
+        raise TypeError(f"{name} must have a real dtype, got {array.dtype}")
+    if not array.dtype.isnative or array.dtype.itemsize > 8:
+        return array.astype(np.float64)
+    return array
+
+
+def check_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64] | None:
+    """Weights (n_samples,), float64, >= 0, finite, with a positive sum; or None."""
+    if sample_weight is None:
+        return None
+    weight = np.ascontiguousarray(sample_weight, dtype=np.float64)
+    if weight.shape != (n_samples,):
+        raise ValueError(f"sample_weight must have shape ({n_samples},), got {weight.shape}")
+    if not np.all(np.isfinite(weight)) or np.any(weight < 0) or not 0.0 < weight.sum() < math.inf:
+        raise ValueError("sample_weight must be finite and >= 0 with a sum > 0")
+    return weight
+
+
+def check_out(
+    out: object, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: Sequence[NDArray[Any]], name: str = "out"
+) -> FloatArray:
+    """``out`` itself if results can be written to it as it is; an error otherwise, never a copy."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name} must be a NumPy array, got {_describe(out)}")
+    if out.dtype != dtype:
+        raise TypeError(f"{name} must have dtype {dtype}, got {out.dtype}")
+    if out.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {out.shape}")
+    if not out.flags.c_contiguous:
+        raise ValueError(f"{name} must be C-contiguous, got strides {out.strides}")
+    if not out.flags.writeable:
+        raise ValueError(f"{name} must be writable, got a read-only array")
+    if any(np.may_share_memory(out, a) for a in inputs):
+        raise ValueError(f"{name} must not overlap the memory of an input")
+    return out
+
+
+def check_out_params(out: object, params: Params, name: str = "out") -> Params:
+    """``out``, four arrays in the shapes and dtype of ``params`` to write gradients to; the core checks overlap."""
+    if not isinstance(out, Sequence) or len(out) != 4:
+        raise TypeError(f"{name} must be a sequence (W1, b1, W2, b2) of arrays, got {_describe(out)}")
+    for field, array, like in zip(_NAMES, out, params, strict=True):
+        check_out(array, like.shape, like.dtype, (), name=f"{name}.{field}")
+    return out if isinstance(out, Params) else Params(*out)
+
+
+def seed_from(random_state: int | np.random.Generator | np.random.RandomState | None) -> int:
+    """Seed of 64 bits for the core's generator."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**63))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**63, dtype=np.int64))
+    try:
+        return operator.index(random_state) % 2**64
+    except TypeError:
+        raise TypeError(
+            f"random_state must be an integer, a NumPy Generator or RandomState, or None, got {random_state!r}"
+        ) from None
+
+
+def _describe(value: object) -> str:
+    return f"{type(value).__name__}" if not isinstance(value, (str, int, float)) else repr(value)

@@ -1,0 +1,68 @@
+"""Compiled core. Private."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._types import Params
+
+class Workspace:
+    def size(self) -> int: ...
+
+def isa() -> str: ...
+def available_isas() -> list[str]: ...
+def has_openmp() -> bool: ...
+def compiler() -> str: ...
+def available_threads() -> int: ...
+def set_num_threads(n: int) -> None: ...
+def get_num_threads() -> int: ...
+def layer_forward(
+    W: NDArray[Any], b: NDArray[Any], X: NDArray[Any], unit: int, out: NDArray[Any], n_threads: int
+) -> None: ...
+def evaluate(
+    params: Params,
+    X: NDArray[Any],
+    hidden: int,
+    output: int,
+    rho: float,
+    beta: float,
+    weight_decay: float,
+    sample_weight: NDArray[np.float64] | None,
+    grad: Params | None,
+    delta3: NDArray[Any] | None,
+    delta2: NDArray[Any] | None,
+    rho_hat: NDArray[np.float64] | None,
+    n_threads: int,
+    workspace: Workspace | None,
+) -> tuple[float, float, float, float]: ...
+
+class _Optimizer:
+    def __init__(
+        self,
+        params: Params,
+        solver: int,
+        learning_rate: float,
+        momentum: float,
+        nesterov: bool,
+        beta1: float,
+        beta2: float,
+        eps: float,
+    ) -> None: ...
+    def step(self, grad: Params, n_threads: int) -> None: ...
+    @property
+    def n_steps(self) -> int: ...
+
+class OptimizerF32(_Optimizer): ...
+class OptimizerF64(_Optimizer): ...
+
+class _Trainer:
+    def __init__(self, params: Params, options: dict[str, Any]) -> None: ...
+    def run_epoch(
+        self, X: NDArray[Any], sample_weight: NDArray[np.float64] | None
+    ) -> tuple[float, float, float, float]: ...
+    @property
+    def n_steps(self) -> int: ...
+
+class TrainerF32(_Trainer): ...
+class TrainerF64(_Trainer): ...

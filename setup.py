@@ -1,0 +1,175 @@
+"""Build of the compiled core; everything else about the package is in pyproject.toml.
+
+The sources in csrc/kernels are compiled once per instruction set, the rest of csrc and src once. Environment:
+CXX, CXXFLAGS, LDFLAGS; SAE_FAST_REQUIRE_OPENMP=1 (no single-threaded build), SAE_FAST_WERROR=1 (warnings are errors),
+SAE_FAST_SANITIZE=address,undefined, SAE_FAST_JOBS (compilers at a time).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).resolve().parent
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow"]
+# Neither flag changes a result: no kernel looks at errno or at floating-point exceptions.
+COMMON = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
+X86_ISAS = {
+    "baseline": [],
+    "avx2": ["-mavx2", "-mfma"],
+    "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"],
+}
+NO_COMPILER = """
+sae_fast needs a C++17 compiler (g++ or clang++), and {compiler!r} does not work:
+{reason}
+Install one and build again:
+    Debian, Ubuntu     apt install g++ python3-dev
+    Fedora             dnf install gcc-c++ python3-devel
+    macOS              xcode-select --install   (and `brew install libomp` for threads)
+    Windows            MinGW-w64 or clang, with CXX naming it; MSVC lacks the vector extensions that the kernels use
+Or name the compiler in the environment variable CXX.
+"""
+NO_OPENMP = """
+sae_fast: the compiler has no OpenMP, so the core is built SINGLE-THREADED. For threads install
+    Debian, Ubuntu     libgomp1 (with g++) or libomp-dev (with clang++)
+    macOS              brew install libomp
+and build again. SAE_FAST_REQUIRE_OPENMP=1 makes this an error.
+"""
+
+
+def isas() -> dict[str, list[str]]:
+    """Instruction sets to build for on this processor, with their compiler flags."""
+    machine = os.environ.get("SAE_FAST_MACHINE", platform.machine()).lower()
+    if machine in ("x86_64", "amd64"):
+        return X86_ISAS
+    return {"neon": []} if machine in ("aarch64", "arm64") else {"baseline": []}
+
+
+def flag(name: str) -> bool:
+    """Whether an environment variable is set to something other than 0."""
+    return os.environ.get(name, "0") not in ("", "0")
+
+
+class Toolchain:
+    """The C++ compiler, with what it can do found by trying."""
+
+    def __init__(self) -> None:
+        default = sysconfig.get_config_var("CXX") or "c++"
+        fallbacks = [default, "g++", "clang++", "c++"]
+        named = os.environ.get("CXX")
+        candidates = [named] if named else [c for c in fallbacks if shutil.which(shlex.split(c)[0])] or [default]
+        self.command = shlex.split(candidates[0])
+        error = self._try([], "int main() { return 0; }")
+        if error is not None:
+            raise SystemExit(NO_COMPILER.format(compiler=candidates[0], reason=error.strip()))
+        self.openmp = next((f for f in self._openmp_ways() if self._try(f, "#include <omp.h>\nint main() { return omp_get_max_threads() < 1; }") is None), None)
+        if self.openmp is None:
+            if flag("SAE_FAST_REQUIRE_OPENMP"):
+                raise SystemExit(NO_OPENMP)
+            print(NO_OPENMP, file=sys.stderr)
+        sanitize = os.environ.get("SAE_FAST_SANITIZE")
+        self.extra = [f"-fsanitize={sanitize}", "-fno-omit-frame-pointer", "-g", "-O1"] if sanitize else []
+        self.extra += [] if self.openmp is None else self.openmp
+        self.compile_flags = [*COMMON, *WARNINGS, *(["-Werror"] if flag("SAE_FAST_WERROR") else []), *self.extra]
+        self.compile_flags += shlex.split(os.environ.get("CXXFLAGS", ""))
+
+    @staticmethod
+    def _openmp_ways() -> list[list[str]]:
+        if sys.platform != "darwin":
+            return [["-fopenmp"]]
+        prefixes = ["/opt/homebrew/opt/libomp", "/usr/local/opt/libomp"]
+        ways = [["-Xpreprocessor", "-fopenmp", f"-I{p}/include", f"-L{p}/lib", "-lomp"] for p in prefixes]
+        return [["-fopenmp"], *ways]
+
+    def _try(self, flags: list[str], source: str) -> str | None:
+        """None if the program can be built, else what the compiler said."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "probe.cpp")
+            path.write_text(source)
+            try:
+                self.run([*flags, "-std=c++17", str(path), *flags, "-o", str(path.with_suffix(""))])
+            except (OSError, subprocess.CalledProcessError) as error:
+                return str(getattr(error, "stderr", "") or error)
+        return None
+
+    def run(self, arguments: list[str]) -> None:
+        """Run the compiler; its output is in the exception if it fails."""
+        subprocess.run([*self.command, *arguments], check=True, capture_output=True, text=True)
+
+    def compile(self, source: Path, target: Path, flags: list[str], headers: float) -> None:
+        """Compile one file unless its object is newer than it and all headers."""
+        newest = max(source.stat().st_mtime, headers)
+        if target.exists() and target.stat().st_mtime > newest:
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        command = [*self.compile_flags, *flags, "-c", str(source), "-o", str(target)]
+        print("compiling", source.relative_to(ROOT), *[f for f in flags if "SAE_FAST_ISA" in f], flush=True)
+        try:
+            self.run(command)
+        except subprocess.CalledProcessError as error:
+            raise SystemExit(f"{shlex.join([*self.command, *command])}\n{error.stdout}{error.stderr}") from None
+
+
+def core_jobs(build: Path) -> list[tuple[Path, Path, list[str]]]:
+    """(source, object, flags) for everything in csrc."""
+    include = [f"-I{ROOT / 'csrc' / 'include'}", f"-I{ROOT / 'csrc'}"]
+    have = [f"-DSAE_FAST_HAVE_{isa.upper()}" for isa in isas()]
+    jobs = [(s, build / f"{s.stem}.o", include + have) for s in sorted((ROOT / "csrc").glob("*.cpp"))]
+    for source in sorted((ROOT / "csrc" / "kernels").glob("*.cpp")):
+        for isa, flags in isas().items():
+            jobs.append((source, build / f"{source.stem}.{isa}.o", [*include, f"-DSAE_FAST_ISA={isa}", *flags]))
+    return jobs
+
+
+class BuildExt(build_ext):
+    """Compiles and links with our own flags per file; setuptools only says where the result goes."""
+
+    def run(self) -> None:
+        super().run()
+        include = ROOT / "csrc" / "include" / "sae_fast"
+        target = Path(self.build_lib, "sae_fast", "include", "sae_fast")
+        if not self.inplace and not self.editable_mode:
+            target.mkdir(parents=True, exist_ok=True)
+            for header in sorted(include.glob("*.hpp")):
+                shutil.copy2(header, target / header.name)
+
+    def build_extension(self, ext: Extension) -> None:
+        """Build one extension module from the core and its bindings."""
+        import pybind11
+
+        toolchain = Toolchain()
+        kind = os.environ.get("SAE_FAST_SANITIZE", "plain").replace(",", "-")
+        build = Path(self.build_temp).resolve() / kind
+        include = [f"-I{ROOT / 'csrc' / 'include'}", "-isystem", sysconfig.get_paths()["include"]]
+        include += ["-isystem", pybind11.get_include()]
+        jobs = core_jobs(build / "csrc")
+        for source in map(Path, ext.sources):
+            jobs.append((ROOT / source, build / "src" / f"{source.stem}.o", include))
+        headers = max(h.stat().st_mtime for top in ("csrc", "src") for h in (ROOT / top).rglob("*.hpp"))
+        headers = max(headers, Path(__file__).stat().st_mtime)
+        n_jobs = int(os.environ.get("SAE_FAST_JOBS", os.cpu_count() or 1))
+        with ThreadPoolExecutor(n_jobs) as pool:
+            list(pool.map(lambda job: toolchain.compile(*job, headers), jobs))
+        output = Path(self.get_ext_fullpath(ext.name)).resolve()
+        output.parent.mkdir(parents=True, exist_ok=True)
+        shared = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
+        link = [*shared, *toolchain.extra, *(str(target) for _, target, _ in jobs)]
+        link += [*(toolchain.openmp or []), *shlex.split(os.environ.get("LDFLAGS", "")), "-o", str(output)]
+        toolchain.run(link)
+
+
+setup(
+    ext_modules=[Extension("sae_fast._core", sorted(str(p.relative_to(ROOT)) for p in (ROOT / "src").glob("*.cpp")))],
+    cmdclass={"build_ext": BuildExt},
+)
