@@ -98,6 +98,11 @@ struct Kernels {
                               Size ld);
     double (*sum_squares)(const T* x, Size n);
 
+    /// Vectors of any length.
+    double (*dot)(const T* a, const T* b, Size n);
+    void (*scale)(const T* a, T factor, Size n, T* out);                         // out = factor * a
+    void (*add_scaled)(const T* a, T factor, const T* b, Size n, T* out);        // out = a + factor * b
+
     /// Weight updates, elementwise, in place. p, v, m: n elements.
     void (*update_sgd)(T* p, const T* g, Size n, T learning_rate);
     void (*update_momentum)(T* p, T* v, const T* g, Size n, T learning_rate, T momentum, bool nesterov);

@@ -227,9 +227,9 @@ void finish_transposed(const T* C, Size n_rows, Size n_vec, Size n_used, T scale
     }
 }
 
+// Blocks short enough for T, their sums in double: eight chains in a fixed order.
 template <class T>
-double sum_squares(const T* x, Size n) noexcept {
-    // Blocks short enough for T, their sums in double: eight chains in a fixed order.
+double dot(const T* a, const T* b, Size n) noexcept {
     constexpr Size block = 8 * kLanes<T>;
     double total = 0;
     Size i = 0;
@@ -239,14 +239,16 @@ double sum_squares(const T* x, Size n) noexcept {
         if (stop > n) stop = i + (n - i) / block * block;
         for (; i < stop; i += block)
 #pragma GCC unroll 8
-            for (Size j = 0; j < 8; ++j) {
-                const Vec<T> v = load(x + i + j * kLanes<T>);
-                sum[j] += v * v;
-            }
+            for (Size j = 0; j < 8; ++j) sum[j] += load(a + i + j * kLanes<T>) * load(b + i + j * kLanes<T>);
         total += sum_lanes<T>(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
     }
-    for (; i < n; ++i) total += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+    for (; i < n; ++i) total += static_cast<double>(a[i]) * static_cast<double>(b[i]);
     return total;
+}
+
+template <class T>
+double sum_squares(const T* x, Size n) noexcept {
+    return dot(x, x, n);
 }
 
 }  // namespace

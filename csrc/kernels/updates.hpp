@@ -1,4 +1,4 @@
-// Weight updates, elementwise and in place. The formulas are those of include/sae_fast/optimizer.hpp.
+// Weight updates and vector sums, elementwise. The formulas are those of include/sae_fast/optimizer.hpp.
 #pragma once
 
 #include "simd.hpp"
@@ -25,6 +25,16 @@ inline void put(T* p, Vec<T> v, Size n) noexcept {
         store(p, v);
     else
         store_some(p, v, n);
+}
+
+template <class T>
+void scale(const T* a, T factor, Size n, T* out) noexcept {
+    for_vectors<T>(n, [=](Size i, Size l) { put(out + i, factor * get(a + i, l), l); });
+}
+
+template <class T>
+void add_scaled(const T* a, T factor, const T* b, Size n, T* out) noexcept {
+    for_vectors<T>(n, [=](Size i, Size l) { put(out + i, get(a + i, l) + factor * get(b + i, l), l); });
 }
 
 template <class T>

@@ -1,0 +1,80 @@
+// Limited-memory BFGS for the whole objective: parameters and pairs in T, every scalar in double.
+//
+// The direction is that of Nocedal and Wright, "Numerical Optimization" (2006), algorithm 7.4, computed from inner
+// products of the stored vectors (Chen et al., "Large-scale L-BFGS using MapReduce", NIPS 2014): one pass over the
+// pairs for the products, one for the direction, each parallel and with a fixed order of summation. The line search
+// looks for the strong Wolfe conditions (algorithms 3.5 and 3.6, cubic interpolation); where rounding of J hides the
+// decrease it takes the approximate ones of Hager and Zhang (SIAM J. Optim. 16, 2005).
+#pragma once
+
+#include <vector>
+
+#include "sae_fast/network.hpp"
+
+namespace sae_fast {
+
+struct LbfgsOptions {
+    int memory = 20;            // pairs kept
+    double decrease = 1e-4;     // first Wolfe condition
+    double curvature = 0.9;     // second Wolfe condition
+    int max_evaluations = 20;   // of one line search
+};
+
+enum class LbfgsStatus : int { going = 0, stalled = 1 };
+
+/// Where the optimiser stands after a step.
+struct LbfgsStep {
+    Cost cost;
+    double gradient_max = 0;  // largest absolute entry of the gradient
+    int n_evaluations = 0;    // so far
+    LbfgsStatus status = LbfgsStatus::going;
+};
+
+template <class T>
+class Lbfgs {
+public:
+    /// theta: [W1, W2, b1, b2], row-major, n elements; updated in place by iterate() and owned by the caller, as
+    /// everything that `problem` points to; problem.params is ignored but for its sizes. Throws std::bad_alloc.
+    Lbfgs(T* theta, const Problem<T>& problem, const LbfgsOptions& options, int n_threads);
+
+    /// Cost and gradient at the start.
+    LbfgsStep start();
+    /// One iteration: theta moves to a point that the line search accepts, or stays with status `stalled`.
+    LbfgsStep iterate();
+    /// Mean activations at theta.
+    const std::vector<double>& rho_hat() const noexcept { return rho_hat_; }
+
+private:
+    struct Point {
+        double step, value, slope;
+    };
+    Point probe(double step);
+    bool search(double first_step);
+    bool zoom(Point low, Point high);
+    bool accepts(const Point& p) const noexcept;
+    void remember();
+    void direction();
+    double steepest() noexcept;
+    double dot(const T* a, const T* b) noexcept;
+    Size slot(Size i) const noexcept { return (oldest_ + i) % options_.memory; }
+    T* s(Size i) noexcept { return pairs_.data() + 2 * slot(i) * n_; }
+    T* y(Size i) noexcept { return s(i) + n_; }
+    double& sy(Size i, Size j) noexcept { return sy_[static_cast<std::size_t>(slot(i) * options_.memory + slot(j))]; }
+    double& yy(Size i, Size j) noexcept { return yy_[static_cast<std::size_t>(slot(i) * options_.memory + slot(j))]; }
+
+    T* theta_;
+    Problem<T> problem_;
+    LbfgsOptions options_;
+    int n_threads_;
+    Size n_;
+    std::vector<T> trial_, gradient_, trial_gradient_, direction_, pairs_;
+    std::vector<double> sy_, yy_, sg_, yg_, partial_, rho_hat_, trial_rho_hat_;
+    Size oldest_ = 0, n_pairs_ = 0;
+    double value_ = 0, slope_ = 0;
+    Cost trial_cost_;
+    LbfgsStep step_;
+    int search_left_ = 0;
+    Workspace workspace_;
+};
+
+}  // namespace sae_fast
