@@ -63,7 +63,8 @@ def init_params(
     kind = np.dtype(dtype)
     if kind not in (np.float32, np.float64):
         raise TypeError(f"dtype must be float32 or float64, got {kind}")
-    rng = random_state if hasattr(random_state, "uniform") else np.random.default_rng(random_state)
+    legacy = isinstance(random_state, np.random.RandomState)
+    rng: Any = random_state if legacy else np.random.default_rng(random_state)
     r = math.sqrt(6.0 / (n_visible + n_hidden + 1))
     W1 = rng.uniform(-r, r, (n_hidden, n_visible)).astype(kind)
     W2 = rng.uniform(-r, r, (n_visible, n_hidden)).astype(kind)
@@ -254,7 +255,7 @@ def deltas(
     weight = check_sample_weight(sample_weight, len(X))
     threads = check_n_threads(n_threads)
     result = Deltas(np.empty((len(X), v), dtype), np.empty((len(X), h), dtype), np.empty(h))
-    _core.evaluate(params, X, *units, rho, beta, 0.0, weight, None, *result, threads, None)
+    _core.evaluate(params, X, *units, rho, beta, 0.0, weight, None, result.delta3, result.delta2, result.rho_hat, threads, None)
     return result
 
 

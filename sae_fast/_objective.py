@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
@@ -158,8 +161,6 @@ def check_gradient(
     >>> sf.check_gradient(params, X, rho=0.05, beta=3.0, weight_decay=1e-4) < 1e-9
     True
     """
-    checked, dtype = check_params(params)
-    h, v = checked.W1.shape
     settings = {
         "rho": rho,
         "beta": beta,
@@ -169,13 +170,28 @@ def check_gradient(
         "sample_weight": sample_weight,
         "n_threads": n_threads,
     }
+    return compare_gradient(cost, cost_and_grad, params, X, eps, n_directions, settings)
+
+
+def compare_gradient(
+    cost: Callable[..., Cost],
+    cost_and_grad: Callable[..., tuple[float, Params]],
+    params: ParamsLike,
+    X: ArrayLike,
+    eps: float | None,
+    n_directions: int | None,
+    settings: dict[str, Any],
+) -> float:
+    """What :func:`check_gradient` does, for any pair of functions."""
+    checked, dtype = check_params(params)
+    h, v = checked.W1.shape
     step = eps if eps is not None else (1e-3 if dtype == np.float64 else 5e-2)
     theta = flatten(checked)
-    _, grad = cost_and_grad(checked, X, **settings)  # type: ignore[arg-type]
+    _, grad = cost_and_grad(checked, X, **settings)
     gradient = flatten(grad).astype(np.float64)
 
     def J(point: NDArray[np.float64]) -> float:
-        return cost(unflatten(point.astype(dtype), v, h), X, **settings).total  # type: ignore[arg-type]
+        return cost(unflatten(point.astype(dtype), v, h), X, **settings).total
 
     def slope(direction: NDArray[np.float64]) -> float:
         e = step * direction
@@ -190,5 +206,5 @@ def check_gradient(
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         exact = directions @ gradient
         measured = np.array([slope(row) for row in directions])
-    scale = max(float(np.abs(exact).max()), np.finfo(np.float64).tiny)
+    scale = max(float(np.abs(exact).max()), float(np.finfo(np.float64).tiny))
     return float(np.abs(measured - exact).max()) / scale

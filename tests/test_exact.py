@@ -1,0 +1,103 @@
+"""Cost and gradients against arbitrary precision, where units saturate, vanish and overflow textbook formulas."""
+
+from __future__ import annotations
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+from sae_fast import Params
+
+from . import exact
+
+CASES = exact.cases()
+WORST: dict[str, float] = {}
+
+
+@pytest.fixture(scope="module")
+def truth():
+    """name, dtype -> exact values at the parameters as that dtype holds them, computed once."""
+    known = {}
+
+    def of(name, dtype):
+        if (name, dtype) not in known:
+            params, X, settings = CASES[name]
+            rounded = Params(*(a.astype(dtype).astype(np.float64) for a in params))
+            known[name, dtype] = exact.evaluate(rounded, X.astype(dtype).astype(np.float64), **settings)
+        return known[name, dtype]
+
+    return of
+
+
+def relative_error(got, wanted, spread, unit, tiny):
+    """Largest error of an entry over its size, where the size is at least `unit` of the sum of its absolute terms.
+
+    An entry that is the small difference of large terms carries their rounding: it may be off by a few `unit` of them.
+    Entries below the smallest normal number count as equal to 0.
+    """
+    got = np.asarray(got, dtype=np.float64).ravel()
+    with mp.workdps(exact.DIGITS):
+        flat = [x for row in wanted for x in (row if isinstance(row, list) else [row])]
+        terms = [x for row in spread for x in (row if isinstance(row, list) else [row])]
+        worst = mp.mpf(0)
+        for g, w, t in zip(got, flat, terms, strict=True):
+            assert np.isfinite(g), f"got {g}, exact {mp.nstr(w, 10)}"
+            size = max(abs(w), t * unit, mp.mpf(tiny))
+            worst = max(worst, abs(mp.mpf(float(g)) - w) / size)
+        return float(worst)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_float64_is_within_1e_9_of_exact(impl, name, truth):
+    """Cost and every gradient entry are within 1e-9 relative of the exact value, and finite."""
+    params, X, settings = CASES[name]
+    J, grad = impl.cost_and_grad(params, X, **settings)
+    wanted, gradients, spreads = truth(name, np.float64)
+    assert np.isfinite(J)
+    errors = [float(abs(mp.mpf(J) - wanted) / abs(wanted))] if wanted else [abs(J)]
+    for got, g, s in zip(grad, gradients, spreads, strict=True):
+        errors.append(relative_error(got, g, s, unit=1e-6, tiny=1e-290))
+    WORST[f"{impl.__name__} {name}"] = max(errors)
+    assert max(errors) <= 1e-9
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_float32_is_within_1e_4_of_exact(impl, name, truth):
+    """The same within 1e-4 in float32, or within what rounding z to float32 explains by itself."""
+    params, X, settings = CASES[name]
+    params = Params(*(a.astype(np.float32) for a in params))
+    X = X.astype(np.float32)
+    J, grad = impl.cost_and_grad(params, X, **settings)
+    wanted, gradients, spreads = truth(name, np.float32)
+    # A sum of n terms has a rounding error of up to n units in the last place of its absolute terms; exp turns that
+    # absolute error of z into a relative one of an activation.
+    n = params.W1.shape[1] + 2
+    reach2 = (np.abs(params.W1) @ np.abs(X.T)).max() + np.abs(params.b1).max()
+    reach3 = (np.abs(params.W2).sum(axis=1) + np.abs(params.b2)).max()
+    allowance = 1e-4 + 2.0**-24 * n * (4 * float(reach2) * (1 + float(np.abs(params.W2).max())) + 4 * float(reach3))
+    assert np.isfinite(J)
+    assert abs(J - float(wanted)) <= allowance * abs(float(wanted))
+    for got, g, s in zip(grad, gradients, spreads, strict=True):
+        assert relative_error(got, g, s, unit=1e-2, tiny=1e-30) <= allowance
+
+
+def test_the_textbook_formula_fails_where_ours_does_not(impl):
+    """At b1 = 40 the textbook's cost is not finite in float64; the exact one is."""
+    params, X, settings = CASES["b1=40-sigmoid-sigmoid"]
+    with np.errstate(all="ignore"):
+        rho_hat = (1 / (1 + np.exp(-(X @ params.W1.T + params.b1)))).mean(axis=0)
+        textbook = settings["beta"] * np.sum(
+            settings["rho"] * np.log(settings["rho"] / rho_hat)
+            + (1 - settings["rho"]) * np.log((1 - settings["rho"]) / (1 - rho_hat))
+        )
+    assert not np.isfinite(textbook)
+    assert np.isfinite(impl.cost(params, X, **settings).total)
+
+
+def test_report(record_property):
+    """All cases were looked at, and the worst error is on record."""
+    record_property("cases", len(CASES))
+    if WORST:
+        worst = max(WORST, key=WORST.__getitem__)
+        print(f"\n{len(WORST)} cases in float64, worst relative error {WORST[worst]:.2e} ({worst})")
+        assert WORST[worst] <= 1e-9
