@@ -1,0 +1,440 @@
+"""SparseAutoencoder: the sparse autoencoder as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+try:
+    from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.metaestimators import available_if
+    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError('SparseAutoencoder needs scikit-learn: pip install "sae-fast[estimators]"') from error
+
+from . import _core
+from ._checks import check_activations, check_count, check_in, check_n_threads, check_penalty, check_sample_weight
+from ._fit import FitControl
+from ._functional import decode, encode, init_params
+from ._solvers import EpochSolver, LbfgsSolver, Solver, epoch_options
+from ._types import Cost, EpochInfo, FloatArray, Hidden, Output, Params
+from ._unit_report import BLOCK, UnitReport, judge
+
+SOLVERS = ("lbfgs", "adam", "sgd")
+RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+LBFGS_MEMORY = 20
+
+
+class DataRangeWarning(UserWarning):
+    """The data lie where the output unit cannot reach them."""
+
+
+class UnitWarning(UserWarning):
+    """Hidden units are dead or saturated."""
+
+
+def _by_epochs(self: SparseAutoencoder) -> bool:
+    return self.solver in ("adam", "sgd")
+
+
+class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Sparse autoencoder (UFLDL): codes that are mostly inactive, to be used where PCA stood.
+
+    Parameters
+    ----------
+    n_components : int
+        Hidden units.
+    rho : float
+        Wanted mean activation of each hidden unit, in (0, 1).
+    beta : float
+        Weight of the penalty that pulls the mean activations to ``rho``, >= 0.
+    weight_decay : float
+        Weight of the L2 penalty on the weights, >= 0.
+    hidden : {"sigmoid", "tanh"}
+        Activation of the hidden layer.
+    output : {"sigmoid", "tanh", "linear"}
+        Activation of the output layer. Sigmoid reaches data in [0, 1], tanh in [-1, 1], linear any.
+    solver : {"lbfgs", "adam", "sgd"}
+        L-BFGS over all samples, or minibatches. L-BFGS reaches the lowest cost; Adam is quick on much data.
+    max_iter : int
+        Iterations of L-BFGS, or epochs, at most. No warning is given when they are used up: the classical recipes
+        stop by number. ``n_iter_`` tells.
+    batch_size : int
+        Samples of a minibatch.
+    learning_rate : float, optional
+        By default 1e-3 for Adam and 0.1 for SGD.
+    momentum : float
+        Of SGD, in [0, 1).
+    tol : float
+        Stop when the cost has not fallen by ``tol`` of itself for ``n_iter_no_change`` iterations.
+    n_iter_no_change : int
+        Patience of ``tol``.
+    early_stopping : bool
+        Judge by a validation part of the data, and keep the parameters that were best on it.
+    validation_fraction : float
+        Its share, in (0, 1).
+    warm_start : bool
+        Start ``fit`` from the parameters of the last one.
+    random_state : int, RandomState instance or None
+        Seed of initial weights, shuffling and validation split.
+    n_threads : int, optional
+        Threads; None for what :func:`sae_fast.get_num_threads` says. Results do not depend on it.
+    verbose : int
+        1 shows progress on stderr: J and its parts, mean activation, time left.
+    callback : callable, optional
+        Called with an :class:`EpochInfo` after each iteration; a true result ends the fit.
+
+    Attributes
+    ----------
+    params_ : Params
+        Weights and biases, in the dtype of the training data (float32 or float64).
+    components_ : ndarray of shape (n_components, n_features)
+        Encoder weights W1.
+    rho_hat_ : ndarray of shape (n_components,)
+        Mean activations over the training data, mapped to [0, 1].
+    cost_ : Cost
+        J and its parts at ``params_`` over the training data.
+    loss_curve_ : ndarray of shape (n_iter_,)
+        J by iteration (for minibatches: mean over the epoch).
+    loss_parts_ : ndarray of shape (n_iter_, 3)
+        Reconstruction, weight decay and sparsity by iteration.
+    validation_curve_ : ndarray
+        Validation J by iteration; with early stopping.
+    n_iter_ : int
+        Iterations done.
+    n_features_in_ : int
+        Features seen in ``fit``.
+    feature_names_in_ : ndarray of str
+        Their names, where the data had any.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sae_fast import SparseAutoencoder
+    >>> X = np.random.default_rng(0).uniform(0.1, 0.9, (200, 16))
+    >>> model = SparseAutoencoder(8, max_iter=50, random_state=0).fit(X)
+    >>> model.transform(X).shape
+    (200, 8)
+    """
+
+    def __init__(
+        self,
+        n_components: int = 25,
+        *,
+        rho: float = 0.05,
+        beta: float = 3.0,
+        weight_decay: float = 1e-4,
+        hidden: Hidden = "sigmoid",
+        output: Output = "sigmoid",
+        solver: str = "lbfgs",
+        max_iter: int = 400,
+        batch_size: int = 256,
+        learning_rate: float | None = None,
+        momentum: float = 0.9,
+        tol: float = 1e-7,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        random_state: Any = None,
+        n_threads: int | None = None,
+        verbose: int = 0,
+        callback: Callable[[EpochInfo], object] | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.rho = rho
+        self.beta = beta
+        self.weight_decay = weight_decay
+        self.hidden = hidden
+        self.output = output
+        self.solver = solver
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.verbose = verbose
+        self.callback = callback
+
+    # Fitting
+
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn weights from the samples.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            float32 is worked on in float32, everything else in float64.
+        y : None
+            Ignored.
+        sample_weight : array_like of shape (n_samples,), optional
+            Weights: every mean over samples is a weighted one, the mean activations too.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            NaN, infinity, too few samples or features, or a parameter out of its range.
+        KeyboardInterrupt
+            Only before the first iteration. Later, Ctrl-C ends the fit with the best parameters so far and a warning.
+        """
+        settings = self._check_parameters()
+        data = self._validate(X, reset=True)
+        weight = self._weights(sample_weight, data)
+        self._warn_of_range(data)
+        rng = check_random_state(self.random_state)
+        start = self._start(data, rng)
+        seed = int(rng.randint(2**31 - 1))
+        train, train_weight, check, check_weight = self._split(data, weight, rng)
+        threads = check_n_threads(self.n_threads)
+        solver: Solver
+        if self.solver == "lbfgs":
+            solver = LbfgsSolver(start, train, train_weight, settings, LBFGS_MEMORY, threads)
+        else:
+            solver = self._epochs(start, seed, settings, threads).use(train, train_weight)
+
+        def validation(params: Params) -> float:
+            return float(_core.evaluate(params, check, *settings, check_weight, *[None] * 4, threads, None)[0])
+
+        control = FitControl(self, solver, validation if self.early_stopping else None)
+        control.run()
+        self.params_ = control.params
+        self.n_iter_ = control.n_iter
+        self.loss_curve_ = np.array([c.total for c in control.costs])
+        self.loss_parts_ = np.array([c[1:] for c in control.costs])
+        if self.early_stopping:
+            self.validation_curve_ = np.array(control.validation_curve)
+        self._measure(data, weight, settings, threads)
+        self._warn_of_units()
+        return self
+
+    @available_if(_by_epochs)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Go on with one pass of minibatches over these samples; for the solvers ``adam`` and ``sgd``.
+
+        The optimiser's state continues from call to call (not through pickling). ``rho_hat_`` and ``cost_`` are those
+        of the last samples.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+        y : None
+            Ignored.
+        sample_weight : array_like of shape (n_samples,), optional
+
+        Returns
+        -------
+        self
+        """
+        settings = self._check_parameters()
+        first = not hasattr(self, "params_")
+        data = self._validate(X, reset=first)
+        if not first:
+            data = data.astype(self.params_.W1.dtype, copy=False)
+        weight = self._weights(sample_weight, data)
+        threads = check_n_threads(self.n_threads)
+        if first or getattr(self, "_trainer", None) is None:
+            rng = check_random_state(self.random_state)
+            start = self._start(data, rng) if first else self.params_
+            self._trainer = self._epochs(start, int(rng.randint(2**31 - 1)), settings, threads)
+        if first:
+            self._warn_of_range(data)
+            self.n_iter_, self.loss_curve_, self.loss_parts_ = 0, np.empty(0), np.empty((0, 3))
+        cost, _ = self._trainer.use(data, weight).step()
+        self.params_ = self._trainer.params
+        self.n_iter_ += 1
+        self.loss_curve_ = np.append(self.loss_curve_, cost.total)
+        self.loss_parts_ = np.vstack([self.loss_parts_, cost[1:]])
+        self._measure(data, weight, settings, threads)
+        return self
+
+    def _check_parameters(self) -> tuple[int, int, float, float, float]:
+        check_count("n_components", self.n_components)
+        check_count("max_iter", self.max_iter)
+        check_count("batch_size", self.batch_size)
+        check_count("n_iter_no_change", self.n_iter_no_change)
+        check_in("tol", self.tol, 0.0, np.inf, ">= 0 and finite")
+        check_in("momentum", self.momentum, 0.0, 1.0, "in [0, 1)")
+        fraction = check_in("validation_fraction", self.validation_fraction, 0.0, 1.0, "in (0, 1)")
+        if fraction == 0.0:
+            raise ValueError("validation_fraction must be in (0, 1), got 0.0")
+        if self.solver not in SOLVERS:
+            raise ValueError(f"solver must be 'lbfgs', 'adam' or 'sgd', got {self.solver!r}")
+        if self.callback is not None and not callable(self.callback):
+            raise TypeError(f"callback must be callable or None, got {self.callback!r}")
+        units = check_activations(self.hidden, self.output)
+        return (*units, *check_penalty(self.rho, self.beta, self.weight_decay))
+
+    def _validate(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
+        data: NDArray[Any] = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
+        return data
+
+    def _weights(self, sample_weight: ArrayLike | None, X: NDArray[Any]) -> NDArray[np.float64] | None:
+        if sample_weight is None:
+            return None
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        return check_sample_weight(weight, len(X))
+
+    def _start(self, X: NDArray[Any], rng: np.random.RandomState) -> Params:
+        if self.warm_start and hasattr(self, "params_"):
+            wanted = (self.n_components, X.shape[1])
+            if self.params_.W1.shape == wanted:
+                return Params(*(a.astype(X.dtype) for a in self.params_))
+            raise ValueError(
+                f"warm_start needs the layer sizes of the last fit, {self.params_.W1.shape}, got {wanted}"
+            )
+        return init_params(X.shape[1], self.n_components, random_state=rng, dtype=X.dtype)
+
+    def _epochs(
+        self, start: Params, seed: int, settings: tuple[int, int, float, float, float], threads: int
+    ) -> EpochSolver:
+        options = epoch_options(
+            self.solver, self.learning_rate, self.momentum, self.batch_size, seed, settings, threads
+        )
+        return EpochSolver(start, options)
+
+    def _split(
+        self, X: NDArray[Any], weight: NDArray[np.float64] | None, rng: np.random.RandomState
+    ) -> tuple[NDArray[Any], NDArray[np.float64] | None, NDArray[Any], NDArray[np.float64] | None]:
+        if not self.early_stopping:
+            return X, weight, X, weight
+        n = max(1, round(self.validation_fraction * len(X)))
+        if n >= len(X):
+            raise ValueError(f"early_stopping needs samples on both sides of the split, got {len(X)} in all")
+        order = rng.permutation(len(X))
+        check, train = np.sort(order[:n]), np.sort(order[n:])
+        if weight is None:
+            return X[train], None, X[check], None
+        if not weight[train].sum() > 0 or not weight[check].sum() > 0:
+            raise ValueError("sample_weight must have a sum > 0 on both sides of the validation split")
+        return X[train], weight[train], X[check], weight[check]
+
+    def _measure(
+        self,
+        X: NDArray[Any],
+        weight: NDArray[np.float64] | None,
+        settings: tuple[int, int, float, float, float],
+        threads: int,
+    ) -> None:
+        """cost_, rho_hat_ and the range of each unit over the training data."""
+        self.rho_hat_ = np.empty(self.params_.W1.shape[0])
+        values = _core.evaluate(self.params_, X, *settings, weight, None, None, None, self.rho_hat_, threads, None)
+        self.cost_ = Cost(*values)
+        low = np.full(len(self.rho_hat_), np.inf)
+        high = np.full(len(self.rho_hat_), -np.inf)
+        for i in range(0, len(X), BLOCK):
+            codes = encode(self.params_, X[i : i + BLOCK], hidden=self.hidden, n_threads=self.n_threads)
+            low, high = np.minimum(low, codes.min(axis=0)), np.maximum(high, codes.max(axis=0))
+        if self.hidden == "tanh":
+            low, high = (low + 1) / 2, (high + 1) / 2
+        self._unit_range_ = (low.astype(np.float64), high.astype(np.float64))
+        self._rho_fitted_ = float(self.rho)
+
+    def _warn_of_range(self, X: NDArray[Any]) -> None:
+        if self.output not in RANGES:
+            return
+        low, high = RANGES[self.output]
+        found = float(X.min()), float(X.max())
+        if found[0] < low or found[1] > high:
+            warnings.warn(
+                f"the data reach from {found[0]:.4g} to {found[1]:.4g}, but a {self.output} output unit only from "
+                f"{low:g} to {high:g}: scale them first (for example MinMaxScaler((0.1, 0.9)) for sigmoid), or take "
+                "output='linear'",
+                DataRangeWarning,
+                stacklevel=3,
+            )
+
+    def _warn_of_units(self) -> None:
+        report = self.unit_report()
+        if report.n_dead or report.n_saturated:
+            warnings.warn(
+                f"of {len(report.status)} hidden units {report.n_dead} are dead and {report.n_saturated} saturated over "
+                "the training data: unit_report() shows which; fewer units, a smaller beta or more iterations may help",
+                UnitWarning,
+                stacklevel=3,
+            )
+
+    # Use
+
+    def transform(self, X: ArrayLike) -> FloatArray:
+        """Codes of the samples, shape (n_samples, n_components), in the dtype of ``params_``."""
+        check_is_fitted(self)
+        return encode(self.params_, self._validate(X, reset=False), hidden=self.hidden, n_threads=self.n_threads)
+
+    def inverse_transform(self, X: ArrayLike) -> FloatArray:
+        """Reconstructions from codes ``X`` (n_samples, n_components), shape (n_samples, n_features)."""
+        check_is_fitted(self)
+        codes = np.asarray(X)
+        return decode(self.params_, codes, output=self.output, n_threads=self.n_threads)
+
+    def reconstruct(self, X: ArrayLike) -> FloatArray:
+        """Reconstructions of the samples, ``inverse_transform(transform(X))`` without wrapping."""
+        check_is_fitted(self)
+        return self._reconstruct(self._validate(X, reset=False))
+
+    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Minus each sample's reconstruction error ``1/2 sum (a3 - x)^2``, shape (n_samples,)."""
+        check_is_fitted(self)
+        data = self._validate(X, reset=False)
+        errors = np.empty(len(data))
+        for i in range(0, len(data), BLOCK):
+            block = data[i : i + BLOCK]
+            difference = (self._reconstruct(block) - block).astype(np.float64)
+            errors[i : i + BLOCK] = 0.5 * np.einsum("ij,ij->i", difference, difference)
+        return -errors
+
+    def _reconstruct(self, X: NDArray[Any]) -> FloatArray:
+        codes = encode(self.params_, X, hidden=self.hidden, n_threads=self.n_threads)
+        return decode(self.params_, codes, output=self.output, n_threads=self.n_threads)
+
+    def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
+        """Mean of :meth:`score_samples`: minus the reconstruction part of J; larger is better."""
+        return float(np.average(self.score_samples(X), weights=sample_weight))
+
+    def unit_report(self) -> UnitReport:
+        """What each hidden unit does on the training data; see :class:`UnitReport`."""
+        check_is_fitted(self)
+        return judge(self._rho_fitted_, self.rho_hat_, *self._unit_range_, self.params_.W1)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model to one safetensors file, whole or not at all; :func:`sae_fast.load` reads it."""
+        from ._model_file import save
+
+        check_is_fitted(self)
+        save(self, path)
+
+    @property
+    def components_(self) -> FloatArray:
+        """Encoder weights W1, shape (n_components, n_features)."""
+        return self.params_.W1
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.params_.W1.shape[0])
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "params_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return {k: v for k, v in state.items() if k != "_trainer"}

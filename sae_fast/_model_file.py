@@ -1,0 +1,212 @@
+"""The model file: one safetensors file with the arrays, and JSON beside them in its header. No pickle.
+
+Layout: tensors ``W1``, ``b1``, ``W2``, ``b2``, ``rho_hat``, ``loss_curve``, ``unit_lowest``, ``unit_highest``; the
+metadata entry ``sae_fast`` holds a JSON object with ``format`` (a number), ``versions``, ``hyper_parameters``,
+``fitted``, ``feature_names`` and ``checksum``, the SHA-256 over all tensors and the rest of the object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._atomic import replacing
+from ._checks import check_activations, check_params
+from ._types import Cost, Params
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from ._estimator import SparseAutoencoder
+
+FORMAT = 1
+_KEY = "sae_fast"
+_PARAMS = ("W1", "b1", "W2", "b2")
+
+
+class ModelFileError(ValueError):
+    """The file is not a model file of this package, is damaged, or comes from a newer version."""
+
+
+@dataclass
+class ModelFile:
+    """What a model file holds."""
+
+    params: Params
+    hidden: str
+    output: str
+    hyper_parameters: dict[str, Any] = field(default_factory=dict)
+    fitted: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    feature_names: list[str] | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def _safetensors() -> Any:
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise ImportError('model files need the package safetensors: pip install "sae-fast[model]"') from error
+    return safetensors.numpy
+
+
+def _checksum(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        array = tensors[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    rest = {k: v for k, v in about.items() if k != "checksum"}
+    digest.update(json.dumps(rest, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def write(path: str | PathLike[str], model: ModelFile) -> None:
+    """Write a model file, whole or not at all."""
+    library = _safetensors()
+    # safetensors stores the memory of an array as it lies: only C order is what its shape says.
+    named = dict(zip(_PARAMS, model.params, strict=True)) | model.arrays
+    tensors = {k: np.ascontiguousarray(v) for k, v in named.items()}
+    about = {
+        "format": FORMAT,
+        "versions": {"sae_fast": __version__, "numpy": np.__version__},
+        "hidden": model.hidden,
+        "output": model.output,
+        "hyper_parameters": model.hyper_parameters,
+        "fitted": model.fitted,
+        "feature_names": model.feature_names,
+    }
+    about["checksum"] = _checksum(tensors, about)
+    data = library.save(tensors, {_KEY: json.dumps(about)})
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def read(path: str | PathLike[str]) -> ModelFile:
+    """Read and verify a model file.
+
+    Raises
+    ------
+    ModelFileError
+        Not a model file of this package, damaged, or of a newer format.
+    OSError
+        The file cannot be read.
+    """
+    library = _safetensors()
+    name = str(path)
+    data = Path(path).read_bytes()
+    try:
+        length = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8 : 8 + length])
+        text = header["__metadata__"][_KEY]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(f"{name} is not a model file of sae_fast, or it is damaged") from error
+    try:
+        tensors = library.load(data)
+        about = json.loads(text)
+        newer = about["format"] > FORMAT
+        good = not newer and about["checksum"] == _checksum(tensors, about)
+    except Exception as error:
+        raise ModelFileError(f"{name} is damaged or cut short: {error}") from error
+    if newer:
+        raise ModelFileError(
+            f"{name} has format {about['format']} of a newer sae_fast; this one reads up to {FORMAT}: upgrade sae_fast"
+        )
+    if not good:
+        raise ModelFileError(f"{name} is damaged: its checksum does not match its contents")
+    try:
+        params, _ = check_params(tuple(tensors.pop(k) for k in _PARAMS))
+        check_activations(about["hidden"], about["output"])
+        return ModelFile(
+            Params(*params),
+            about["hidden"],
+            about["output"],
+            about["hyper_parameters"],
+            about["fitted"],
+            tensors,
+            about["feature_names"],
+            about["versions"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{name} does not hold a model: {error}") from error
+
+
+def save(model: SparseAutoencoder, path: str | PathLike[str]) -> None:
+    """Write a fitted estimator; see :meth:`sae_fast.SparseAutoencoder.save`."""
+    hyper = {k: v for k, v in model.get_params(deep=False).items() if k != "callback"}
+    hyper = {k: v.item() if isinstance(v, np.generic) else v for k, v in hyper.items()}
+    if not isinstance(hyper["random_state"], int):
+        hyper["random_state"] = None  # a generator's state has no place in JSON
+    names = getattr(model, "feature_names_in_", None)
+    low, high = model._unit_range_
+    arrays = {
+        "rho_hat": model.rho_hat_,
+        "loss_curve": model.loss_curve_,
+        "loss_parts": model.loss_parts_,
+        "unit_lowest": low,
+        "unit_highest": high,
+    }
+    fitted = {"n_iter": model.n_iter_, "cost": list(model.cost_), "rho": model._rho_fitted_}
+    feature_names = None if names is None else [str(n) for n in names]
+    write(path, ModelFile(model.params_, model.hidden, model.output, hyper, fitted, arrays, feature_names))
+
+
+def load(path: str | PathLike[str]) -> SparseAutoencoder:
+    """Read a fitted :class:`SparseAutoencoder` from a file that its ``save`` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        A safetensors file.
+
+    Returns
+    -------
+    SparseAutoencoder
+
+    Raises
+    ------
+    ModelFileError
+        A ``ValueError``: not a model file of this package, damaged, or of a newer format. Never a wrong model.
+    OSError
+        The file cannot be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np, sae_fast as sf
+    >>> X = np.random.default_rng(0).uniform(0.1, 0.9, (100, 8))
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "model.safetensors")
+    >>> sf.SparseAutoencoder(4, max_iter=10, random_state=0).fit(X).save(path)
+    >>> sf.load(path).transform(X).shape
+    (100, 4)
+    """
+    from ._estimator import SparseAutoencoder
+
+    found = read(path)
+    known = SparseAutoencoder().get_params()
+    ignored = sorted(set(found.hyper_parameters) - set(known))
+    if ignored:
+        warnings.warn(f"{path}: this version knows no {', '.join(ignored)}; ignored", stacklevel=2)
+    model = SparseAutoencoder(**{k: v for k, v in found.hyper_parameters.items() if k in known})
+    try:
+        model.params_ = found.params
+        model.n_features_in_ = found.params.W1.shape[1]
+        model.rho_hat_ = found.arrays["rho_hat"]
+        model.loss_curve_ = found.arrays["loss_curve"]
+        model.loss_parts_ = found.arrays["loss_parts"]
+        model._unit_range_ = (found.arrays["unit_lowest"], found.arrays["unit_highest"])
+        model.n_iter_ = found.fitted["n_iter"]
+        model.cost_ = Cost(*found.fitted["cost"])
+        model._rho_fitted_ = found.fitted["rho"]
+    except KeyError as error:
+        raise ModelFileError(f"{path} does not hold a fitted SparseAutoencoder: {error} is missing") from None
+    if found.feature_names is not None:
+        model.feature_names_in_ = np.array(found.feature_names, dtype=object)
+    return model

@@ -1,0 +1,71 @@
+"""Progress of a fit: a live bar on a terminal, a few plain lines elsewhere. Always on stderr."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+from ._types import EpochInfo
+
+
+def describe(info: EpochInfo) -> str:
+    """J, its parts and the mean activation in one line."""
+    c = info.cost
+    return (
+        f"J {c.total:.6g} = {c.reconstruction:.4g} error + {c.weight_decay:.4g} decay + {c.sparsity:.4g} sparsity, "
+        f"mean activation {info.mean_activation:.4g}"
+    )
+
+
+class Progress:
+    """Shows :class:`EpochInfo` after :class:`EpochInfo`; a context manager.
+
+    Parameters
+    ----------
+    n_steps : int
+        Iterations or epochs at most.
+    unit : str
+        What a step is called.
+    """
+
+    def __init__(self, n_steps: int, unit: str = "iteration") -> None:
+        self._n = n_steps
+        self._unit = unit
+        self._bar: Any = None
+        self._every = max(1, n_steps // 10)
+
+    def __enter__(self) -> Progress:
+        if sys.stderr.isatty():
+            try:
+                from rich.console import Console
+                from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+                from rich.progress import Progress as Bar
+            except ImportError:
+                return self
+            columns = (
+                TextColumn(f"{{task.completed}}/{self._n} {self._unit}s"),
+                BarColumn(bar_width=20),
+                TimeRemainingColumn(),
+                TextColumn("{task.description}"),
+            )
+            self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("", total=self._n)
+        return self
+
+    def show(self, info: EpochInfo) -> None:
+        """One step is done."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=info.epoch, description=describe(info))
+        elif info.epoch == 1 or info.epoch % self._every == 0 or info.epoch == self._n:
+            left = info.seconds / info.epoch * (self._n - info.epoch)
+            line = f"{self._unit} {info.epoch}/{self._n}: {describe(info)}, {info.seconds:.1f} s, {left:.1f} s left\n"
+            sys.stderr.write(line)
+            sys.stderr.flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()

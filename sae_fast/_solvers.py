@@ -1,0 +1,96 @@
+"""The solvers of the estimators: each advances the parameters by one iteration at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+from ._functional import flatten, unflatten
+from ._train import DEFAULT_LEARNING_RATE, _rule
+from ._types import Cost, Params
+
+
+class Solver(Protocol):
+    """What :meth:`sae_fast.SparseAutoencoder.fit` drives."""
+
+    params: Params
+    """Live parameters."""
+
+    def step(self) -> tuple[Cost, float] | None:
+        """Advance; cost and mean activation, or None where no progress is possible any more."""
+
+
+class LbfgsSolver:
+    """L-BFGS over all samples, in the core. The cost is that of the new parameters."""
+
+    def __init__(
+        self,
+        params: Params,
+        X: NDArray[Any],
+        sample_weight: NDArray[np.float64] | None,
+        settings: tuple[int, int, float, float, float],
+        memory: int,
+        n_threads: int,
+    ) -> None:
+        h, v = params.W1.shape
+        theta = flatten(params)
+        self.params = unflatten(theta, v, h)
+        kind = _core.LbfgsF32 if theta.dtype == np.float32 else _core.LbfgsF64
+        self._core = kind(theta, X, sample_weight, h, *settings, memory, n_threads)
+        self.start_cost = Cost(*self._core.start()[:4])
+
+    def step(self) -> tuple[Cost, float] | None:
+        """One iteration."""
+        *cost, _, _, going = self._core.iterate()
+        return (Cost(*cost), float(np.mean(self._core.rho_hat()))) if going else None
+
+
+class EpochSolver:
+    """Minibatch training, an epoch at a time. The cost is the mean over the epoch, before each update."""
+
+    def __init__(self, params: Params, options: Mapping[str, Any]) -> None:
+        self.params = Params(*(np.array(a, order="C") for a in params))
+        kind = _core.TrainerF32 if params.W1.dtype == np.float32 else _core.TrainerF64
+        self._core = kind(self.params, dict(options))
+        self._data: tuple[NDArray[Any], NDArray[np.float64] | None] | None = None
+
+    def use(self, X: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> EpochSolver:
+        """Set the data of the coming steps."""
+        self._data = (X, sample_weight)
+        return self
+
+    def step(self) -> tuple[Cost, float]:
+        """One epoch."""
+        assert self._data is not None
+        *parts, mean_activation = self._core.run_epoch(*self._data)
+        return Cost(sum(parts), *parts), mean_activation
+
+
+def epoch_options(
+    solver: str,
+    learning_rate: float | None,
+    momentum: float,
+    batch_size: int,
+    seed: int,
+    settings: tuple[int, int, float, float, float],
+    n_threads: int,
+) -> dict[str, Any]:
+    """Options of the core's trainer."""
+    rate = DEFAULT_LEARNING_RATE[solver] if learning_rate is None else learning_rate
+    hidden, output, rho, beta, weight_decay = settings
+    return _rule(solver, rate, momentum if solver == "sgd" else 0.0) | {
+        "hidden": hidden,
+        "output": output,
+        "rho": rho,
+        "beta": beta,
+        "weight_decay": weight_decay,
+        "batch_size": batch_size,
+        "shuffle": True,
+        "seed": seed,
+        "rho_hat_momentum": 0.0,
+        "n_threads": n_threads,
+    }

@@ -1,0 +1,211 @@
+"""SparseAutoencoder as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import sae_fast as sf
+from sae_fast._estimator import DataRangeWarning, UnitWarning
+
+from .conftest import DTYPES
+
+SOLVERS = ("lbfgs", "adam", "sgd")
+
+
+def patches(m=300, v=12, dtype=np.float64):
+    """Low-rank data in (0.1, 0.9)."""
+    rng = np.random.default_rng(0)
+    mixed = rng.normal(size=(m, 3)) @ rng.normal(size=(3, v))
+    return (0.5 + 0.4 * np.tanh(mixed)).astype(dtype)
+
+
+def model(**options):
+    return sf.SparseAutoencoder(**{"n_components": 6, "max_iter": 40, "random_state": 0, "rho": 0.2} | options)
+
+
+# The checks feed data of any range, whose warning has its own tests below.
+@pytest.mark.filterwarnings("ignore::sae_fast._estimator.DataRangeWarning")
+@pytest.mark.filterwarnings("ignore::sae_fast._estimator.UnitWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@parametrize_with_checks(
+    [
+        sf.SparseAutoencoder(4, max_iter=20, random_state=0, solver=solver, hidden=hidden, output=output)
+        for solver in SOLVERS
+        for hidden, output in (("sigmoid", "sigmoid"), ("tanh", "linear"))
+    ]
+)
+def test_estimator_contract(estimator, check):
+    """Every check of scikit-learn passes for every solver."""
+    check(estimator)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_dtype_is_kept(solver, dtype):
+    """float32 stays float32, from parameters to codes; everything else becomes float64."""
+    X = patches(dtype=dtype)
+    fitted = model(solver=solver).fit(X)
+    assert fitted.transform(X).dtype == dtype
+    assert fitted.components_.dtype == dtype
+    assert model().fit((X > 0.5).astype(int)).transform(X).dtype == np.float64
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_fitting_lowers_the_cost_and_says_where_it_stands(solver):
+    """The loss curve falls, and cost_ and rho_hat_ are those of the fitted parameters."""
+    X = patches()
+    fitted = model(solver=solver).fit(X)
+    settings = {"rho": 0.2, "beta": 3.0, "weight_decay": 1e-4}
+    assert fitted.loss_curve_[-1] < fitted.loss_curve_[0]
+    assert len(fitted.loss_curve_) == fitted.n_iter_ == len(fitted.loss_parts_)
+    np.testing.assert_allclose(fitted.loss_parts_.sum(axis=1), fitted.loss_curve_)
+    assert fitted.cost_ == sf.cost(fitted.params_, X, **settings)
+    np.testing.assert_allclose(fitted.rho_hat_, fitted.transform(X).mean(axis=0))
+
+
+def test_lbfgs_matches_scipy_on_the_same_objective():
+    """The core's L-BFGS reaches the quality of SciPy's from the same start."""
+    from scipy.optimize import minimize
+
+    X = patches(500, 16)
+    settings = {"rho": 0.1, "beta": 3.0, "weight_decay": 1e-4}
+    start = sf.init_params(16, 8, random_state=np.random.RandomState(0))
+    theirs = minimize(sf.Objective(X, 8, **settings), sf.flatten(start), jac=True, method="L-BFGS-B",
+                      options={"maxiter": 300, "maxcor": 20})  # fmt: skip
+    ours = sf.SparseAutoencoder(8, **settings, max_iter=300, random_state=0, tol=0.0).fit(X)
+    assert ours.cost_.total <= theirs.fun * 1.02
+
+
+def test_codes_scores_and_reconstructions_fit_together():
+    """reconstruct is inverse_transform of transform, and the score is minus the reconstruction cost."""
+    X = patches()
+    fitted = model().fit(X)
+    np.testing.assert_array_equal(fitted.reconstruct(X), fitted.inverse_transform(fitted.transform(X)))
+    samples = -0.5 * ((fitted.reconstruct(X) - X) ** 2).sum(axis=1)
+    np.testing.assert_allclose(fitted.score_samples(X), samples)
+    assert fitted.score(X) == pytest.approx(-fitted.cost_.reconstruction)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_random_state_repeats_a_fit(solver):
+    """The same seed gives the same bits, on any number of threads."""
+    X = patches()
+    one, two = (model(solver=solver, n_threads=n).fit(X) for n in (1, 3))
+    np.testing.assert_array_equal(one.components_, two.components_)
+
+
+def test_sample_weight_counts_as_repetition():
+    """Integer weights give the fit of repeated rows."""
+    X = patches(60)
+    weight = np.random.default_rng(1).integers(0, 3, 60)
+    weighted = model(max_iter=15).fit(X, sample_weight=weight)
+    repeated = model(max_iter=15).fit(np.repeat(X, weight, axis=0))
+    np.testing.assert_allclose(weighted.components_, repeated.components_, rtol=1e-6, atol=1e-8)
+    assert weighted.cost_ == pytest.approx(repeated.cost_, rel=1e-9)
+    with pytest.raises(ValueError, match="sample_weight"):
+        model().fit(X, sample_weight=-np.ones(60))
+
+
+def test_partial_fit_goes_on():
+    """partial_fit improves call by call and keeps counting; L-BFGS does not offer it."""
+    X = patches()
+    fitted = model(solver="adam", learning_rate=0.01)
+    for block in np.array_split(np.tile(X, (20, 1)), 10):
+        fitted.partial_fit(block)
+    assert fitted.n_iter_ == len(fitted.loss_curve_) == 10
+    assert fitted.loss_curve_[-1] < fitted.loss_curve_[0]
+    assert not hasattr(model(), "partial_fit")
+    pickle.loads(pickle.dumps(fitted)).partial_fit(X)
+
+
+def test_works_in_pipeline_grid_search_and_column_transformer():
+    """The usual company: Pipeline, GridSearchCV, ColumnTransformer, clone, deepcopy, pickle."""
+    X, y = patches(), (patches()[:, 0] > 0.5).astype(int)
+    pipeline = make_pipeline(model(), LogisticRegression())
+    search = GridSearchCV(pipeline, {"sparseautoencoder__n_components": [3, 6]}, cv=2).fit(X, y)
+    assert search.score(X, y) > 0.8
+    both = ColumnTransformer([("codes", model(), slice(0, 6)), ("rest", "passthrough", slice(6, 12))])
+    assert both.fit_transform(X).shape == (300, 12)
+    fitted = clone(model()).fit(X)
+    for other in (copy.deepcopy(fitted), pickle.loads(pickle.dumps(fitted))):
+        np.testing.assert_array_equal(other.transform(X), fitted.transform(X))
+
+
+def test_data_frames_in_and_out():
+    """pandas and polars frames are taken, and given through set_output with named columns."""
+    X = patches()
+    names = [f"pixel{i}" for i in range(X.shape[1])]
+    frame = pd.DataFrame(X, columns=names)
+    fitted = model().fit(frame)
+    assert list(fitted.feature_names_in_) == names
+    assert list(fitted.get_feature_names_out()) == [f"sparseautoencoder{i}" for i in range(6)]
+    codes = fitted.set_output(transform="pandas").transform(frame)
+    assert isinstance(codes, pd.DataFrame)
+    assert list(codes.columns) == list(fitted.get_feature_names_out())
+    polars = model().set_output(transform="polars").fit(pl.DataFrame(frame.to_dict("list")))
+    assert isinstance(polars.transform(pl.DataFrame(frame.to_dict("list"))), pl.DataFrame)
+    with pytest.raises(ValueError, match="feature names"):
+        fitted.transform(frame[names[::-1]])
+
+
+def test_data_out_of_reach_are_warned_of():
+    """Data beyond what the output unit can reach get a warning that says what to do."""
+    with pytest.warns(DataRangeWarning, match="output='linear'"):
+        model().fit(3 * patches())
+    model(output="linear").fit(3 * patches())
+    with pytest.warns(DataRangeWarning, match="tanh"):
+        model(output="tanh").fit(3 * patches())
+
+
+def test_dead_and_saturated_units_are_warned_of_and_listed():
+    """unit_report names the units that carry nothing, and fit warns of them."""
+    X = patches()
+    fitted = model().fit(X)
+    assert set(fitted.unit_report().status) == {"ok"}
+    fitted.params_.b1[:] = 0
+    fitted.params_.b1[0], fitted.params_.b1[1] = -60, 60
+    broken = model(max_iter=1, beta=0.0, warm_start=True)
+    broken.params_ = fitted.params_
+    with pytest.warns(UnitWarning, match="1 are dead and 1 saturated"):
+        broken.fit(X)
+    report = broken.unit_report()
+    assert report.status[:2].tolist() == ["dead", "saturated"]
+    assert "1 dead, 1 saturated" in str(report)
+    assert report.to_pandas().shape == (6, 5)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"rho": 1.5}, ValueError, r"rho must be in \(0, 1\), got 1.5"),
+        ({"beta": -1.0}, ValueError, "beta must be >= 0 and finite, got -1.0"),
+        ({"weight_decay": np.nan}, ValueError, "weight_decay must be >= 0 and finite, got nan"),
+        ({"n_components": 0}, ValueError, "n_components must be >= 1, got 0"),
+        ({"n_components": 2.5}, TypeError, "n_components must be an integer, got 2.5"),
+        ({"solver": "newton"}, ValueError, "solver must be 'lbfgs', 'adam' or 'sgd', got 'newton'"),
+        ({"hidden": "relu"}, ValueError, "hidden must be 'sigmoid' or 'tanh', got 'relu'"),
+        ({"output": None}, ValueError, "output must be 'sigmoid', 'tanh' or 'linear', got None"),
+        ({"max_iter": 0}, ValueError, "max_iter must be >= 1, got 0"),
+        ({"validation_fraction": 1.0}, ValueError, r"validation_fraction must be in \(0, 1\), got 1.0"),
+        ({"tol": -1.0}, ValueError, "tol must be >= 0 and finite, got -1.0"),
+        ({"callback": 3}, TypeError, "callback must be callable or None, got 3"),
+        ({"solver": "adam", "learning_rate": 0.0}, ValueError, "learning_rate must be > 0 and finite, got 0.0"),
+    ],
+    ids=str,
+)
+def test_wrong_parameters_are_named(options, kind, message):
+    """Each wrong parameter is an error with its name, the value got and the value wanted."""
+    with pytest.raises(kind, match=message):
+        model(**options).fit(patches())
