@@ -73,7 +73,14 @@ class Toolchain:
         error = self._try([], "int main() { return 0; }")
         if error is not None:
             raise SystemExit(NO_COMPILER.format(compiler=candidates[0], reason=error.strip()))
-        self.openmp = next((f for f in self._openmp_ways() if self._try(f, "#include <omp.h>\nint main() { return omp_get_max_threads() < 1; }") is None), None)
+        self.openmp = next(
+            (
+                f
+                for f in self._openmp_ways()
+                if self._try(f, "#include <omp.h>\nint main() { return omp_get_max_threads() < 1; }") is None
+            ),
+            None,
+        )
         if self.openmp is None:
             if flag("SAE_FAST_REQUIRE_OPENMP"):
                 raise SystemExit(NO_OPENMP)

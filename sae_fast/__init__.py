@@ -29,10 +29,14 @@ if TYPE_CHECKING:
     from ._model_file import load
 
 _LAZY = {"SparseAutoencoder": "_estimator", "load": "_model_file", "plot": "", "reference": ""}
-_BACKEND = ("Adam Cost Deltas EpochInfo Forward History Objective Params SGD __version__ check_gradient cost "
-            "cost_and_grad decode deltas encode flatten forward get_include get_num_threads init_params "
-            "set_num_threads show_config train unflatten")
-__all__ = [*_BACKEND.split(), *_LAZY]  # noqa: PLE0604
+# fmt: off
+__all__ = [  # noqa: RUF022 (the lazy ones last)
+    "Adam", "Cost", "Deltas", "EpochInfo", "Forward", "History", "Objective", "Params", "SGD", "__version__",
+    "check_gradient", "cost", "cost_and_grad", "decode", "deltas", "encode", "flatten", "forward", "get_include",
+    "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
+    "SparseAutoencoder", "load", "plot", "reference",
+]
+# fmt: on
 
 
 def __getattr__(name: str) -> Any:

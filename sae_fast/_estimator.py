@@ -1,4 +1,7 @@
-"""SparseAutoencoder: the sparse autoencoder as a scikit-learn transformer."""
+"""SparseAutoencoder: the sparse autoencoder as a scikit-learn transformer.
+
+One class in one file: half of its length is the documentation of its parameters and attributes.
+"""
 
 from __future__ import annotations
 
@@ -209,7 +212,9 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             solver = self._epochs(start, seed, settings, threads).use(train, train_weight)
 
         def validation(params: Params) -> float:
-            return float(_core.evaluate(params, check, *settings, check_weight, *[None] * 4, threads, None)[0])
+            return float(
+                _core.evaluate(params, check, *settings, check_weight, None, None, None, None, threads, None)[0]
+            )
 
         control = FitControl(self, solver, validation if self.early_stopping else None)
         control.run()
@@ -295,9 +300,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             wanted = (self.n_components, X.shape[1])
             if self.params_.W1.shape == wanted:
                 return Params(*(a.astype(X.dtype) for a in self.params_))
-            raise ValueError(
-                f"warm_start needs the layer sizes of the last fit, {self.params_.W1.shape}, got {wanted}"
-            )
+            raise ValueError(f"warm_start needs the layer sizes of the last fit, {self.params_.W1.shape}, got {wanted}")
         return init_params(X.shape[1], self.n_components, random_state=rng, dtype=X.dtype)
 
     def _epochs(
@@ -363,8 +366,9 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         report = self.unit_report()
         if report.n_dead or report.n_saturated:
             warnings.warn(
-                f"of {len(report.status)} hidden units {report.n_dead} are dead and {report.n_saturated} saturated over "
-                "the training data: unit_report() shows which; fewer units, a smaller beta or more iterations may help",
+                f"of {len(report.status)} hidden units {report.n_dead} are dead and {report.n_saturated} saturated "
+                "over the training data: unit_report() shows which; fewer units, a smaller beta or more "
+                "iterations may help",
                 UnitWarning,
                 stacklevel=3,
             )
@@ -404,7 +408,9 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
     def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean of :meth:`score_samples`: minus the reconstruction part of J; larger is better."""
-        return float(np.average(self.score_samples(X), weights=sample_weight))
+        return float(
+            np.average(self.score_samples(X), weights=None if sample_weight is None else np.asarray(sample_weight))
+        )
 
     def unit_report(self) -> UnitReport:
         """What each hidden unit does on the training data; see :class:`UnitReport`."""

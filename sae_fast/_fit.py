@@ -35,9 +35,7 @@ class FitControl:
     validation_curve : list of float
     """
 
-    def __init__(
-        self, model: SparseAutoencoder, solver: Solver, validation: Callable[[Params], float] | None
-    ) -> None:
+    def __init__(self, model: SparseAutoencoder, solver: Solver, validation: Callable[[Params], float] | None) -> None:
         self._model = model
         self._solver = solver
         self._validation = validation

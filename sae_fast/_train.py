@@ -282,5 +282,3 @@ def train(
             if callback(info):
                 break
     return result, History(*np.array(rows, dtype=np.float64).T.copy())
-
-

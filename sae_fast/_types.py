@@ -34,7 +34,7 @@ class Params(NamedTuple):
 
 
 class Forward(NamedTuple):
-    """Activations of one forward pass: codes ``a2`` (n_samples, n_hidden), reconstruction ``a3`` (n_samples, n_visible)."""
+    """Activations: codes ``a2`` (n_samples, n_hidden) and reconstructions ``a3`` (n_samples, n_visible)."""
 
     a2: FloatArray
     a3: FloatArray

@@ -66,7 +66,9 @@ class UnitReport:
         for unit, (mean, low, high, norm, status) in enumerate(zip(*columns, strict=True)):
             lines.append(f"{unit:>5} {mean:>9.4g} {low:>9.4g} {high:>9.4g} {norm:>9.4g}  {status}")
         n = len(self.rho_hat)
-        lines.append(f"{n} units, {self.n_dead} dead, {self.n_saturated} saturated; wanted mean activation {self.rho:g}")
+        lines.append(
+            f"{n} units, {self.n_dead} dead, {self.n_saturated} saturated; wanted mean activation {self.rho:g}"
+        )
         return "\n".join(lines)
 
 

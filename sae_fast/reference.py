@@ -2,7 +2,8 @@
 
 Formulas: UFLDL, "Autoencoders and Sparsity". What is beyond the textbook is there for saturated units: ``s`` and its
 complement ``c = 1 - s`` are computed each on its own, ratios to tiny means through logarithms, and ``a3 - X`` from the
-complement where ``a3`` has rounded to its limit. ``n_threads`` is checked and otherwise ignored.
+complement where ``a3`` has rounded to its limit. ``n_threads`` is checked and otherwise ignored. One file, so that
+the whole mathematics can be read in one go.
 """
 
 from __future__ import annotations
@@ -98,10 +99,11 @@ class _Mean(NamedTuple):
 def _mean(z: F64, weight: F64) -> _Mean:
     """Weighted means over the samples by log-mean-exp; z is the argument of the sigmoid (n_samples, n_hidden)."""
 
-    def log_mean(x: F64) -> F64:
+    def log_mean(x: FloatArray) -> F64:
         top = x.max(axis=0)
         with np.errstate(under="ignore"):
-            return top + np.log(np.average(np.exp(x - top), axis=0, weights=weight))
+            mean: F64 = top + np.log(np.average(np.exp(x - top), axis=0, weights=weight))
+            return mean
 
     s, c = _pair(z)
     log_s, log_c = log_mean(_log_sigmoid(z)), log_mean(_log_sigmoid(-z))
@@ -359,9 +361,7 @@ class Objective:
 class SGD:
     """``v = momentum v + g``, ``p -= learning_rate v``; see :class:`sae_fast.SGD`."""
 
-    def __init__(
-        self, params: Params, *, learning_rate: float, momentum: float = 0.0, nesterov: bool = False
-    ) -> None:
+    def __init__(self, params: Params, *, learning_rate: float, momentum: float = 0.0, nesterov: bool = False) -> None:
         self._rule = _rule("sgd", learning_rate, momentum, nesterov)
         self.params, self._v, self.n_steps = params, [np.zeros_like(p) for p in params], 0
 
@@ -372,7 +372,9 @@ class SGD:
         for p, v, g in zip(self.params, self._v, grad):
             v *= dtype.type(momentum)
             v += g
-            p -= dtype.type(self._rule["learning_rate"]) * (g + dtype.type(momentum) * v if self._rule["nesterov"] else v)
+            p -= dtype.type(self._rule["learning_rate"]) * (
+                g + dtype.type(momentum) * v if self._rule["nesterov"] else v
+            )
 
 
 class Adam:

@@ -7,6 +7,9 @@ import os
 from pathlib import Path
 from types import ModuleType
 
+# scikit-learn's array API checks skip themselves without it; it must be set before SciPy is imported.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
 import numpy as np
 import pytest
 

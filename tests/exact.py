@@ -55,13 +55,17 @@ def evaluate(params, X, rho, beta, weight_decay, hidden, output):
         back = [[[d3[i][k] * W2[k][j] for k in range(v)] for j in range(h)] for i in range(m)]
         d2 = [[(mp.fsum(back[i][j]) + pull[j]) * a2[i][j][1] for j in range(h)] for i in range(m)]
         # beta multiplies terms of opposite sign; their size is what rounding sees.
-        size = [
-            [(mp.fsum(map(abs, back[i][j])) + abs(pull[j])) * a2[i][j][1] for j in range(h)] for i in range(m)
-        ]
+        size = [[(mp.fsum(map(abs, back[i][j])) + abs(pull[j])) * a2[i][j][1] for j in range(h)] for i in range(m)]
         g = [
-            [[mp.fsum(d2[i][j] * x[i][k] for i in range(m)) / m + decay * W1[j][k] for k in range(v)] for j in range(h)],
+            [
+                [mp.fsum(d2[i][j] * x[i][k] for i in range(m)) / m + decay * W1[j][k] for k in range(v)]
+                for j in range(h)
+            ],
             [mp.fsum(d2[i][j] for i in range(m)) / m for j in range(h)],
-            [[mp.fsum(d3[i][k] * a2[i][j][0] for i in range(m)) / m + decay * W2[k][j] for j in range(h)] for k in range(v)],
+            [
+                [mp.fsum(d3[i][k] * a2[i][j][0] for i in range(m)) / m + decay * W2[k][j] for j in range(h)]
+                for k in range(v)
+            ],
             [mp.fsum(d3[i][k] for i in range(m)) / m for k in range(v)],
         ]
         spread = [
@@ -71,10 +75,7 @@ def evaluate(params, X, rho, beta, weight_decay, hidden, output):
             ],
             [mp.fsum(size[i][j] for i in range(m)) / m for j in range(h)],
             [
-                [
-                    mp.fsum(abs(d3[i][k] * a2[i][j][0]) for i in range(m)) / m + decay * abs(W2[k][j])
-                    for j in range(h)
-                ]
+                [mp.fsum(abs(d3[i][k] * a2[i][j][0]) for i in range(m)) / m + decay * abs(W2[k][j]) for j in range(h)]
                 for k in range(v)
             ],
             [mp.fsum(abs(d3[i][k]) for i in range(m)) / m for k in range(v)],
@@ -83,7 +84,7 @@ def evaluate(params, X, rho, beta, weight_decay, hidden, output):
 
 
 def cases():
-    """name -> (params, X, settings) in float64; small, so that mpmath is quick."""
+    """Name -> (params, X, settings) in float64; small, so that mpmath is quick."""
     rng = np.random.default_rng(5)
     found = {}
 
@@ -91,8 +92,10 @@ def cases():
         for hidden in ("sigmoid", "tanh"):
             for output in ("sigmoid", "tanh", "linear"):
                 params = sae_fast.Params(
-                    rng.normal(0, scale, (h, v)), rng.normal(0, 0.2, h) * (scale > 0) + b1,
-                    rng.normal(0, scale, (v, h)), rng.normal(0, 0.2, v) * (scale > 0) + b2,
+                    rng.normal(0, scale, (h, v)),
+                    rng.normal(0, 0.2, h) * (scale > 0) + b1,
+                    rng.normal(0, scale, (v, h)),
+                    rng.normal(0, 0.2, v) * (scale > 0) + b2,
                 )
                 data = rng.uniform(0.1, 0.9, (m, v)) if X is None else np.broadcast_to(X, (m, v)).copy()
                 full = {"rho": 0.05, "beta": 3.0, "weight_decay": 1e-4} | settings

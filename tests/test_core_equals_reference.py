@@ -24,7 +24,7 @@ def assert_same(params, X, tolerance, **options):
     assert error(ours, reference.deltas(params, X, **penalty, **units, **weight)) <= 20 * tolerance
     J, grad = sf.cost_and_grad(params, X, **SETTINGS, **units, **weight, **threads)
     wanted, reference_grad = reference.cost_and_grad(params, X, **SETTINGS, **units, **weight)
-    assert J == pytest.approx(wanted, rel=tolerance)
+    assert pytest.approx(wanted, rel=tolerance) == J
     assert error(grad, reference_grad) <= 20 * tolerance
     assert sf.cost(params, X, **SETTINGS, **units, **weight, **threads) == pytest.approx(
         reference.cost(params, X, **SETTINGS, **units, **weight), rel=tolerance

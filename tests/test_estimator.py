@@ -89,7 +89,7 @@ def test_lbfgs_matches_scipy_on_the_same_objective():
 
 
 def test_codes_scores_and_reconstructions_fit_together():
-    """reconstruct is inverse_transform of transform, and the score is minus the reconstruction cost."""
+    """Reconstruct is inverse_transform of transform, and the score is minus the reconstruction cost."""
     X = patches()
     fitted = model().fit(X)
     np.testing.assert_array_equal(fitted.reconstruct(X), fitted.inverse_transform(fitted.transform(X)))
@@ -144,7 +144,7 @@ def test_works_in_pipeline_grid_search_and_column_transformer():
 
 
 def test_data_frames_in_and_out():
-    """pandas and polars frames are taken, and given through set_output with named columns."""
+    """Pandas and polars frames are taken, and given through set_output with named columns."""
     X = patches()
     names = [f"pixel{i}" for i in range(X.shape[1])]
     frame = pd.DataFrame(X, columns=names)

@@ -70,7 +70,7 @@ def test_every_damaged_byte_is_noticed(tmp_path, fitted):
         try:
             found = sf.load(path)
         except ValueError as error:
-            assert str(path) in str(error)
+            assert str(path) in str(error)  # noqa: PT017 (it may also load, unharmed)
             continue
         # The only bytes without meaning are the spaces that pad the header.
         assert damaged[at] ^ 4 == ord(" ")

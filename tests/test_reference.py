@@ -28,7 +28,7 @@ def test_one_unit_by_hand(impl):
     d2 = (d3 * 3 + beta * (-rho / a2 + (1 - rho) / (1 - a2))) * a2 * (1 - a2)
     settings = {"rho": rho, "beta": beta, "weight_decay": decay}
     J, grad = impl.cost_and_grad(ONE, [[x]], **settings)
-    assert J == pytest.approx((a3 - x) ** 2 / 2 + decay / 2 * (4 + 9) + beta * kl, rel=1e-14)
+    assert pytest.approx((a3 - x) ** 2 / 2 + decay / 2 * (4 + 9) + beta * kl, rel=1e-14) == J
     flat = [float(g.ravel()[0]) for g in grad]
     assert flat == pytest.approx([d2 * x + decay * 2, d2, d3 * a2 + decay * 3, d3], rel=1e-13)
     parts = impl.cost(ONE, [[x]], **settings)
@@ -84,7 +84,7 @@ def test_init_params_follows_the_uniform_rule(impl, dtype):
 
 
 def test_flatten_is_undone_by_unflatten(impl):
-    """theta is [W1, W2, b1, b2], row-major, and unflatten gives views into it."""
+    """Theta is [W1, W2, b1, b2], row-major, and unflatten gives views into it."""
     params = impl.init_params(4, 3, random_state=0)._replace(b1=np.arange(3.0), b2=np.arange(4.0))
     theta = impl.flatten(params)
     np.testing.assert_array_equal(theta, np.r_[params.W1.ravel(), params.W2.ravel(), params.b1, params.b2])

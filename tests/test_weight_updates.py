@@ -62,7 +62,9 @@ def test_hundred_steps_of_the_published_formulas(impl, name, dtype):
         opt.step(g)
     assert opt.n_steps == STEPS
     for i, p in enumerate(params):
-        np.testing.assert_allclose(p, published(RULES[name], start[i], [g[i] for g in grads]), rtol=0, atol=CLOSE[dtype])
+        np.testing.assert_allclose(
+            p, published(RULES[name], start[i], [g[i] for g in grads]), rtol=0, atol=CLOSE[dtype]
+        )
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -1,0 +1,245 @@
+"""Arrays in and out of files: .npy (memory-mapped), .npz, .csv and .parquet; ``-`` is CSV on stdin or stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._atomic import replacing
+
+SUFFIXES = (".npy", ".npz", ".csv", ".parquet")
+STREAM = "-"
+
+
+class ArrayFileError(ValueError):
+    """The file does not hold one table of real numbers, or is damaged."""
+
+
+class Table(NamedTuple):
+    """Samples (n_samples, n_features), and the names of the features where the file has any."""
+
+    values: NDArray[Any]
+    names: list[str] | None
+
+
+Write = Callable[[NDArray[Any]], None]
+"""Takes the next rows."""
+
+
+def suffix_of(path: str) -> str:
+    """The kind of the file by its name; ValueError for one that is not known."""
+    if path == STREAM:
+        return ".csv"
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"the name of an array file must end in {', '.join(SUFFIXES)} (or be -), got {path!r}")
+    return suffix
+
+
+def _arrow(path: str) -> Any:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ArrayFileError(f'{path}: Parquet needs pyarrow: pip install "sae-fast[parquet]"') from error
+    return pyarrow
+
+
+# Reading
+
+
+def read_table(path: str, key: str | None = None) -> Table:
+    """Read a table of real numbers.
+
+    Parameters
+    ----------
+    path : str
+        File name; its ending tells the kind.
+    key : str, optional
+        Name of the array in an .npz file that holds several.
+
+    Returns
+    -------
+    Table
+        ``values`` of shape (n_samples, n_features), memory-mapped from .npy.
+
+    Raises
+    ------
+    ArrayFileError
+        Damaged, or not a table of real numbers.
+    OSError
+        It cannot be read.
+    """
+    suffix = suffix_of(path)
+    if key is not None and suffix != ".npz":
+        raise ArrayFileError(f"{path}: a key is for .npz files")
+    try:
+        if suffix == ".csv":
+            table = _read_csv(path)
+        elif suffix == ".parquet":
+            table = _read_parquet(path)
+        elif suffix == ".npy":
+            table = Table(np.load(path, mmap_mode="r", allow_pickle=False), None)
+        else:
+            table = Table(_read_npz(path, key), None)
+    except ArrayFileError:
+        raise
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ArrayFileError(f"{path} is damaged or not a {suffix} file of numbers: {error}") from error
+    values = table.values
+    if values.dtype.kind not in "fiub":
+        raise ArrayFileError(f"{path} must hold real numbers, got dtype {values.dtype}")
+    if values.ndim != 2 or 0 in values.shape:
+        raise ArrayFileError(f"{path} must hold a table (n_samples, n_features), got shape {values.shape}")
+    return table
+
+
+def _read_npz(path: str, key: str | None) -> NDArray[Any]:
+    with np.load(path, allow_pickle=False) as archive:
+        names = archive.files
+        if key is None and len(names) == 1:
+            key = names[0]
+        if key not in names:
+            raise ArrayFileError(f"{path} holds {', '.join(names) or 'nothing'}: name one with --key")
+        values: NDArray[Any] = archive[key]
+    return values
+
+
+def _read_csv(path: str) -> Table:
+    stream = sys.stdin if path == STREAM else open(path, encoding="utf-8-sig", newline="")  # noqa: SIM115
+    with contextlib.nullcontext() if path == STREAM else stream:
+        first = stream.readline()
+        if not first.strip():
+            raise ArrayFileError(f"{'stdin' if path == STREAM else path} must hold a table, got nothing")
+        names: list[str] | None = next(csv.reader([first]))
+        assert names is not None
+        rest = iter(stream)
+        try:
+            numbers = [float(field) for field in names]
+        except ValueError:
+            second = stream.readline()
+            if not second.strip():
+                raise ArrayFileError(f"{path} must hold at least one row under its header") from None
+            values = np.loadtxt(_chain(second, rest), delimiter=",", quotechar='"', ndmin=2)
+        else:
+            names = None
+            second = stream.readline()
+            values = np.array([numbers])
+            if second.strip():
+                more = np.loadtxt(_chain(second, rest), delimiter=",", quotechar='"', ndmin=2)
+                values = np.concatenate([values, more])
+    if names is not None and len(names) != values.shape[1]:
+        raise ArrayFileError(f"{path} has {len(names)} names in its header, but {values.shape[1]} columns")
+    return Table(values, names)
+
+
+def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _read_parquet(path: str) -> Table:
+    arrow = _arrow(path)
+    try:
+        found = arrow.parquet.read_table(path)
+    except arrow.ArrowException as error:
+        raise ArrayFileError(f"{path} is damaged or not a Parquet file: {error}") from error
+    columns = []
+    for name, column in zip(found.column_names, found.columns, strict=True):
+        if column.null_count:
+            raise ArrayFileError(f"{path}: column {name!r} must have no missing values, got {column.null_count}")
+        values = column.to_numpy()
+        if values.dtype.kind not in "fiub":
+            raise ArrayFileError(f"{path}: column {name!r} must hold real numbers, got {column.type}")
+        columns.append(values)
+    if not columns:
+        raise ArrayFileError(f"{path} must hold a table, got no columns")
+    return Table(np.column_stack(columns), list(found.column_names))
+
+
+# Writing
+
+
+@contextlib.contextmanager
+def writing(path: str, shape: tuple[int, int], dtype: np.dtype[Any], names: list[str]) -> Iterator[Write]:
+    """Write a table row block by row block; the file appears when the last one is in, or not at all.
+
+    Parameters
+    ----------
+    path : str
+        File name; its ending tells the kind. ``-`` writes CSV to stdout.
+    shape : (int, int)
+        Of the whole table.
+    dtype : float32 or float64
+    names : list of str
+        Names of the columns, for the kinds that have them.
+
+    Yields
+    ------
+    callable
+        Call it with the rows, in order.
+    """
+    suffix = suffix_of(path)
+    if path == STREAM:
+        yield _csv_writer(sys.stdout, names, dtype)
+        sys.stdout.flush()
+        return
+    with replacing(path) as temporary:
+        if suffix == ".csv":
+            with open(temporary, "w", encoding="utf-8", newline="") as file:
+                yield _csv_writer(file, names, dtype)
+        elif suffix == ".parquet":
+            with _parquet_writer(temporary, names, dtype) as write:
+                yield write
+        elif suffix == ".npy":
+            whole = np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
+            yield _row_writer(whole)
+            whole.flush()
+            del whole
+        else:
+            codes = np.empty(shape, dtype)
+            yield _row_writer(codes)
+            np.savez(temporary, codes=codes)
+
+
+def _row_writer(whole: NDArray[Any]) -> Write:
+    done = 0
+
+    def write(rows: NDArray[Any]) -> None:
+        nonlocal done
+        whole[done : done + len(rows)] = rows
+        done += len(rows)
+
+    return write
+
+
+def _csv_writer(file: TextIO, names: list[str], dtype: np.dtype[Any]) -> Write:
+    csv.writer(file, lineterminator="\n").writerow(names)
+    form = "%.9g" if dtype == np.float32 else "%.17g"
+
+    def write(rows: NDArray[Any]) -> None:
+        text = io.StringIO()
+        np.savetxt(text, rows, delimiter=",", fmt=form)
+        file.write(text.getvalue())
+
+    return write
+
+
+@contextlib.contextmanager
+def _parquet_writer(path: Path, names: list[str], dtype: np.dtype[Any]) -> Iterator[Write]:
+    arrow = _arrow(str(path))
+    schema = arrow.schema([(name, arrow.from_numpy_dtype(dtype)) for name in names])
+    with arrow.parquet.ParquetWriter(path, schema) as file:
+
+        def write(rows: NDArray[Any]) -> None:
+            file.write_table(arrow.table([np.ascontiguousarray(c) for c in rows.T], schema=schema))
+
+        yield write
