@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import itertools
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -103,7 +104,8 @@ def read_table(path: str, key: str | None = None) -> Table:
 
 
 def _read_npz(path: str, key: str | None) -> NDArray[Any]:
-    with np.load(path, allow_pickle=False) as archive:
+    # Opened here: NumPy forgets to close a file that turns out to be no archive.
+    with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
         names = archive.files
         if key is None and len(names) == 1:
             key = names[0]
@@ -116,34 +118,28 @@ def _read_npz(path: str, key: str | None) -> NDArray[Any]:
 def _read_csv(path: str) -> Table:
     stream = sys.stdin if path == STREAM else open(path, encoding="utf-8-sig", newline="")  # noqa: SIM115
     with contextlib.nullcontext() if path == STREAM else stream:
-        first = stream.readline()
-        if not first.strip():
+        lines = (line for line in stream if line.strip())
+        first = next(lines, "")
+        if not first:
             raise ArrayFileError(f"{'stdin' if path == STREAM else path} must hold a table, got nothing")
         names: list[str] | None = next(csv.reader([first]))
         assert names is not None
-        rest = iter(stream)
+        second = next(lines, "")
         try:
             numbers = [float(field) for field in names]
         except ValueError:
-            second = stream.readline()
-            if not second.strip():
+            if not second:
                 raise ArrayFileError(f"{path} must hold at least one row under its header") from None
-            values = np.loadtxt(_chain(second, rest), delimiter=",", quotechar='"', ndmin=2)
+            values = np.loadtxt(itertools.chain([second], lines), delimiter=",", quotechar='"', ndmin=2)
         else:
             names = None
-            second = stream.readline()
             values = np.array([numbers])
-            if second.strip():
-                more = np.loadtxt(_chain(second, rest), delimiter=",", quotechar='"', ndmin=2)
+            if second:
+                more = np.loadtxt(itertools.chain([second], lines), delimiter=",", quotechar='"', ndmin=2)
                 values = np.concatenate([values, more])
     if names is not None and len(names) != values.shape[1]:
         raise ArrayFileError(f"{path} has {len(names)} names in its header, but {values.shape[1]} columns")
     return Table(values, names)
-
-
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def _read_parquet(path: str) -> Table:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._types import FloatArray, Params
 
@@ -182,12 +182,49 @@ def check_out(
 
 
 def check_out_params(out: object, params: Params, name: str = "out") -> Params:
-    """``out``, four arrays in the shapes and dtype of ``params`` to write gradients to; the core checks overlap."""
+    """``out``, four arrays in the shapes and dtype of ``params`` to write to; see also :func:`check_apart`."""
     if not isinstance(out, Sequence) or len(out) != 4:
         raise TypeError(f"{name} must be a sequence (W1, b1, W2, b2) of arrays, got {_describe(out)}")
     for field, array, like in zip(_NAMES, out, params, strict=True):
         check_out(array, like.shape, like.dtype, (), name=f"{name}.{field}")
     return out if isinstance(out, Params) else Params(*out)
+
+
+def check_apart(out: Params, inputs: Sequence[NDArray[Any]]) -> None:
+    """No array of ``out`` overlaps an input or another one of ``out``; the core does the same on its own."""
+    for i, (field, array) in enumerate(zip(_NAMES, out, strict=True)):
+        if any(np.may_share_memory(array, other) for other in (*inputs, *out[:i])):
+            raise ValueError(f"out.{field} must not overlap the memory of an input or of another output")
+
+
+def check_grad(grad: ParamsLike, params: Params) -> Params:
+    """``grad`` in the shapes and dtype of ``params``."""
+    checked, dtype = check_params(grad)
+    if dtype != params.W1.dtype:
+        raise TypeError(f"grad must have dtype {params.W1.dtype}, got {dtype}")
+    if checked.W1.shape != params.W1.shape:
+        raise ValueError(f"grad.W1 must have shape {params.W1.shape}, got {checked.W1.shape}")
+    return checked
+
+
+def check_in_place(params: ParamsLike) -> Params:
+    """``params`` themselves, if they can be updated in place."""
+    checked, _ = check_params(params)
+    return check_out_params(params if isinstance(params, Params) else Params(*params), checked, name="params")
+
+
+def check_table(X: ArrayLike, dtype: DTypeLike | None) -> tuple[NDArray[Any], np.dtype[Any]]:
+    """Data of any number of columns, and the type of the work: ``dtype``, else that of ``X``, else float64."""
+    array = np.asarray(X)
+    if array.ndim != 2 or array.shape[1] < 1:
+        raise ValueError(f"X must have shape (n_samples, n_visible), got {array.shape}")
+    array = check_X(array, array.shape[1])
+    if dtype is None:
+        return array, array.dtype if array.dtype in _FLOATS else np.dtype(np.float64)
+    kind = np.dtype(dtype)
+    if kind not in _FLOATS:
+        raise TypeError(f"dtype must be float32 or float64, got {kind}")
+    return array, kind
 
 
 def seed_from(random_state: int | np.random.Generator | np.random.RandomState | None) -> int:

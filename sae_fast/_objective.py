@@ -17,7 +17,7 @@ from ._checks import (
     check_params,
     check_penalty,
     check_sample_weight,
-    check_X,
+    check_table,
 )
 from ._functional import cost, cost_and_grad, flatten, unflatten
 from ._types import Cost, FloatArray, Hidden, Output, Params
@@ -74,17 +74,9 @@ class Objective:
         dtype: DTypeLike | None = None,
         n_threads: int | None = None,
     ) -> None:
-        array = np.asarray(X)
-        if array.ndim != 2 or array.shape[1] < 1:
-            raise ValueError(f"X must have shape (n_samples, n_visible), got {array.shape}")
-        self._X = check_X(array, array.shape[1])
-        self.n_visible: int = array.shape[1]
+        self._X, self.dtype = check_table(X, dtype)
+        self.n_visible: int = self._X.shape[1]
         self.n_hidden = check_count("n_hidden", n_hidden)
-        if dtype is None:
-            dtype = self._X.dtype if self._X.dtype in (np.float32, np.float64) else np.float64
-        self.dtype = np.dtype(dtype)
-        if self.dtype not in (np.float32, np.float64):
-            raise TypeError(f"dtype must be float32 or float64, got {self.dtype}")
         self._settings = (*check_activations(hidden, output), *check_penalty(rho, beta, weight_decay))
         self._weight = check_sample_weight(sample_weight, len(self._X))
         self._threads = check_n_threads(n_threads)

@@ -14,9 +14,10 @@ from ._checks import (
     ParamsLike,
     check_activations,
     check_count,
+    check_grad,
     check_in,
+    check_in_place,
     check_n_threads,
-    check_out_params,
     check_params,
     check_penalty,
     check_sample_weight,
@@ -63,10 +64,8 @@ class _Optimizer:
     """A rule bound to parameters; :meth:`step` updates them in place."""
 
     def __init__(self, params: ParamsLike, rule: dict[str, Any], n_threads: int | None) -> None:
-        checked, dtype = check_params(params)
-        given = params if isinstance(params, Params) else Params(*params)
-        self.params = check_out_params(given, checked, name="params")
-        kind = _core.OptimizerF32 if dtype == np.float32 else _core.OptimizerF64
+        self.params = check_in_place(params)
+        kind = _core.OptimizerF32 if self.params.W1.dtype == np.float32 else _core.OptimizerF64
         self._threads = check_n_threads(n_threads)
         self._core = kind(self.params, **rule)
 
@@ -77,12 +76,7 @@ class _Optimizer:
 
     def step(self, grad: ParamsLike) -> None:
         """Update the parameters in place by ``grad``, in their shapes and dtype."""
-        checked, dtype = check_params(grad)
-        if dtype != self.params.W1.dtype:
-            raise TypeError(f"grad must have dtype {self.params.W1.dtype}, got {dtype}")
-        if checked.W1.shape != self.params.W1.shape:
-            raise ValueError(f"grad.W1 must have shape {self.params.W1.shape}, got {checked.W1.shape}")
-        self._core.step(checked, self._threads)
+        self._core.step(check_grad(grad, self.params), self._threads)
 
 
 class SGD(_Optimizer):

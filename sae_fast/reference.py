@@ -18,8 +18,12 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ._checks import (
     ParamsLike,
     check_activations,
+    check_apart,
     check_count,
+    check_grad,
     check_hidden,
+    check_in,
+    check_in_place,
     check_n_threads,
     check_out,
     check_out_params,
@@ -27,6 +31,7 @@ from ._checks import (
     check_params,
     check_penalty,
     check_sample_weight,
+    check_table,
     check_X,
     seed_from,
 )
@@ -323,6 +328,7 @@ def cost_and_grad(
     if out is None:
         return result.cost.total, grad
     out = check_out_params(out, checked)
+    check_apart(out, (*checked, X))
     for to, value in zip(out, grad):
         to[...] = value
     return result.cost.total, out
@@ -344,11 +350,10 @@ class Objective:
     """``f(theta) -> (J, grad)``; see :class:`sae_fast.Objective`."""
 
     def __init__(self, X: ArrayLike, n_hidden: int, *, dtype: DTypeLike | None = None, **settings: Any) -> None:
-        X = np.asarray(X)
-        kind = X.dtype if dtype is None and X.dtype in (np.float32, np.float64) else np.dtype(dtype or np.float64)
-        self._X = check_X(X, X.shape[1]).astype(kind, copy=False)
+        array, kind = check_table(X, dtype)
+        self._X = array.astype(kind, copy=False)
         self._settings = {"rho": 0.05, "beta": 3.0, "weight_decay": 1e-4} | settings
-        self.n_visible, self.n_hidden, self.n_evaluations = X.shape[1], n_hidden, 0
+        self.n_visible, self.n_hidden, self.n_evaluations = array.shape[1], check_count("n_hidden", n_hidden), 0
 
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
         """J and gradient at ``theta``."""
@@ -363,13 +368,14 @@ class SGD:
 
     def __init__(self, params: Params, *, learning_rate: float, momentum: float = 0.0, nesterov: bool = False) -> None:
         self._rule = _rule("sgd", learning_rate, momentum, nesterov)
-        self.params, self._v, self.n_steps = params, [np.zeros_like(p) for p in params], 0
+        self.params, self.n_steps = check_in_place(params), 0
+        self._v = [np.zeros_like(p) for p in self.params]
 
     def step(self, grad: Params) -> None:
         """Update in place."""
         self.n_steps += 1
         momentum, dtype = self._rule["momentum"], self.params[0].dtype
-        for p, v, g in zip(self.params, self._v, grad):
+        for p, v, g in zip(self.params, self._v, check_grad(grad, self.params)):
             v *= dtype.type(momentum)
             v += g
             p -= dtype.type(self._rule["learning_rate"]) * (
@@ -390,7 +396,7 @@ class Adam:
         eps: float = 1e-8,
     ) -> None:
         self._rule = _rule("adam", learning_rate, beta1=beta1, beta2=beta2, eps=eps)
-        self.params, self.n_steps = params, 0
+        self.params, self.n_steps = check_in_place(params), 0
         self._m = [np.zeros_like(p) for p in params]
         self._v = [np.zeros_like(p) for p in params]
 
@@ -398,7 +404,7 @@ class Adam:
         """Update in place."""
         self.n_steps += 1
         r, t = self._rule, self.n_steps
-        for p, m, v, g in zip(self.params, self._m, self._v, grad):
+        for p, m, v, g in zip(self.params, self._m, self._v, check_grad(grad, self.params)):
             m[...] = r["beta1"] * m + (1 - r["beta1"]) * g
             v[...] = r["beta2"] * v + (1 - r["beta2"]) * g * g
             hat = m / (1 - r["beta1"] ** t)
@@ -450,7 +456,9 @@ def train(
     check_activations(hidden, output)
     penalty = check_penalty(rho, beta, weight_decay)
     weight = check_sample_weight(sample_weight, len(X))
-    rate = DEFAULT_LEARNING_RATE[solver] if learning_rate is None else learning_rate
+    rate = DEFAULT_LEARNING_RATE.get(solver, 1.0) if learning_rate is None else learning_rate
+    _rule(solver, rate, momentum, nesterov, beta1, beta2, eps)
+    check_in("rho_hat_momentum", rho_hat_momentum, 0.0, 1.0, "in [0, 1)")
     opt = (
         Adam(params, learning_rate=rate, beta1=beta1, beta2=beta2, eps=eps)
         if solver == "adam"

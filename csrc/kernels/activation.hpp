@@ -41,7 +41,7 @@ inline Vec<T> unfold_unit(Vec<T> t) noexcept {
         return sign_bit<T>(t) ? T(1) + t : t;
     } else {
         const Vec<T> size = absolute<T>(t);
-        const Vec<T> a = T(1) - T(1) / maximum<T>(size, splat(T(1)));
+        const Vec<T> a = T(1) - T(1) / maximum<T>(splat(T(1)), size);
         return size < T(1) ? t : (t < Vec<T>{} ? -a : a);
     }
 }
@@ -53,7 +53,7 @@ inline Vec<T> folded_slope(Vec<T> t) noexcept {
     if constexpr (U == Unit::sigmoid) {
         return size * (T(1) - size);
     } else {
-        const Vec<T> u = T(1) / maximum<T>(size, splat(T(1)));
+        const Vec<T> u = T(1) / maximum<T>(splat(T(1)), size);
         return size < T(1) ? T(1) - t * t : u * (T(2) - u);
     }
 }

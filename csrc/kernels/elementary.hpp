@@ -78,7 +78,7 @@ inline Vec<T> power_of_two(Vec<T> n) noexcept {
 template <class T>
 inline Vec<T> exp_negative(Vec<T> x) noexcept {
     using C = ExpConstants<T>;
-    x = maximum<T>(x, splat(C::lowest));
+    x = maximum<T>(splat(C::lowest), x);
     const Vec<T> n = (x * C::log2_e + C::round) - C::round;
     const Vec<T> r = (x - n * C::ln2_high) - n * C::ln2_low;
     const Vec<T> p = polynomial(C::q, r) * (r * r) + r + T(1);

@@ -91,6 +91,7 @@ inline Vec<T> absolute(Vec<T> v) noexcept {
     return v < Vec<T>{} ? -v : v;
 }
 
+/// The larger one; b where one of them is NaN, so the operand whose NaN has to survive comes second.
 template <class T>
 inline Vec<T> maximum(Vec<T> a, Vec<T> b) noexcept {
     return a > b ? a : b;

@@ -52,7 +52,8 @@ def _words(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):
         return f"not enough memory: {error}" if str(error) else "not enough memory"
-    return str(error)
+    # scikit-learn adds paragraphs of advice on its own estimators.
+    return str(error).split("\n", 1)[0]
 
 
 def _say(text: str) -> None:

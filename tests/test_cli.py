@@ -1,0 +1,222 @@
+"""The command line: what a user types, sees and gets."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import sae_fast as sf
+from sae_fast.cli import main
+from sae_fast.cli._fit import _OPTIONS
+from sae_fast.cli._parser import make_parser
+
+from .test_estimator import patches
+
+COMMAND = [sys.executable, "-m", "sae_fast"]
+
+
+@pytest.fixture(name="data")
+def _data(tmp_path):
+    path = tmp_path / "X.npy"
+    np.save(path, patches())
+    return path
+
+
+@pytest.fixture(name="fitted")
+def _fitted(tmp_path, data):
+    path = tmp_path / "model.safetensors"
+    assert main(["fit", str(data), "-o", str(path), "--n-components=5", "--max-iter=20", "--random-state=0"]) == 0
+    return path
+
+
+def test_fit_transform_info(capsys, tmp_path, data, fitted):
+    """Fit writes the model that the estimator gives, transform its codes, info what it holds."""
+    same = sf.SparseAutoencoder(5, max_iter=20, random_state=0).fit(patches())
+    err = capsys.readouterr().err
+    assert "iteration 20/20" in err
+    assert f"J {same.cost_.total:.6g}" in err
+    for name in ("codes.npy", "codes.npz", "codes.csv", "codes.parquet"):
+        out = tmp_path / name
+        assert main(["transform", str(fitted), str(data), "-o", str(out)]) == 0
+        assert out.exists()
+    np.testing.assert_array_equal(np.load(tmp_path / "codes.npy"), same.transform(patches()))
+    np.testing.assert_array_equal(
+        np.loadtxt(tmp_path / "codes.csv", delimiter=",", skiprows=1), same.transform(patches())
+    )
+    assert main(["info", str(fitted)]) == 0
+    text = capsys.readouterr().out
+    for word in ("n components", "rho=0.05", "mean activation", f"{same.cost_.total:.6g}"):
+        assert word in text
+    assert main(["info", str(fitted), "--json"]) == 0
+    about = json.loads(capsys.readouterr().out)
+    assert about["n_features"] == 12
+    assert about["hyper_parameters"]["max_iter"] == 20
+
+
+def test_options_are_those_of_the_estimator():
+    """Each option of fit has the name and the default that the estimator has."""
+    defaults = sf.SparseAutoencoder().get_params()
+    arguments = vars(make_parser().parse_args(["fit", "X.npy", "-o", "m.safetensors"]))
+    assert {name: arguments[name] for name in _OPTIONS} == {name: defaults[name] for name in _OPTIONS}
+    assert set(defaults) - set(_OPTIONS) == {"callback", "verbose", "warm_start"}
+
+
+def test_csv_through_pipes(tmp_path, fitted):
+    """Data in by stdin, codes out by stdout, messages on stderr alone."""
+    text = io.StringIO()
+    np.savetxt(text, patches()[:4], delimiter=",")
+    done = subprocess.run(
+        [*COMMAND, "transform", str(fitted), "-"], input=text.getvalue(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0].split(",")[0] == "sparseautoencoder0"
+    codes = np.array([[float(x) for x in line.split(",")] for line in lines[1:]])
+    np.testing.assert_array_equal(
+        codes, sf.load(fitted).transform(np.loadtxt(io.StringIO(text.getvalue()), delimiter=","))
+    )
+
+
+def test_a_reader_that_goes_away_is_no_traceback(tmp_path, fitted):
+    """`| head` ends the command quietly."""
+    np.save(tmp_path / "long.npy", np.tile(patches(), (200, 1)))
+    command = f"{sys.executable} -m sae_fast transform {fitted} {tmp_path}/long.npy | head -n 2"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr == ""
+
+
+def test_feature_names_are_kept_and_compared(tmp_path, capsys):
+    """Names of a CSV's columns go into the model; data with other names or order are refused."""
+    csv = tmp_path / "x.csv"
+    rows = "\n".join(",".join(f"{v:.4f}" for v in row) for row in patches()[:40, :3])
+    csv.write_text(f"red,green,blue\n{rows}\n")
+    path = tmp_path / "m.safetensors"
+    assert main(["fit", str(csv), "-o", str(path), "--n-components=2", "--max-iter=5", "--quiet"]) == 0
+    assert list(sf.load(path).feature_names_in_) == ["red", "green", "blue"]
+    assert main(["transform", str(path), str(csv), "-o", str(tmp_path / "c.npy")]) == 0
+    csv.write_text(csv.read_text().replace("red,green", "green,red", 1))
+    capsys.readouterr()
+    assert main(["transform", str(path), str(csv)]) == 1
+    assert "wanted 'red', got 'green'" in capsys.readouterr().err
+
+
+def test_dtype_option(tmp_path, data):
+    """--dtype float32 trains in float32."""
+    path = tmp_path / "m.safetensors"
+    assert main(["fit", str(data), "-o", str(path), "--dtype=float32", "--max-iter=3", "--quiet"]) == 0
+    assert sf.load(path).components_.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["fly"], "invalid choice: 'fly'"),
+        (["fit", "X.npy"], "the following arguments are required: -o/--out"),
+        (["fit", "X.txt", "-o", "m.safetensors"], "must end in .npy, .npz, .csv, .parquet (or be -), got 'X.txt'"),
+        (["fit", "X.npy", "-o", "m.pkl"], "must end in .safetensors, got 'm.pkl'"),
+        (["fit", "X.npy", "-o", "m.safetensors", "--rho", "1.5"], "rho must be in (0, 1), got 1.5"),
+        (["fit", "X.npy", "-o", "m.safetensors", "--beta", "-1"], "beta must be >= 0 and finite, got -1.0"),
+        (["fit", "X.npy", "-o", "m.safetensors", "--n-components", "0"], "must be >= 1, got 0"),
+        (["fit", "X.npy", "-o", "m.safetensors", "--max-iter", "many"], "must be an integer, got 'many'"),
+        (["fit", "X.npy", "-o", "m.safetensors", "--random-state", "-1"], "must be in [0, 2**32), got -1"),
+        (["fit", "X.npy", "-o", "m.safetensors", "--learning-rate", "0"], "learning_rate must be > 0 and finite"),
+        (["fit", "X.npy", "-o", "m.safetensors", "--hidden", "relu"], "invalid choice: 'relu'"),
+    ],
+)
+def test_wrong_usage_is_2(arguments, message, capsys):
+    """Wrong usage exits with 2 and says what was wanted."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def failing(tmp_path, data, fitted):
+    np.save(tmp_path / "nan.npy", np.full((20, 4), np.nan))
+    np.save(tmp_path / "narrow.npy", np.zeros((20, 4)))
+    (tmp_path / "junk.safetensors").write_bytes(b"junk")
+    model = str(tmp_path / "new.safetensors")
+    return {
+        "no such file": (["fit", str(tmp_path / "no.npy"), "-o", model], "No such file or directory"),
+        "no such folder": (["fit", str(data), "-o", str(tmp_path / "no" / "m.safetensors")], "does not exist"),
+        "NaN": (["fit", str(tmp_path / "nan.npy"), "-o", model], "contains NaN"),
+        "narrow": (
+            ["transform", str(fitted), str(tmp_path / "narrow.npy")],
+            "must have 12 columns, as the model, got 4",
+        ),
+        "junk": (["info", str(tmp_path / "junk.safetensors")], "is not a model file of sae_fast"),
+        "directory": (["transform", str(fitted), str(data), "-o", str(tmp_path / "d.npy")], "is a directory"),
+        "no model": (["transform", str(tmp_path / "no.safetensors"), str(data)], "No such file or directory"),
+        "key": (["fit", str(data), "--key", "a", "-o", model], "a key is for .npz files"),
+    }
+
+
+FAILING = ("no such file", "no such folder", "NaN", "narrow", "junk", "directory", "no model", "key")
+
+
+@pytest.mark.parametrize("case", FAILING)
+def test_failure_is_1_with_one_line(case, tmp_path, data, fitted, capsys):
+    """What fails exits with 1 and one line on stderr, without a traceback, and writes nothing."""
+    (tmp_path / "d.npy").mkdir()
+    arguments, message = failing(tmp_path, data, fitted)[case]
+    before = sorted(p.name for p in tmp_path.iterdir())
+    capsys.readouterr()
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert len(captured.err.strip().splitlines()) == 1
+    assert captured.out == ""
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_interrupted_fit_writes_the_best_so_far(tmp_path):
+    """Ctrl-C in a fit from the shell: exit code 1, a warning, and a model file that loads."""
+    np.save(tmp_path / "X.npy", np.random.default_rng(0).uniform(0.1, 0.9, (4000, 64)))
+    model = tmp_path / "m.safetensors"
+    command = [*COMMAND, "fit", str(tmp_path / "X.npy"), "-o", str(model), "--max-iter", "1000000", "--tol", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    assert first.startswith("iteration 1/")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "interrupted after" in err
+    assert "Traceback" not in err
+    assert sf.load(model).transform(np.zeros((1, 64))).shape == (1, 25)
+
+
+def test_help_and_version(capsys):
+    """--help of every command and --version work."""
+    for arguments in (["--help"], ["demo", "--help"], ["fit", "--help"], ["transform", "--help"], ["info", "--help"]):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 0
+        assert "usage: sae-fast" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"sae-fast {sf.__version__}\n"
+
+
+def test_demo(tmp_path, capsys):
+    """The demo reaches a sparse code of real patches and writes its four files."""
+    assert main(["demo", "--out", str(tmp_path / "demo"), "--quiet"]) == 0
+    out = capsys.readouterr().out
+    for word in ("mean activation", "PCA, 25 comp.", "x faster", "400 iterations"):
+        assert word in out
+    names = sorted(os.listdir(tmp_path / "demo"))
+    assert names == ["codes.npy", "filters.png", "loss.png", "model.safetensors"]
+    fitted = sf.load(tmp_path / "demo" / "model.safetensors")
+    assert fitted.cost_.total < 0.45
+    np.testing.assert_allclose(fitted.rho_hat_, 0.01, atol=0.01)
+    assert np.load(tmp_path / "demo" / "codes.npy").shape == (10_000, 25)
