@@ -24,6 +24,8 @@ std::atomic<int> default_threads{0};
 std::atomic<bool> pool_started{false};
 std::atomic<bool> pool_lost{false};  // this process was forked from one that had started its pool
 
+#if defined(_OPENMP)
+
 int processors() noexcept {
 #if defined(__linux__)
     cpu_set_t set;
@@ -50,6 +52,8 @@ int quota() noexcept {
     static const int value = read_quota();
     return value;
 }
+
+#endif
 
 }  // namespace
 

@@ -1,0 +1,25 @@
+#include <cstdio>
+#include <cstring>
+
+#include "check.hpp"
+#include "sae_fast/isa.hpp"
+#include "sae_fast/threads.hpp"
+
+// `core_tests` runs everything with the instruction set of SAE_FAST_ISA; `core_tests --isas` lists those of this machine.
+int main(int argc, char** argv) {
+    if (argc > 1 && std::strcmp(argv[1], "--isas") == 0) {
+        for (const std::string& name : sae_fast::available_isas()) std::printf("%s ", name.c_str());
+        std::printf("\n");
+        return 0;
+    }
+    for (const sae_fast::test::Test& test : sae_fast::test::tests()) {
+        const int failed = sae_fast::test::counts().failed;
+        test.run();
+        if (sae_fast::test::counts().failed != failed) std::printf("FAILED: %s\n", test.claim);
+    }
+    const sae_fast::test::Counts counts = sae_fast::test::counts();
+    std::printf("%s, %s: %zu tests, %d checks passed, %d failed\n", sae_fast::isa(),
+                sae_fast::has_openmp() ? "OpenMP" : "single-threaded", sae_fast::test::tests().size(), counts.passed,
+                counts.failed);
+    return counts.failed != 0;
+}

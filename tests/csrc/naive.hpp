@@ -1,0 +1,94 @@
+// The formulas of network.hpp as plain loops in long double: the naive twin of the core.
+#pragma once
+
+#include <cmath>
+#include <vector>
+
+#include "sae_fast/network.hpp"
+
+namespace sae_fast::test {
+
+using Real = long double;
+
+inline Real unit_naive(Unit unit, Real z) {
+    if (unit == Unit::sigmoid) return 1 / (1 + std::exp(-z));
+    return unit == Unit::tanh ? std::tanh(z) : z;
+}
+
+inline Real slope_naive(Unit unit, Real a) {
+    if (unit == Unit::sigmoid) return a * (1 - a);
+    return unit == Unit::tanh ? 1 - a * a : 1;
+}
+
+/// out (m, n_out) = unit(X W^T + b), X (m, n_in).
+template <class T, class A>
+std::vector<Real> layer_forward_naive(const T* W, const T* b, const std::vector<A>& X, Size n_in, Size n_out, Unit unit) {
+    const Size m = static_cast<Size>(X.size()) / n_in;
+    std::vector<Real> out(static_cast<std::size_t>(m * n_out));
+    for (Size i = 0; i < m; ++i)
+        for (Size j = 0; j < n_out; ++j) {
+            Real z = b[j];
+            for (Size k = 0; k < n_in; ++k) z += static_cast<Real>(X[static_cast<std::size_t>(i * n_in + k)]) * W[j * n_in + k];
+            out[static_cast<std::size_t>(i * n_out + j)] = unit_naive(unit, z);
+        }
+    return out;
+}
+
+struct Naive {
+    Real reconstruction = 0, weight_decay = 0, sparsity = 0;
+    std::vector<Real> W1, b1, W2, b2, delta3, delta2, rho_hat;
+};
+
+/// Cost, gradients, deltas and mean activations of a problem with contiguous data and no sample weights.
+template <class T>
+Naive evaluate_naive(const Params<const T>& p, const std::vector<T>& X, Unit hidden, Unit output, Penalty penalty) {
+    const Size v = p.n_visible, h = p.n_hidden, m = static_cast<Size>(X.size()) / v;
+    const auto at = [](Size i) { return static_cast<std::size_t>(i); };
+    const std::vector<Real> a2 = layer_forward_naive(p.W1, p.b1, X, v, h, hidden);
+    const std::vector<Real> a3 = layer_forward_naive(p.W2, p.b2, a2, h, v, output);
+    Naive r;
+    r.W1.resize(at(h * v)), r.b1.resize(at(h)), r.W2.resize(at(v * h)), r.b2.resize(at(v));
+    r.delta3.resize(at(m * v)), r.delta2.resize(at(m * h)), r.rho_hat.resize(at(h));
+    for (Size i = 0; i < m; ++i)
+        for (Size j = 0; j < h; ++j) {
+            const Real a = a2[at(i * h + j)];
+            r.rho_hat[at(j)] += (hidden == Unit::tanh ? (a + 1) / 2 : a) / static_cast<Real>(m);
+        }
+    const Real rho = penalty.rho;
+    for (const Real q : r.rho_hat)
+        r.sparsity += penalty.beta * (rho * std::log(rho / q) + (1 - rho) * std::log((1 - rho) / (1 - q)));
+    for (Size i = 0; i < m; ++i) {
+        for (Size k = 0; k < v; ++k) {
+            const Real d = a3[at(i * v + k)] - X[at(i * v + k)];
+            r.reconstruction += d * d / (2 * static_cast<Real>(m));
+            r.delta3[at(i * v + k)] = d * slope_naive(output, a3[at(i * v + k)]);
+        }
+        for (Size j = 0; j < h; ++j) {
+            const Real q = r.rho_hat[at(j)];
+            Real back = penalty.beta * (-rho / q + (1 - rho) / (1 - q)) * (hidden == Unit::tanh ? 0.5L : 1.0L);
+            for (Size k = 0; k < v; ++k) back += r.delta3[at(i * v + k)] * p.W2[k * h + j];
+            r.delta2[at(i * h + j)] = back * slope_naive(hidden, a2[at(i * h + j)]);
+        }
+    }
+    for (Size j = 0; j < h * v; ++j) {
+        const Real w1 = p.W1[j], w2 = p.W2[j];
+        r.weight_decay += static_cast<Real>(penalty.weight_decay) / 2 * (w1 * w1 + w2 * w2);
+        r.W1[at(j)] = penalty.weight_decay * w1;
+        r.W2[at(j)] = penalty.weight_decay * w2;
+    }
+    for (Size i = 0; i < m; ++i) {
+        for (Size j = 0; j < h; ++j) {
+            const Real d2 = r.delta2[at(i * h + j)] / static_cast<Real>(m);
+            r.b1[at(j)] += d2;
+            for (Size k = 0; k < v; ++k) r.W1[at(j * v + k)] += d2 * X[at(i * v + k)];
+        }
+        for (Size k = 0; k < v; ++k) {
+            const Real d3 = r.delta3[at(i * v + k)] / static_cast<Real>(m);
+            r.b2[at(k)] += d3;
+            for (Size j = 0; j < h; ++j) r.W2[at(k * h + j)] += d3 * a2[at(i * h + j)];
+        }
+    }
+    return r;
+}
+
+}  // namespace sae_fast::test

@@ -1,0 +1,50 @@
+// A problem with its arrays, for the tests of everything above one layer.
+#pragma once
+
+#include <vector>
+
+#include "check.hpp"
+#include "sae_fast/network.hpp"
+
+namespace sae_fast::test {
+
+template <class T>
+struct Arrays {
+    Arrays(Size v, Size h, unsigned seed = 0, double scale = 0.5)
+        : n_visible(v), n_hidden(h), W1(numbers<T>(h * v, seed + 1, scale)), b1(numbers<T>(h, seed + 2)),
+          W2(numbers<T>(v * h, seed + 3, scale)), b2(numbers<T>(v, seed + 4)) {}
+
+    Params<T> view() { return {W1.data(), b1.data(), W2.data(), b2.data(), n_visible, n_hidden}; }
+    Params<const T> view() const { return {W1.data(), b1.data(), W2.data(), b2.data(), n_visible, n_hidden}; }
+    bool operator==(const Arrays& o) const { return W1 == o.W1 && b1 == o.b1 && W2 == o.W2 && b2 == o.b2; }
+
+    Size n_visible, n_hidden;
+    std::vector<T> W1, b1, W2, b2;
+};
+
+/// Data in (0.1, 0.9).
+template <class T>
+std::vector<T> data(Size m, Size v, unsigned seed = 0) {
+    std::vector<T> X = numbers<T>(m * v, seed + 77);
+    for (T& x : X) x = static_cast<T>(0.5 + 0.4 * static_cast<double>(x));
+    return X;
+}
+
+template <class T>
+Samples samples(const std::vector<T>& X, Size v) {
+    const Size size = static_cast<Size>(sizeof(T));
+    return {X.data(), size == 4 ? DType::float32 : DType::float64, static_cast<Size>(X.size()) / v, v, v * size, size, nullptr};
+}
+
+template <class T>
+Problem<T> problem(const Arrays<T>& p, const std::vector<T>& X, Unit hidden, Unit output, Penalty penalty) {
+    Problem<T> made;
+    made.params = p.view();
+    made.X = samples(X, p.n_visible);
+    made.hidden = hidden;
+    made.output = output;
+    made.penalty = penalty;
+    return made;
+}
+
+}  // namespace sae_fast::test

@@ -1,0 +1,111 @@
+// One layer: against the naive twin, over shapes, types and strides; the activations over their whole range.
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "naive.hpp"
+#include "problem.hpp"
+
+using namespace sae_fast;
+using namespace sae_fast::test;
+
+namespace {
+
+constexpr Unit kUnits[] = {Unit::sigmoid, Unit::tanh, Unit::linear};
+constexpr Size kSizes[] = {1, 2, 7, 8, 9, 17, 33, 65};
+
+template <class T>
+std::vector<T> layer(const std::vector<T>& W, const std::vector<T>& b, const Samples& X, Unit unit, int n_threads) {
+    Workspace workspace;
+    const Size n_out = static_cast<Size>(b.size());
+    std::vector<T> out(static_cast<std::size_t>(X.n_samples * n_out));
+    layer_forward(W.data(), b.data(), n_out, X, unit, out.data(), n_out, n_threads, workspace);
+    return out;
+}
+
+template <class T>
+void shapes() {
+    for (const Size m : kSizes)
+        for (const Size in : kSizes)
+            for (const Size n_out : kSizes) {
+                const Unit unit = kUnits[(m + in + n_out) % 3];
+                const auto W = numbers<T>(n_out * in, 1), b = numbers<T>(n_out, 2), X = numbers<T>(m * in, 3);
+                const auto wanted = layer_forward_naive(W.data(), b.data(), X, in, n_out, unit);
+                const double rounding = 4 * std::numeric_limits<T>::epsilon() * static_cast<double>(in + 4);
+                CHECK(difference(layer(W, b, samples(X, in), unit, 1), wanted) < rounding);
+            }
+}
+
+template <class T>
+double unit_of(Unit unit, double z) {
+    const std::vector<T> one{T(1)}, zero{T(0)}, x{static_cast<T>(z)};
+    return static_cast<double>(layer(one, zero, samples(x, 1), unit, 1)[0]);
+}
+
+// Largest error in units in the last place, over |z| up to `reach`.
+template <class T>
+double worst_ulp(Unit unit, double reach) {
+    double worst = 0;
+    for (int i = -4000; i <= 4000; ++i) {
+        const double z = static_cast<double>(static_cast<T>(reach * i / 4000.0 * std::fabs(i / 4000.0)));
+        const Real wanted = unit_naive(unit, z);
+        const double ulp = std::fabs(static_cast<double>(wanted)) * static_cast<double>(std::numeric_limits<T>::epsilon());
+        if (ulp < static_cast<double>(std::numeric_limits<T>::min())) continue;
+        worst = std::fmax(worst, std::fabs(static_cast<double>(unit_of<T>(unit, z) - wanted)) / ulp);
+    }
+    return worst;
+}
+
+}  // namespace
+
+TEST("a layer is unit(X W^T + b) for all small shapes and both types") {
+    shapes<float>();
+    shapes<double>();
+}
+
+TEST("sigmoid and tanh are right within a few units in the last place over their whole range") {
+    CHECK(worst_ulp<float>(Unit::sigmoid, 85) < 3);
+    CHECK(worst_ulp<float>(Unit::tanh, 20) < 3);
+    CHECK(worst_ulp<double>(Unit::sigmoid, 700) < 3);
+    CHECK(worst_ulp<double>(Unit::tanh, 40) < 3);
+}
+
+TEST("activations keep their limits, infinities and NaN") {
+    const double inf = std::numeric_limits<double>::infinity();
+    for (const Unit unit : {Unit::sigmoid, Unit::tanh}) {
+        CHECK(unit_of<double>(unit, inf) == 1 && unit_of<float>(unit, inf) == 1);
+        CHECK(unit_of<double>(unit, -inf) == (unit == Unit::tanh ? -1 : 0));
+        CHECK(std::isnan(unit_of<double>(unit, std::nan(""))) && std::isnan(unit_of<float>(unit, std::nan(""))));
+    }
+    CHECK(unit_of<double>(Unit::sigmoid, -745) > 0);
+    CHECK(unit_of<double>(Unit::sigmoid, -1e300) == 0);
+}
+
+TEST("any type, stride and order of the samples gives what the converted array gives") {
+    const Size m = 37, in = 19, n_out = 11;
+    const auto W = numbers<double>(n_out * in, 1), b = numbers<double>(n_out, 2);
+    std::vector<std::int16_t> whole(static_cast<std::size_t>(2 * m * 3 * in));
+    for (std::size_t i = 0; i < whole.size(); ++i) whole[i] = static_cast<std::int16_t>((i * 7919) % 201) - 100;
+    std::vector<Size> rows;
+    std::vector<double> plain;
+    for (Size i = 0; i < m; ++i) {
+        rows.push_back((i * 5) % m);
+        // Every second row from the end, every third column.
+        for (Size k = 0; k < in; ++k)
+            plain.push_back(whole[static_cast<std::size_t>((2 * m - 1 - 2 * rows.back()) * 3 * in + 3 * k)]);
+    }
+    const Samples X{whole.data() + (2 * m - 1) * 3 * in, DType::int16, m, in, -12 * in, 6, rows.data()};
+    CHECK(layer(W, b, X, Unit::sigmoid, 1) == layer(W, b, samples(plain, in), Unit::sigmoid, 1));
+}
+
+TEST("a layer does not depend on the number of threads, nor a row on its neighbours") {
+    const Size m = 700, in = 60, n_out = 45;
+    const auto W = numbers<float>(n_out * in, 1), b = numbers<float>(n_out, 2), X = numbers<float>(m * in, 3);
+    const auto whole = layer(W, b, samples(X, in), Unit::tanh, 1);
+    for (const int n_threads : {2, 3, 8}) CHECK(layer(W, b, samples(X, in), Unit::tanh, n_threads) == whole);
+    for (const Size i : {Size(0), Size(63), Size(64), Size(699)}) {
+        const std::vector<float> row(X.begin() + i * in, X.begin() + (i + 1) * in);
+        const std::vector<float> alone = layer(W, b, samples(row, in), Unit::tanh, 1);
+        CHECK(std::equal(alone.begin(), alone.end(), whole.begin() + i * n_out));
+    }
+}

@@ -1,0 +1,153 @@
+// Cost, deltas and gradients: naive twin, finite differences, threads, memory.
+#include <cstdlib>
+#include <new>
+
+#include "naive.hpp"
+#include "problem.hpp"
+
+using namespace sae_fast;
+using namespace sae_fast::test;
+
+namespace {
+
+constexpr Unit kHidden[] = {Unit::sigmoid, Unit::tanh};
+constexpr Unit kOutput[] = {Unit::sigmoid, Unit::tanh, Unit::linear};
+
+template <class T>
+void against_naive(Size m, Size v, Size h, Unit hidden, Unit output, double tolerance) {
+    const Arrays<T> p(v, h);
+    const std::vector<T> X = data<T>(m, v);
+    const Penalty penalty{0.1, 2.0, 0.01};
+    Arrays<T> grad(v, h);
+    std::vector<T> delta3(X.size()), delta2(static_cast<std::size_t>(m * h));
+    std::vector<double> rho_hat(static_cast<std::size_t>(h));
+    Params<T> view = grad.view();
+    Workspace workspace;
+    const Problem<T> given = problem(p, X, hidden, output, penalty);
+    const Cost cost = evaluate(given, Results<T>{&view, delta3.data(), delta2.data(), rho_hat.data()}, 2, workspace);
+    const Naive wanted = evaluate_naive(p.view(), X, hidden, output, penalty);
+    CHECK(std::fabs(cost.reconstruction / static_cast<double>(wanted.reconstruction) - 1) < tolerance);
+    CHECK(std::fabs(cost.weight_decay / static_cast<double>(wanted.weight_decay) - 1) < tolerance);
+    CHECK(std::fabs(cost.sparsity / static_cast<double>(wanted.sparsity) - 1) < tolerance);
+    CHECK(error(grad.W1, wanted.W1) < tolerance);
+    CHECK(error(grad.b1, wanted.b1) < tolerance);
+    CHECK(error(grad.W2, wanted.W2) < tolerance);
+    CHECK(error(grad.b2, wanted.b2) < tolerance);
+    CHECK(error(delta3, wanted.delta3) < tolerance);
+    CHECK(error(delta2, wanted.delta2) < tolerance);
+    CHECK(error(rho_hat, wanted.rho_hat) < tolerance);
+}
+
+double cost_of(const Arrays<double>& p, const std::vector<double>& X, Unit hidden, Unit output) {
+    Workspace workspace;
+    return evaluate(problem(p, X, hidden, output, Penalty{0.1, 2.0, 0.01}), Results<double>{}, 1, workspace).total();
+}
+
+// Largest error of the gradient against central differences of fourth order, over every parameter of one block.
+double gradient_error(std::vector<double> Arrays<double>::*block, Unit hidden, Unit output) {
+    Arrays<double> p(6, 5), grad(6, 5);
+    const std::vector<double> X = data<double>(9, 6);
+    Params<double> view = grad.view();
+    Workspace workspace;
+    evaluate(problem(p, X, hidden, output, Penalty{0.1, 2.0, 0.01}), Results<double>{&view, nullptr, nullptr, nullptr}, 1,
+             workspace);
+    std::vector<double> measured;
+    for (double& x : p.*block) {
+        const double was = x, e = 1e-3;
+        double J[4];
+        const double steps[] = {e, -e, 2 * e, -2 * e};
+        for (int i = 0; i < 4; ++i) {
+            x = was + steps[i];
+            J[i] = cost_of(p, X, hidden, output);
+        }
+        x = was;
+        measured.push_back((8 * (J[0] - J[1]) - (J[2] - J[3])) / (12 * e));
+    }
+    return error(grad.*block, measured);
+}
+
+template <class T>
+void same_for_any_threads(Size m, Size v, Size h) {
+    const Arrays<T> p(v, h);
+    const std::vector<T> X = data<T>(m, v);
+    Arrays<T> first(v, h);
+    Cost cost;
+    for (const int n_threads : {1, 2, 3, 8}) {
+        Arrays<T> grad(v, h);
+        Params<T> view = grad.view();
+        Workspace workspace;
+        const Problem<T> given = problem(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{});
+        const Cost now = evaluate(given, Results<T>{&view, nullptr, nullptr, nullptr}, n_threads, workspace);
+        if (n_threads == 1) {
+            first = grad;
+            cost = now;
+        }
+        CHECK(grad == first);
+        CHECK(now.total() == cost.total());
+    }
+}
+
+}  // namespace
+
+TEST("cost, deltas and gradients are those of the naive twin for every pair of units") {
+    for (const Unit hidden : kHidden)
+        for (const Unit output : kOutput)
+            for (const Size m : {1, 9, 70}) {
+                against_naive<float>(m, 17, 9, hidden, output, 3e-5);
+                against_naive<double>(m, 17, 9, hidden, output, 1e-12);
+            }
+}
+
+TEST("and for awkward shapes") {
+    for (const Size v : {1, 8, 33})
+        for (const Size h : {1, 7, 65}) {
+            against_naive<float>(33, v, h, Unit::sigmoid, Unit::linear, 3e-5);
+            against_naive<double>(33, v, h, Unit::tanh, Unit::sigmoid, 1e-12);
+        }
+    against_naive<double>(300, 130, 70, Unit::sigmoid, Unit::sigmoid, 1e-12);
+}
+
+TEST("gradients agree with finite differences for every block and pair of units") {
+    for (const Unit hidden : kHidden)
+        for (const Unit output : kOutput)
+            for (auto block : {&Arrays<double>::W1, &Arrays<double>::b1, &Arrays<double>::W2, &Arrays<double>::b2})
+                CHECK(gradient_error(block, hidden, output) < 1e-9);
+}
+
+TEST("nothing depends on the number of threads, to the last bit") {
+    same_for_any_threads<float>(1000, 64, 25);
+    same_for_any_threads<double>(1000, 64, 25);
+    same_for_any_threads<float>(300, 200, 150);
+    same_for_any_threads<double>(40, 300, 200);
+    same_for_any_threads<float>(3, 500, 300);
+}
+
+TEST("saturated units stay finite: the textbook formula gives NaN here") {
+    for (const double b : {-800.0, -40.0, 40.0, 800.0})
+        for (const double beta : {0.0, 3.0}) {
+            Arrays<double> p(6, 5), grad(6, 5);
+            for (double& x : p.b1) x = b;
+            const std::vector<double> X = data<double>(9, 6);
+            Params<double> view = grad.view();
+            Workspace workspace;
+            const Cost cost = evaluate(problem(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{0.1, beta, 0.01}),
+                                       Results<double>{&view, nullptr, nullptr, nullptr}, 1, workspace);
+            CHECK(std::isfinite(cost.total()));
+            for (const auto* block : {&grad.W1, &grad.b1, &grad.W2, &grad.b2})
+                for (const double g : *block) CHECK(std::isfinite(g));
+            if (beta > 0) CHECK(std::fabs(grad.b1[0]) > 0.01);
+        }
+}
+
+TEST("the second call with one workspace takes no memory") {
+    const Arrays<float> p(64, 25);
+    const std::vector<float> X = data<float>(2000, 64);
+    Arrays<float> grad(64, 25);
+    Params<float> view = grad.view();
+    Workspace workspace;
+    const Problem<float> given = problem(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{});
+    evaluate(given, Results<float>{&view, nullptr, nullptr, nullptr}, 2, workspace);
+    const std::size_t size = workspace.size();
+    evaluate(given, Results<float>{&view, nullptr, nullptr, nullptr}, 2, workspace);
+    CHECK(size > 0 && workspace.size() == size);
+}
