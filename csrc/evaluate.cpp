@@ -187,9 +187,9 @@ private:
 
     Mean run_mean(Size j, const Mean& now) noexcept {
         double* state = problem_.running->state + 4 * j;
-        const Mean mean =
-            problem_.running->started ? blend({state[0], state[1], state[2], state[3]}, now, problem_.running->momentum)
-                                      : now;
+        const Mean mean = problem_.running->started
+                              ? blend({state[0], state[1], state[2], state[3]}, now, problem_.running->momentum)
+                              : now;
         state[0] = mean.s;
         state[1] = mean.c;
         state[2] = mean.log_s;
@@ -230,8 +230,9 @@ private:
             for (Size r = 0; r < plan_.rows_of_strip(s); ++r) {
                 const double z = pre_activation(s * plan_.strip + r, j, row);
                 const double weight = weights == nullptr ? 1 : static_cast<double>(weights[r]);
-                const T delta = static_cast<T>(problem_.penalty.beta * share_of_batch() * weight *
-                                               penalty_delta(z, problem_.hidden, problem_.penalty.rho, scratch_.mean[j]));
+                const T delta =
+                    static_cast<T>(problem_.penalty.beta * share_of_batch() * weight *
+                                   penalty_delta(z, problem_.hidden, problem_.penalty.rho, scratch_.mean[j]));
                 panel[r * h.width(p) + c] += delta;
                 sum_delta[c] += delta;
             }
@@ -262,8 +263,8 @@ private:
         T* sum = scratch_.sum_delta2 + s * h.padded() + h.offset(p);
         k_.product(block.delta3, plan_.block, row0, n_rows, plan_.visible.n,
                    scratch_.W2_n + h.offset(p) * plan_.visible.n, h.vectors(p), panel);
-        k_.hidden_delta(problem_.hidden, panel, folded_panel(s, p), n_rows, h.vectors(p),
-                        scratch_.slope + h.offset(p), weights_of_strip(s), sum);
+        k_.hidden_delta(problem_.hidden, panel, folded_panel(s, p), n_rows, h.vectors(p), scratch_.slope + h.offset(p),
+                        weights_of_strip(s), sum);
         if (penalised()) penalty_of_tiny_units(s, p, panel, sum, row);
     }
 
@@ -355,8 +356,8 @@ private:
         const T decay = static_cast<T>(problem_.penalty.weight_decay);
         const Size at = which == 0 ? h.offset(q) * v.n + v.offset(p) : v.offset(p) * h.n + h.offset(q);
         if (which == 0)
-            k_.finish_rows(C, h.used(q), v.vectors(p), v.used(p), scale, decay, params_.W1 + at,
-                           results_.grad->W1 + at, v.n);
+            k_.finish_rows(C, h.used(q), v.vectors(p), v.used(p), scale, decay, params_.W1 + at, results_.grad->W1 + at,
+                           v.n);
         else
             k_.finish_transposed(C, h.used(q), v.vectors(p), v.used(p), scale, decay, params_.W2 + at,
                                  results_.grad->W2 + at, h.n);
@@ -392,8 +393,8 @@ template <class T>
 Cost evaluate(const Problem<T>& problem, const Results<T>& results, int n_threads, Workspace& workspace) {
     const Size m = problem.X.n_samples;
     const Plan plan(m, problem.params.n_visible, problem.params.n_hidden, kernels<T>().lanes, Size(sizeof(T)));
-    const double work = 5.0 * static_cast<double>(m) * static_cast<double>(plan.visible.n) *
-                        static_cast<double>(plan.hidden.n);
+    const double work =
+        5.0 * static_cast<double>(m) * static_cast<double>(plan.visible.n) * static_cast<double>(plan.hidden.n);
     const int n = team_size(n_threads, work);
     const bool weighted = problem.sample_weight != nullptr;
     Arena count;

@@ -14,17 +14,17 @@
 
 namespace sae_fast {
 
-constexpr Size kOuterRows = 256;     // rows of one partial sum of a weight gradient
+constexpr Size kOuterRows = 256;  // rows of one partial sum of a weight gradient
 constexpr Size kSquaresChunk = 16384;
 
 struct Plan {
     PanelSplit visible, hidden;
-    Size m = 0;           // samples
-    Size strip = 0;       // rows of a strip
+    Size m = 0;      // samples
+    Size strip = 0;  // rows of a strip
     Size n_strips = 0;
-    Size block = 0;       // rows of a block, a multiple of strip
+    Size block = 0;  // rows of a block, a multiple of strip
     Size n_blocks = 0;
-    Size n_buffers = 0;   // blocks in memory: 1 or 2
+    Size n_buffers = 0;  // blocks in memory: 1 or 2
 
     Plan(Size m_, Size n_visible, Size n_hidden, Size lanes, Size element) noexcept
         : visible(n_visible, lanes), hidden(n_hidden, lanes), m(m_) {
@@ -60,19 +60,19 @@ struct Block {
 
 template <class T>
 struct Scratch {
-    T *W1_t, *W2_t, *W2_n;           // weights as right operands: W1^T, W2^T, W2
-    T *b1, *b2, *slope;              // padded; slope: beta times the derivative of KL
-    T* row_weight;                   // (m,) with mean 1, or null
-    T* folded;                       // (m, n_hidden) strip by strip
-    T *sum_s, *sum_c;                // (n_strips, n_hidden): of activations and complements
-    T *sum_delta3, *sum_delta2;      // (n_strips, ...)
-    double* squares;                 // (n_strips, panels of visible)
-    double* decay;                   // sums of squares of chunks of W1, then of W2
-    Mean* mean;                      // (n_hidden,)
-    double* divergence;              // (n_hidden,)
-    T *grad_W1, *grad_W2_t;          // (n_hidden, n_visible) in panels of visible
-    T* rows;                         // (n_threads, n_visible)
-    T* strips;                       // (n_threads, strip, n_visible), only for several blocks
+    T *W1_t, *W2_t, *W2_n;       // weights as right operands: W1^T, W2^T, W2
+    T *b1, *b2, *slope;          // padded; slope: beta times the derivative of KL
+    T* row_weight;               // (m,) with mean 1, or null
+    T* folded;                   // (m, n_hidden) strip by strip
+    T *sum_s, *sum_c;            // (n_strips, n_hidden): of activations and complements
+    T *sum_delta3, *sum_delta2;  // (n_strips, ...)
+    double* squares;             // (n_strips, panels of visible)
+    double* decay;               // sums of squares of chunks of W1, then of W2
+    Mean* mean;                  // (n_hidden,)
+    double* divergence;          // (n_hidden,)
+    T *grad_W1, *grad_W2_t;      // (n_hidden, n_visible) in panels of visible
+    T* rows;                     // (n_threads, n_visible)
+    T* strips;                   // (n_threads, strip, n_visible), only for several blocks
     Block<T> blocks[2];
 
     Scratch(Arena& arena, const Plan& plan, int n_threads, bool weighted, bool gradient) {

@@ -87,8 +87,8 @@ struct Kernels {
     double (*output_delta)(Unit unit, T* z, const T* X, Size n_rows, Size n_vec, Size n_used, const T* bias,
                            const T* row_weight, T* sum_delta);
     /// One panel, in place: delta3 W2 -> delta2 = f' (delta3 W2 + row_weight * slope); its column sums go to sum_delta.
-    void (*hidden_delta)(Unit unit, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope,
-                         const T* row_weight, T* sum_delta);
+    void (*hidden_delta)(Unit unit, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
+                         T* sum_delta);
 
     /// grad (rows row0 ... , columns of one panel; row-major, ld apart) = scale * C + decay * W.
     void (*finish_rows)(const T* C, Size n_rows, Size n_vec, Size n_used, T scale, T decay, const T* W, T* grad,
@@ -100,8 +100,8 @@ struct Kernels {
 
     /// Vectors of any length.
     double (*dot)(const T* a, const T* b, Size n);
-    void (*scale)(const T* a, T factor, Size n, T* out);                         // out = factor * a
-    void (*add_scaled)(const T* a, T factor, const T* b, Size n, T* out);        // out = a + factor * b
+    void (*scale)(const T* a, T factor, Size n, T* out);                   // out = factor * a
+    void (*add_scaled)(const T* a, T factor, const T* b, Size n, T* out);  // out = a + factor * b
 
     /// Weight updates, elementwise, in place. p, v, m: n elements.
     void (*update_sgd)(T* p, const T* g, Size n, T learning_rate);

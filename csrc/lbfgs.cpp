@@ -130,8 +130,8 @@ bool Lbfgs<T>::search(double first_step) {
         if (p.value > value_ + options_.decrease * p.step * slope_ || (before.step > 0 && p.value >= before.value))
             return zoom(before, p);
         if (p.slope >= 0) return zoom(p, before);
-        step = std::clamp(interpolate(before.step, before.value, before.slope, p.step, p.value, p.slope),
-                          2 * p.step, 10 * p.step);
+        step = std::clamp(interpolate(before.step, before.value, before.slope, p.step, p.value, p.slope), 2 * p.step,
+                          10 * p.step);
         before = p;
     }
     return false;

@@ -54,17 +54,28 @@ void read_sample(const Samples& X, Size i, T* row) noexcept {
     const Size stride = X.column_stride;
     const Size n = X.n_features;
     switch (X.dtype) {
-        case DType::float32: return convert<float>(from, stride, n, row);
-        case DType::float64: return convert<double>(from, stride, n, row);
-        case DType::float16: return convert<Half>(from, stride, n, row);
-        case DType::int8: return convert<std::int8_t>(from, stride, n, row);
-        case DType::int16: return convert<std::int16_t>(from, stride, n, row);
-        case DType::int32: return convert<std::int32_t>(from, stride, n, row);
-        case DType::int64: return convert<std::int64_t>(from, stride, n, row);
-        case DType::uint8: return convert<std::uint8_t>(from, stride, n, row);
-        case DType::uint16: return convert<std::uint16_t>(from, stride, n, row);
-        case DType::uint32: return convert<std::uint32_t>(from, stride, n, row);
-        case DType::uint64: return convert<std::uint64_t>(from, stride, n, row);
+        case DType::float32:
+            return convert<float>(from, stride, n, row);
+        case DType::float64:
+            return convert<double>(from, stride, n, row);
+        case DType::float16:
+            return convert<Half>(from, stride, n, row);
+        case DType::int8:
+            return convert<std::int8_t>(from, stride, n, row);
+        case DType::int16:
+            return convert<std::int16_t>(from, stride, n, row);
+        case DType::int32:
+            return convert<std::int32_t>(from, stride, n, row);
+        case DType::int64:
+            return convert<std::int64_t>(from, stride, n, row);
+        case DType::uint8:
+            return convert<std::uint8_t>(from, stride, n, row);
+        case DType::uint16:
+            return convert<std::uint16_t>(from, stride, n, row);
+        case DType::uint32:
+            return convert<std::uint32_t>(from, stride, n, row);
+        case DType::uint64:
+            return convert<std::uint64_t>(from, stride, n, row);
     }
 }
 

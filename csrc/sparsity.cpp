@@ -25,8 +25,7 @@ Mean blend(const Mean& before, const Mean& now, double momentum) noexcept {
     const double log_old = std::log(momentum);
     const double log_new = std::log1p(-momentum);
     return {momentum * before.s + (1 - momentum) * now.s, momentum * before.c + (1 - momentum) * now.c,
-            log_add(log_old + before.log_s, log_new + now.log_s),
-            log_add(log_old + before.log_c, log_new + now.log_c)};
+            log_add(log_old + before.log_s, log_new + now.log_s), log_add(log_old + before.log_c, log_new + now.log_c)};
 }
 
 double divergence(double rho, const Mean& mean) noexcept {

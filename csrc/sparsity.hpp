@@ -32,17 +32,13 @@ inline Mean mean_of(double s, double c) noexcept { return {s, c, std::log(s), st
 Mean blend(const Mean& before, const Mean& now, double momentum) noexcept;
 
 /// rho_hat - rho without cancellation when both are near 1.
-inline double excess(double rho, const Mean& mean) noexcept {
-    return rho <= 0.5 ? mean.s - rho : (1 - rho) - mean.c;
-}
+inline double excess(double rho, const Mean& mean) noexcept { return rho <= 0.5 ? mean.s - rho : (1 - rho) - mean.c; }
 
 /// KL(rho || rho_hat).
 double divergence(double rho, const Mean& mean) noexcept;
 
 /// Its derivative by rho_hat: -rho / rho_hat + (1 - rho) / (1 - rho_hat) = (rho_hat - rho) / (rho_hat (1 - rho_hat)).
-inline double divergence_slope(double rho, const Mean& mean) noexcept {
-    return excess(rho, mean) / mean.s / mean.c;
-}
+inline double divergence_slope(double rho, const Mean& mean) noexcept { return excess(rho, mean) / mean.s / mean.c; }
 
 /// log sigmoid(z).
 inline double log_sigmoid(double z) noexcept { return z < 0 ? z - std::log1p(std::exp(z)) : -std::log1p(std::exp(-z)); }

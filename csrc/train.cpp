@@ -38,8 +38,8 @@ EpochSummary Trainer<T>::run_epoch(const Samples& X, const double* sample_weight
 
     const Size n_weights = params_.n_visible * params_.n_hidden;
     T* g = gradient_.data();
-    Params<T> grad{g, g + 2 * n_weights, g + n_weights, g + 2 * n_weights + params_.n_hidden, params_.n_visible,
-                   params_.n_hidden};
+    Params<T> grad{
+        g, g + 2 * n_weights, g + n_weights, g + 2 * n_weights + params_.n_hidden, params_.n_visible, params_.n_hidden};
     const Params<const T> const_grad{grad.W1, grad.b1, grad.W2, grad.b2, grad.n_visible, grad.n_hidden};
     Problem<T> problem;
     problem.params = {params_.W1, params_.b1, params_.W2, params_.b2, params_.n_visible, params_.n_hidden};
@@ -69,7 +69,8 @@ EpochSummary Trainer<T>::run_epoch(const Samples& X, const double* sample_weight
         summary.cost.reconstruction += weight * cost.reconstruction;
         summary.cost.weight_decay += weight * cost.weight_decay;
         summary.cost.sparsity += weight * cost.sparsity;
-        const double mean = std::accumulate(rho_hat_.begin(), rho_hat_.end(), 0.0) / static_cast<double>(rho_hat_.size());
+        const double mean =
+            std::accumulate(rho_hat_.begin(), rho_hat_.end(), 0.0) / static_cast<double>(rho_hat_.size());
         summary.mean_activation += weight * mean;
         total_weight += weight;
     }

@@ -65,7 +65,8 @@ inline DType dtype_of(const py::array& a) {
     const int log2 = size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : size == 8 ? 3 : -1;
     if (native && log2 >= 0 && kind == 'i') return integers[0][log2];
     if (native && log2 >= 0 && kind == 'u') return integers[1][log2];
-    throw py::type_error("X must have a real dtype in native byte order, got " + py::cast<std::string>(py::str(a.dtype())));
+    throw py::type_error("X must have a real dtype in native byte order, got " +
+                         py::cast<std::string>(py::str(a.dtype())));
 }
 
 /// Two-dimensional data of any type and strides.
@@ -85,7 +86,9 @@ inline Samples samples(const py::array& X, Size n_features) {
 /// (W1, b1, W2, b2) as Python hands them over.
 using Tuple = py::tuple;
 
-inline py::array array_at(const Tuple& params, int i) { return py::cast<py::array>(params[static_cast<std::size_t>(i)]); }
+inline py::array array_at(const Tuple& params, int i) {
+    return py::cast<py::array>(params[static_cast<std::size_t>(i)]);
+}
 
 inline bool is_float32(const Tuple& params) { return holds<float>(array_at(params, 0)); }
 
@@ -96,8 +99,12 @@ Params<const T> const_params(const Tuple& params) {
     if (W1.ndim() != 2) throw py::value_error("W1 must have 2 dimensions");
     const Size h = W1.shape(0);
     const Size v = W1.shape(1);
-    return {input<T>(W1, v * h, "W1"), input<T>(array_at(params, 1), h, "b1"),
-            input<T>(array_at(params, 2), v * h, "W2"), input<T>(array_at(params, 3), v, "b2"), v, h};
+    return {input<T>(W1, v * h, "W1"),
+            input<T>(array_at(params, 1), h, "b1"),
+            input<T>(array_at(params, 2), v * h, "W2"),
+            input<T>(array_at(params, 3), v, "b2"),
+            v,
+            h};
 }
 
 template <class T>
@@ -108,8 +115,12 @@ Params<T> mutable_params(const Tuple& params) {
     py::array W2 = array_at(params, 2);
     py::array b2 = array_at(params, 3);
     const Size n = p.n_visible * p.n_hidden;
-    return {output<T>(W1, n, "W1"), output<T>(b1, p.n_hidden, "b1"), output<T>(W2, n, "W2"),
-            output<T>(b2, p.n_visible, "b2"), p.n_visible, p.n_hidden};
+    return {output<T>(W1, n, "W1"),
+            output<T>(b1, p.n_hidden, "b1"),
+            output<T>(W2, n, "W2"),
+            output<T>(b2, p.n_visible, "b2"),
+            p.n_visible,
+            p.n_hidden};
 }
 
 /// Memory that an array may touch, as a range of addresses.
@@ -138,7 +149,9 @@ inline void check_apart(const Tuple& outputs, const Tuple& params, const py::arr
         bool met = out.meets(Extent(X));
         for (int j = 0; j < 4; ++j)
             met = met || out.meets(Extent(array_at(params, j))) || (j < i && out.meets(Extent(array_at(outputs, j))));
-        if (met) throw py::value_error("out." + std::string(names[i]) + " must not overlap the memory of an input or of another output");
+        if (met)
+            throw py::value_error("out." + std::string(names[i]) +
+                                  " must not overlap the memory of an input or of another output");
     }
 }
 

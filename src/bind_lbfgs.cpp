@@ -33,8 +33,12 @@ public:
     }
 
     // The arrays live as long as this object.
-    py::tuple start() { return report([this] { return optimizer_->start(); }); }
-    py::tuple iterate() { return report([this] { return optimizer_->iterate(); }); }
+    py::tuple start() {
+        return report([this] { return optimizer_->start(); });
+    }
+    py::tuple iterate() {
+        return report([this] { return optimizer_->iterate(); });
+    }
     std::vector<double> rho_hat() const { return optimizer_->rho_hat(); }
 
 private:

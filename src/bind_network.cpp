@@ -74,7 +74,8 @@ Cost evaluate_as(const Tuple& params, const py::array& X, const py::object& samp
         const auto outputs = py::cast<Tuple>(grad);
         gradient = mutable_params<T>(outputs);
         check_apart(outputs, params, X);
-        if (gradient.n_visible != v || gradient.n_hidden != h) throw py::value_error("out must have the shapes of params");
+        if (gradient.n_visible != v || gradient.n_hidden != h)
+            throw py::value_error("out must have the shapes of params");
         results.grad = &gradient;
     }
     results.delta3 = output_or_null<T>(delta3, m * v, "delta3");

@@ -57,9 +57,12 @@ void activate_as(T* z, Size n_rows, Size n_vec, const T* bias) noexcept {
 template <class T>
 void activate(Unit u, T* z, Size n_rows, Size n_vec, const T* bias) noexcept {
     switch (u) {
-        case Unit::sigmoid: return activate_as<T, Unit::sigmoid>(z, n_rows, n_vec, bias);
-        case Unit::tanh: return activate_as<T, Unit::tanh>(z, n_rows, n_vec, bias);
-        default: return activate_as<T, Unit::linear>(z, n_rows, n_vec, bias);
+        case Unit::sigmoid:
+            return activate_as<T, Unit::sigmoid>(z, n_rows, n_vec, bias);
+        case Unit::tanh:
+            return activate_as<T, Unit::tanh>(z, n_rows, n_vec, bias);
+        default:
+            return activate_as<T, Unit::linear>(z, n_rows, n_vec, bias);
     }
 }
 
@@ -117,7 +120,8 @@ double output_delta(Unit u, T* z, const T* X, Size n_rows, Size n_vec, Size n_us
             return output_delta_as<T, Unit::sigmoid>(z, X, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
         case Unit::tanh:
             return output_delta_as<T, Unit::tanh>(z, X, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
-        default: return output_delta_as<T, Unit::linear>(z, X, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
+        default:
+            return output_delta_as<T, Unit::linear>(z, X, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
     }
 }
 

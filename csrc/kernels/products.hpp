@@ -10,18 +10,28 @@ namespace {
 template <class F, class... Args>
 inline void with_rows(Size rows, Args... args) noexcept {
     switch (rows) {
-        case 1: return F::template run<1>(args...);
-        case 2: return F::template run<2>(args...);
-        case 3: return F::template run<3>(args...);
-        case 4: return F::template run<4>(args...);
+        case 1:
+            return F::template run<1>(args...);
+        case 2:
+            return F::template run<2>(args...);
+        case 3:
+            return F::template run<3>(args...);
+        case 4:
+            return F::template run<4>(args...);
 #if SAE_FAST_TILE_ROWS == 8
-        case 5: return F::template run<5>(args...);
-        case 6: return F::template run<6>(args...);
-        case 7: return F::template run<7>(args...);
-        case 8: return F::template run<8>(args...);
-        case 9: return F::template run<9>(args...);
+        case 5:
+            return F::template run<5>(args...);
+        case 6:
+            return F::template run<6>(args...);
+        case 7:
+            return F::template run<7>(args...);
+        case 8:
+            return F::template run<8>(args...);
+        case 9:
+            return F::template run<9>(args...);
 #endif
-        default: __builtin_unreachable();
+        default:
+            __builtin_unreachable();
     }
 }
 
@@ -66,9 +76,12 @@ template <class T>
 void product(const T* A, Size capacity, Size row0, Size n_rows, Size n_k, const T* B, Size n_vec, T* C) noexcept {
     const PanelSplit split(n_k, kLanes<T>);
     switch (n_vec) {
-        case 1: return product_panel<T, 1>(A, capacity, row0, n_rows, split, B, C);
-        case 2: return product_panel<T, 2>(A, capacity, row0, n_rows, split, B, C);
-        default: return product_panel<T, 3>(A, capacity, row0, n_rows, split, B, C);
+        case 1:
+            return product_panel<T, 1>(A, capacity, row0, n_rows, split, B, C);
+        case 2:
+            return product_panel<T, 2>(A, capacity, row0, n_rows, split, B, C);
+        default:
+            return product_panel<T, 3>(A, capacity, row0, n_rows, split, B, C);
     }
 }
 
@@ -84,9 +97,12 @@ void outer_panel(const T* A, Size a_stride, Size n_i, const T* B, Size n_k, T* C
 template <class T>
 void outer(const T* A, Size a_stride, Size n_i, const T* B, Size n_vec, Size n_k, T* C, bool accumulate) noexcept {
     switch (n_vec) {
-        case 1: return outer_panel<T, 1>(A, a_stride, n_i, B, n_k, C, accumulate);
-        case 2: return outer_panel<T, 2>(A, a_stride, n_i, B, n_k, C, accumulate);
-        default: return outer_panel<T, 3>(A, a_stride, n_i, B, n_k, C, accumulate);
+        case 1:
+            return outer_panel<T, 1>(A, a_stride, n_i, B, n_k, C, accumulate);
+        case 2:
+            return outer_panel<T, 2>(A, a_stride, n_i, B, n_k, C, accumulate);
+        default:
+            return outer_panel<T, 3>(A, a_stride, n_i, B, n_k, C, accumulate);
     }
 }
 

@@ -76,9 +76,9 @@ double error(const A& got, const B& wanted) {
 
 #define SAE_FAST_CONCAT_(a, b) a##b
 #define SAE_FAST_CONCAT(a, b) SAE_FAST_CONCAT_(a, b)
-#define TEST(claim)                                                                                                   \
-    static void SAE_FAST_CONCAT(test_at_, __LINE__)();                                                                \
-    static const sae_fast::test::Register SAE_FAST_CONCAT(register_at_, __LINE__){claim,                               \
-                                                                                 SAE_FAST_CONCAT(test_at_, __LINE__)}; \
+#define TEST(claim)                                                                \
+    static void SAE_FAST_CONCAT(test_at_, __LINE__)();                             \
+    static const sae_fast::test::Register SAE_FAST_CONCAT(register_at_, __LINE__){ \
+        claim, SAE_FAST_CONCAT(test_at_, __LINE__)};                               \
     static void SAE_FAST_CONCAT(test_at_, __LINE__)()
 #define CHECK(condition) sae_fast::test::check((condition), #condition, __FILE__, __LINE__)

@@ -5,7 +5,8 @@
 #include "sae_fast/isa.hpp"
 #include "sae_fast/threads.hpp"
 
-// `core_tests` runs everything with the instruction set of SAE_FAST_ISA; `core_tests --isas` lists those of this machine.
+// `core_tests` runs everything with the instruction set of SAE_FAST_ISA; `core_tests --isas` lists those of this
+// machine.
 int main(int argc, char** argv) {
     if (argc > 1 && std::strcmp(argv[1], "--isas") == 0) {
         for (const std::string& name : sae_fast::available_isas()) std::printf("%s ", name.c_str());

@@ -22,13 +22,15 @@ inline Real slope_naive(Unit unit, Real a) {
 
 /// out (m, n_out) = unit(X W^T + b), X (m, n_in).
 template <class T, class A>
-std::vector<Real> layer_forward_naive(const T* W, const T* b, const std::vector<A>& X, Size n_in, Size n_out, Unit unit) {
+std::vector<Real> layer_forward_naive(const T* W, const T* b, const std::vector<A>& X, Size n_in, Size n_out,
+                                      Unit unit) {
     const Size m = static_cast<Size>(X.size()) / n_in;
     std::vector<Real> out(static_cast<std::size_t>(m * n_out));
     for (Size i = 0; i < m; ++i)
         for (Size j = 0; j < n_out; ++j) {
             Real z = b[j];
-            for (Size k = 0; k < n_in; ++k) z += static_cast<Real>(X[static_cast<std::size_t>(i * n_in + k)]) * W[j * n_in + k];
+            for (Size k = 0; k < n_in; ++k)
+                z += static_cast<Real>(X[static_cast<std::size_t>(i * n_in + k)]) * W[j * n_in + k];
             out[static_cast<std::size_t>(i * n_out + j)] = unit_naive(unit, z);
         }
     return out;

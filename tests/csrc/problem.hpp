@@ -11,8 +11,12 @@ namespace sae_fast::test {
 template <class T>
 struct Arrays {
     Arrays(Size v, Size h, unsigned seed = 0, double scale = 0.5)
-        : n_visible(v), n_hidden(h), W1(numbers<T>(h * v, seed + 1, scale)), b1(numbers<T>(h, seed + 2)),
-          W2(numbers<T>(v * h, seed + 3, scale)), b2(numbers<T>(v, seed + 4)) {}
+        : n_visible(v),
+          n_hidden(h),
+          W1(numbers<T>(h * v, seed + 1, scale)),
+          b1(numbers<T>(h, seed + 2)),
+          W2(numbers<T>(v * h, seed + 3, scale)),
+          b2(numbers<T>(v, seed + 4)) {}
 
     Params<T> view() { return {W1.data(), b1.data(), W2.data(), b2.data(), n_visible, n_hidden}; }
     Params<const T> view() const { return {W1.data(), b1.data(), W2.data(), b2.data(), n_visible, n_hidden}; }
@@ -33,7 +37,8 @@ std::vector<T> data(Size m, Size v, unsigned seed = 0) {
 template <class T>
 Samples samples(const std::vector<T>& X, Size v) {
     const Size size = static_cast<Size>(sizeof(T));
-    return {X.data(), size == 4 ? DType::float32 : DType::float64, static_cast<Size>(X.size()) / v, v, v * size, size, nullptr};
+    return {X.data(), size == 4 ? DType::float32 : DType::float64, static_cast<Size>(X.size()) / v, v, v * size, size,
+            nullptr};
 }
 
 template <class T>

@@ -49,7 +49,8 @@ double worst_ulp(Unit unit, double reach) {
     for (int i = -4000; i <= 4000; ++i) {
         const double z = static_cast<double>(static_cast<T>(reach * i / 4000.0 * std::fabs(i / 4000.0)));
         const Real wanted = unit_naive(unit, z);
-        const double ulp = std::fabs(static_cast<double>(wanted)) * static_cast<double>(std::numeric_limits<T>::epsilon());
+        const double ulp =
+            std::fabs(static_cast<double>(wanted)) * static_cast<double>(std::numeric_limits<T>::epsilon());
         if (ulp < static_cast<double>(std::numeric_limits<T>::min())) continue;
         worst = std::fmax(worst, std::fabs(static_cast<double>(unit_of<T>(unit, z) - wanted)) / ulp);
     }

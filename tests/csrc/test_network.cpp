@@ -44,13 +44,13 @@ double cost_of(const Arrays<double>& p, const std::vector<double>& X, Unit hidde
 }
 
 // Largest error of the gradient against central differences of fourth order, over every parameter of one block.
-double gradient_error(std::vector<double> Arrays<double>::*block, Unit hidden, Unit output) {
+double gradient_error(std::vector<double> Arrays<double>::* block, Unit hidden, Unit output) {
     Arrays<double> p(6, 5), grad(6, 5);
     const std::vector<double> X = data<double>(9, 6);
     Params<double> view = grad.view();
     Workspace workspace;
-    evaluate(problem(p, X, hidden, output, Penalty{0.1, 2.0, 0.01}), Results<double>{&view, nullptr, nullptr, nullptr}, 1,
-             workspace);
+    evaluate(problem(p, X, hidden, output, Penalty{0.1, 2.0, 0.01}), Results<double>{&view, nullptr, nullptr, nullptr},
+             1, workspace);
     std::vector<double> measured;
     for (double& x : p.*block) {
         const double was = x, e = 1e-3;

@@ -14,10 +14,10 @@
 namespace sae_fast {
 
 struct LbfgsOptions {
-    int memory = 20;            // pairs kept
-    double decrease = 1e-4;     // first Wolfe condition
-    double curvature = 0.9;     // second Wolfe condition
-    int max_evaluations = 20;   // of one line search
+    int memory = 20;           // pairs kept
+    double decrease = 1e-4;    // first Wolfe condition
+    double curvature = 0.9;    // second Wolfe condition
+    int max_evaluations = 20;  // of one line search
 };
 
 enum class LbfgsStatus : int { going = 0, stalled = 1 };

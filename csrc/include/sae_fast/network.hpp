@@ -17,8 +17,8 @@ void layer_forward(const T* W, const T* b, Size n_out, const Samples& X, Unit un
 
 /// The running mean activation of training (rho_hat_momentum), kept between calls: 4 doubles a unit.
 struct RunningMean {
-    double momentum = 0;     // in (0, 1)
-    double* state = nullptr; // (n_hidden, 4): means of s and 1 - s, and their logarithms
+    double momentum = 0;      // in (0, 1)
+    double* state = nullptr;  // (n_hidden, 4): means of s and 1 - s, and their logarithms
     bool started = false;
 };
 

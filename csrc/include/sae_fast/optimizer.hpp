@@ -11,7 +11,8 @@ enum class Solver : int { sgd = 0, adam = 1 };
 
 /// sgd:   v = momentum v + g;  p -= learning_rate v           (nesterov: p -= learning_rate (g + momentum v))
 /// adam:  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
-///        p -= learning_rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)       t = 1, 2, ... (Kingma, Ba 2015)
+///        p -= learning_rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)       t = 1, 2, ... (Kingma, Ba
+///        2015)
 struct Rule {
     Solver solver = Solver::adam;
     double learning_rate = 1e-3;
