@@ -98,6 +98,9 @@ struct Kernels {
                               Size ld);
     double (*sum_squares)(const T* x, Size n);
 
+    /// Nothing but multiply-adds in registers, to find the peak; their number. *sink keeps the compiler honest.
+    Size (*multiply_adds)(Size rounds, T* sink);
+
     /// Vectors of any length.
     double (*dot)(const T* a, const T* b, Size n);
     void (*scale)(const T* a, T factor, Size n, T* out);                   // out = factor * a

@@ -2,6 +2,7 @@
 
 #include "bindings.hpp"
 #include "sae_fast/isa.hpp"
+#include "sae_fast/probe.hpp"
 #include "sae_fast/threads.hpp"
 
 namespace sae_fast::bindings {
@@ -27,6 +28,15 @@ void bind_config(pybind11::module_& m) {
     m.def("compiler", &compiler);
     m.def("available_threads", &available_threads);
     m.def("set_num_threads", &set_num_threads, pybind11::arg("n"));
+    // Touches no Python object.
+    m.def(
+        "multiply_add_rate",
+        [](bool float32, int n_threads, double seconds) {
+            return float32 ? multiply_add_rate<float>(n_threads, seconds)
+                           : multiply_add_rate<double>(n_threads, seconds);
+        },
+        pybind11::arg("float32"), pybind11::arg("n_threads"), pybind11::arg("seconds"),
+        pybind11::call_guard<pybind11::gil_scoped_release>());
     m.def("get_num_threads", [] { return num_threads(); });
 }
 

@@ -98,6 +98,25 @@ void outer_tile(const T* a, Size a_stride, Size n_k, const T* b, T* C, bool accu
     store_tile<T>(acc, C);
 }
 
+/// Independent chains, enough to hide the latency of two multiply-add units, and few enough for 16 registers.
+template <class T>
+Size multiply_adds(Size rounds, T* sink) noexcept {
+    constexpr int chains = 12;
+    Vec<T> acc[chains];
+    const Vec<T> factor = splat(T(0.999)), term = splat(T(0.001));
+#pragma GCC unroll 16
+    for (int j = 0; j < chains; ++j) acc[j] = splat(static_cast<T>(j + 2));  // 1 is a fixed point, which the compiler would see
+    for (Size i = 0; i < rounds; ++i) {
+#pragma GCC unroll 16
+        for (int j = 0; j < chains; ++j) acc[j] = acc[j] * factor + term;
+    }
+    T total = 0;
+#pragma GCC unroll 16
+    for (int j = 0; j < chains; ++j) total += acc[j][0];
+    *sink = total;
+    return rounds * chains * kLanes<T>;
+}
+
 /// Rows of the next tile when n are left: tiles of nearly equal height, kTileRows + 1 at most where registers allow.
 inline Size tile_rows(Size n) noexcept {
     constexpr Size most = kTileRows == 8 ? 9 : 4;
