@@ -134,13 +134,12 @@ private:
             }
     }
 
-    void activate_panel(const T* X, Size capacity, Size row0, Size s, Size p) noexcept {
+    void activate_panel(const Left<T>& X, Size s, Size p) noexcept {
         const PanelSplit& h = plan_.hidden;
         const Size at = s * h.padded() + h.offset(p);
         T* z = folded_panel(s, p);
         const Size n_rows = plan_.rows_of_strip(s);
-        k_.product(X, capacity, row0, n_rows, plan_.visible.n, scratch_.W1_t + h.offset(p) * plan_.visible.n,
-                   h.vectors(p), z);
+        k_.product(X, n_rows, plan_.visible.n, scratch_.W1_t + h.offset(p) * plan_.visible.n, h.vectors(p), z);
         k_.hidden_forward(problem_.hidden, z, n_rows, h.vectors(p), scratch_.b1 + h.offset(p), weights_of_strip(s),
                           scratch_.sum_s + at, scratch_.sum_c + at);
     }
@@ -149,13 +148,17 @@ private:
         const Size n_panels = plan_.hidden.count();
         if (plan_.n_blocks == 1)
             return share_panels(team, plan_.hidden, {0, plan_.n_strips}, [&](Size p, Size s) {
-                activate_panel(scratch_.blocks[0].X, plan_.block, s * plan_.strip, s, p);
+                activate_panel({scratch_.blocks[0].X, plan_.block, s * plan_.strip, 0}, s, p);
             });
         T* strip = scratch_.strips + team.id * plan_.strip * plan_.visible.padded();
         const Range mine = team.share(plan_.n_strips);
         for (Size s = mine.begin; s < mine.end; ++s) {
-            pack_samples(problem_.X, s * plan_.strip, plan_.rows_of_strip(s), strip, plan_.strip, 0, buffer(team));
-            for (Size p = 0; p < n_panels; ++p) activate_panel(strip, plan_.strip, 0, s, p);
+            Left<T> X = plain_rows<T>(problem_.X, s * plan_.strip);
+            if (X.ld == 0) {
+                pack_samples(problem_.X, s * plan_.strip, plan_.rows_of_strip(s), strip, plan_.strip, 0, buffer(team));
+                X = {strip, plan_.strip, 0, 0};
+            }
+            for (Size p = 0; p < n_panels; ++p) activate_panel(X, s, p);
         }
     }
 
@@ -249,8 +252,8 @@ private:
         const PanelSplit& v = plan_.visible;
         const Size n_rows = plan_.rows_of_strip(s);
         const Size at = v.offset(p) * plan_.block + row0 * v.width(p);
-        k_.product(block.a2, plan_.block, row0, n_rows, plan_.hidden.n, scratch_.W2_t + v.offset(p) * plan_.hidden.n,
-                   v.vectors(p), block.delta3 + at);
+        k_.product({block.a2, plan_.block, row0, 0}, n_rows, plan_.hidden.n,
+                   scratch_.W2_t + v.offset(p) * plan_.hidden.n, v.vectors(p), block.delta3 + at);
         scratch_.squares[s * v.count() + p] = k_.output_delta(
             problem_.output, block.delta3 + at, block.X + at, n_rows, v.vectors(p), v.used(p),
             scratch_.b2 + v.offset(p), weights_of_strip(s), scratch_.sum_delta3 + s * v.padded() + v.offset(p));
@@ -261,7 +264,7 @@ private:
         const Size n_rows = plan_.rows_of_strip(s);
         T* panel = block.delta2 + h.offset(p) * plan_.block + row0 * h.width(p);
         T* sum = scratch_.sum_delta2 + s * h.padded() + h.offset(p);
-        k_.product(block.delta3, plan_.block, row0, n_rows, plan_.visible.n,
+        k_.product({block.delta3, plan_.block, row0, 0}, n_rows, plan_.visible.n,
                    scratch_.W2_n + h.offset(p) * plan_.visible.n, h.vectors(p), panel);
         k_.hidden_delta(problem_.hidden, panel, folded_panel(s, p), n_rows, h.vectors(p), scratch_.slope + h.offset(p),
                         weights_of_strip(s), sum);

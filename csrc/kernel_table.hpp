@@ -53,6 +53,16 @@ struct PanelSplit {
     SAE_FAST_INLINE Size padded() const noexcept { return lanes * (3 * n_wide + n_rest * rest); }
 };
 
+/// The left operand of a product: rows row0 ... of panels with room for `capacity` rows, or, where ld > 0, plain rows
+/// that are ld elements apart.
+template <class T>
+struct Left {
+    const T* data;
+    Size capacity;
+    Size row0;
+    Size ld;
+};
+
 /// The kernels of one instruction set for one type.
 template <class T>
 struct Kernels {
@@ -66,10 +76,11 @@ struct Kernels {
     /// Panels of W^T: dst panel p holds (n_in rows, columns = the outputs of panel p). W: (n_out, n_in), rows ld apart.
     void (*pack_transposed)(const T* W, Size ld, Size n_out, Size n_in, T* dst, Size panel_begin, Size panel_end);
 
-    /// C (n_rows, n_vec * lanes) = A B.  A: panels of n_k columns, rows row0 ..., B: (n_k, n_vec * lanes).
+    /// C (n_rows, n_vec * lanes) = A B.  A: n_rows of n_k columns, in panels, or plain rows `ld` apart where ld > 0;
+    /// B: (n_k, n_vec * lanes).
     /// Each element is one chain of multiply-adds in the order of k, whatever the blocking: a row's result
     /// does not depend on its neighbours.
-    void (*product)(const T* A, Size capacity, Size row0, Size n_rows, Size n_k, const T* B, Size n_vec, T* C);
+    void (*product)(Left<T> A, Size n_rows, Size n_k, const T* B, Size n_vec, T* C);
     /// C (n_i, n_vec * lanes) (+)= A^T B over n_k rows.  A: n_k rows a_stride apart, its first n_i columns are used;
     /// B: (n_k, n_vec * lanes).
     void (*outer)(const T* A, Size a_stride, Size n_i, const T* B, Size n_vec, Size n_k, T* C, bool accumulate);

@@ -53,10 +53,14 @@ void layer_forward(const T* W, const T* b, Size n_out, const Samples& X, Unit un
         for (Size s = mine.begin; s < mine.end; ++s) {
             const Size row = s * kStrip;
             const Size n_rows = std::min(kStrip, X.n_samples - row);
-            pack_samples(X, row, n_rows, strip, kStrip, 0, scratch.rows + team.id * n_in);
+            Left<T> A = plain_rows<T>(X, row);
+            if (A.ld == 0) {
+                pack_samples(X, row, n_rows, strip, kStrip, 0, scratch.rows + team.id * n_in);
+                A = {strip, kStrip, 0, 0};
+            }
             for (Size p = 0; p < split.count(); ++p) {
                 T* panel = z + split.offset(p) * kStrip;
-                k.product(strip, kStrip, 0, n_rows, n_in, scratch.W + split.offset(p) * n_in, split.vectors(p), panel);
+                k.product(A, n_rows, n_in, scratch.W + split.offset(p) * n_in, split.vectors(p), panel);
                 k.activate(unit, panel, n_rows, split.vectors(p), scratch.bias + split.offset(p));
             }
             k.unpack_rows(z, kStrip, 0, n_rows, n_out, out + row * out_stride, out_stride);

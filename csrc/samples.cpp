@@ -79,16 +79,26 @@ void read_sample(const Samples& X, Size i, T* row) noexcept {
     }
 }
 
+// Are the elements of a row T, side by side and aligned?
+template <class T>
+static bool is_plain(const Samples& X) noexcept {
+    constexpr Size size = static_cast<Size>(sizeof(T));
+    return X.dtype == kDType<T> && X.column_stride == size && X.row_stride % size == 0 &&
+           reinterpret_cast<std::uintptr_t>(X.data) % sizeof(T) == 0;
+}
+
+template <class T>
+Left<T> plain_rows(const Samples& X, Size begin) noexcept {
+    if (!is_plain<T>(X) || X.rows != nullptr || X.row_stride <= 0) return {nullptr, 0, 0, 0};
+    return {reinterpret_cast<const T*>(row_of(X, begin)), 0, 0, X.row_stride / static_cast<Size>(sizeof(T))};
+}
+
 template <class T>
 void pack_samples(const Samples& X, Size begin, Size n_rows, T* panels, Size capacity, Size row0, T* buffer) noexcept {
     const Kernels<T>& k = kernels<T>();
-    constexpr Size size = static_cast<Size>(sizeof(T));
-    const bool plain = X.dtype == kDType<T> && X.column_stride == size && X.row_stride % size == 0 &&
-                       reinterpret_cast<std::uintptr_t>(X.data) % sizeof(T) == 0;
-    if (plain && X.rows == nullptr) {
-        const T* from = reinterpret_cast<const T*>(row_of(X, begin));
-        return k.pack_rows(from, X.row_stride / size, n_rows, X.n_features, panels, capacity, row0);
-    }
+    const Left<T> rows = plain_rows<T>(X, begin);
+    if (rows.ld > 0) return k.pack_rows(rows.data, rows.ld, n_rows, X.n_features, panels, capacity, row0);
+    const bool plain = is_plain<T>(X);
     for (Size r = 0; r < n_rows; ++r) {
         const T* from = buffer;
         if (plain)
@@ -101,6 +111,8 @@ void pack_samples(const Samples& X, Size begin, Size n_rows, T* panels, Size cap
 
 template void read_sample(const Samples&, Size, float*) noexcept;
 template void read_sample(const Samples&, Size, double*) noexcept;
+template Left<float> plain_rows(const Samples&, Size) noexcept;
+template Left<double> plain_rows(const Samples&, Size) noexcept;
 template void pack_samples(const Samples&, Size, Size, float*, Size, Size, float*) noexcept;
 template void pack_samples(const Samples&, Size, Size, double*, Size, Size, double*) noexcept;
 

@@ -5,6 +5,10 @@
 
 namespace sae_fast {
 
+/// The samples from `begin` on as they lie, where a product can read them so; else ld is 0.
+template <class T>
+Left<T> plain_rows(const Samples& X, Size begin) noexcept;
+
 /// Samples begin ... begin + n_rows - 1 into the rows row0 ... of panels with room for `capacity` rows.
 /// buffer: n_features elements.
 template <class T>

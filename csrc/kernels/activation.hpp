@@ -25,7 +25,7 @@ inline Hidden<T> hidden_unit(Vec<T> z) noexcept {
     const Vec<T> zero{};
     if constexpr (U == Unit::sigmoid) {
         const SigmoidPair<T> p = sigmoid_pair<T>(z);
-        return {z < zero ? p.small : -p.small, z < zero ? p.small : p.big, z < zero ? p.big : p.small};
+        return {with_opposite_sign<T>(p.small, z), z < zero ? p.small : p.big, z < zero ? p.big : p.small};
     } else {
         const SigmoidPair<T> p = sigmoid_pair<T>(z + z);
         const Vec<T> far = T(0.5) / p.small;

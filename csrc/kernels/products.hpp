@@ -38,9 +38,9 @@ inline void with_rows(Size rows, Args... args) noexcept {
 template <class T, int NV>
 struct ProductTile {
     template <int R>
-    static void run(const T* A, Size capacity, Size row, const PanelSplit* split, Size p0, Size p1, const T* b, T* C,
+    static void run(const Left<T>* A, Size row, const PanelSplit* split, Size p0, Size p1, const T* b, T* C,
                     bool first) noexcept {
-        product_tile<T, R, NV>(A, capacity, row, *split, p0, p1, b, C, first);
+        product_tile<T, R, NV>(*A, row, *split, p0, p1, b, C, first);
     }
 };
 
@@ -55,8 +55,7 @@ struct OuterTile {
 // A single row: several panels of B at once would need B's panels side by side, so the chain of one panel sets the
 // pace; rows come in tiles wherever there are more than one.
 template <class T, int NV>
-void product_panel(const T* A, Size capacity, Size row0, Size n_rows, const PanelSplit& split, const T* B,
-                   T* C) noexcept {
+void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, const T* B, T* C) noexcept {
     constexpr Size width = NV * kLanes<T>;
     const Size n_panels = split.count();
     for (Size p0 = 0; p0 < n_panels;) {
@@ -65,7 +64,7 @@ void product_panel(const T* A, Size capacity, Size row0, Size n_rows, const Pane
         const T* b = B + split.offset(p0) * width;
         for (Size r = 0; r < n_rows;) {
             const Size rows = tile_rows(n_rows - r);
-            with_rows<ProductTile<T, NV>>(rows, A, capacity, row0 + r, &split, p0, p1, b, C + r * width, p0 == 0);
+            with_rows<ProductTile<T, NV>>(rows, &A, r, &split, p0, p1, b, C + r * width, p0 == 0);
             r += rows;
         }
         p0 = p1;
@@ -73,15 +72,15 @@ void product_panel(const T* A, Size capacity, Size row0, Size n_rows, const Pane
 }
 
 template <class T>
-void product(const T* A, Size capacity, Size row0, Size n_rows, Size n_k, const T* B, Size n_vec, T* C) noexcept {
+void product(Left<T> A, Size n_rows, Size n_k, const T* B, Size n_vec, T* C) noexcept {
     const PanelSplit split(n_k, kLanes<T>);
     switch (n_vec) {
         case 1:
-            return product_panel<T, 1>(A, capacity, row0, n_rows, split, B, C);
+            return product_panel<T, 1>(A, n_rows, split, B, C);
         case 2:
-            return product_panel<T, 2>(A, capacity, row0, n_rows, split, B, C);
+            return product_panel<T, 2>(A, n_rows, split, B, C);
         default:
-            return product_panel<T, 3>(A, capacity, row0, n_rows, split, B, C);
+            return product_panel<T, 3>(A, n_rows, split, B, C);
     }
 }
 
@@ -106,21 +105,21 @@ void outer(const T* A, Size a_stride, Size n_i, const T* B, Size n_vec, Size n_k
     }
 }
 
+// Row after row, as the source lies in memory.
 template <class T>
 void pack_rows(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0) noexcept {
     const PanelSplit split(n_cols, kLanes<T>);
-    for (Size p = 0; p < split.count(); ++p) {
-        const Size width = split.width(p);
-        const Size used = split.used(p);
-        const Size whole = used / kLanes<T>;
-        const Size some = used % kLanes<T>;
-        const T* from = src + split.offset(p);
-        T* to = dst + split.offset(p) * capacity + row0 * width;
-        for (Size r = 0; r < n_rows; ++r, from += src_stride, to += width) {
+    for (Size r = 0; r < n_rows; ++r, src += src_stride)
+        for (Size p = 0; p < split.count(); ++p) {
+            const Size width = split.width(p);
+            const Size used = split.used(p);
+            const Size whole = used / kLanes<T>;
+            const T* from = src + split.offset(p);
+            T* to = dst + split.offset(p) * capacity + (row0 + r) * width;
             for (Size j = 0; j < whole; ++j) store(to + j * kLanes<T>, load(from + j * kLanes<T>));
-            if (some != 0) store(to + whole * kLanes<T>, load_some(from + whole * kLanes<T>, some));
+            if (used % kLanes<T> != 0)
+                store(to + whole * kLanes<T>, load_some(from + whole * kLanes<T>, used % kLanes<T>));
         }
-    }
 }
 
 template <class T>

@@ -6,6 +6,10 @@
 
 #include "../kernel_table.hpp"
 
+#if defined(__x86_64__)
+#include <immintrin.h>  // always inlined: leaves no symbol (and maskz forms: GCC warns of the others)
+#endif
+
 #if defined(__AVX512F__)
 #define SAE_FAST_VECTOR_BYTES 64
 #define SAE_FAST_TILE_ROWS 8
@@ -87,14 +91,41 @@ inline void store_some(T* p, Vec<T> v, Size n) noexcept {
 }
 
 template <class T>
+constexpr typename Simd<T>::IntLane kSignBit = typename Simd<T>::IntLane(1) << (8 * sizeof(T) - 1);
+
+template <class T>
 inline Vec<T> absolute(Vec<T> v) noexcept {
-    return v < Vec<T>{} ? -v : v;
+    return reinterpret_cast<Vec<T>>(reinterpret_cast<IntVec<T>>(v) & ~kSignBit<T>);
+}
+
+/// -|v|.
+template <class T>
+inline Vec<T> minus_absolute(Vec<T> v) noexcept {
+    return reinterpret_cast<Vec<T>>(reinterpret_cast<IntVec<T>>(v) | kSignBit<T>);
+}
+
+/// size >= 0 with the sign opposite to that of v.
+template <class T>
+inline Vec<T> with_opposite_sign(Vec<T> size, Vec<T> v) noexcept {
+    return reinterpret_cast<Vec<T>>(reinterpret_cast<IntVec<T>>(size) |
+                                    (~reinterpret_cast<IntVec<T>>(v) & kSignBit<T>));
 }
 
 /// The larger one; b where one of them is NaN, so the operand whose NaN has to survive comes second.
 template <class T>
 inline Vec<T> maximum(Vec<T> a, Vec<T> b) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4) return reinterpret_cast<Vec<T>>(_mm512_maskz_max_ps(0xffff, a, b));
+    if constexpr (sizeof(T) == 8) return reinterpret_cast<Vec<T>>(_mm512_maskz_max_pd(0xff, a, b));
+#elif defined(__AVX2__)
+    if constexpr (sizeof(T) == 4) return reinterpret_cast<Vec<T>>(_mm256_max_ps(a, b));
+    if constexpr (sizeof(T) == 8) return reinterpret_cast<Vec<T>>(_mm256_max_pd(a, b));
+#elif defined(__SSE2__)
+    if constexpr (sizeof(T) == 4) return reinterpret_cast<Vec<T>>(_mm_max_ps(a, b));
+    if constexpr (sizeof(T) == 8) return reinterpret_cast<Vec<T>>(_mm_max_pd(a, b));
+#else
     return a > b ? a : b;
+#endif
 }
 
 /// All lanes: is the sign bit set?
@@ -109,6 +140,28 @@ inline double sum_lanes(Vec<T> v) noexcept {
     for (Size i = 0; i < kLanes<T>; ++i) sum += static_cast<double>(v[i]);
     return sum;
 }
+
+/// Sum of vectors of T, lane by lane in double.
+template <class T>
+struct DoubleSum {
+    VecF64 lanes[8 / sizeof(T)] = {};
+
+    void add(Vec<T> v) noexcept {
+        if constexpr (sizeof(T) == 8) {
+            lanes[0] += v;
+        } else {
+            typedef float Half __attribute__((vector_size(SAE_FAST_VECTOR_BYTES / 2)));
+            Half half[2];
+            __builtin_memcpy(half, &v, sizeof v);
+            lanes[0] += __builtin_convertvector(half[0], VecF64);
+            lanes[1] += __builtin_convertvector(half[1], VecF64);
+        }
+    }
+    double value() const noexcept {
+        if constexpr (sizeof(T) == 8) return sum_lanes<double>(lanes[0]);
+        return sum_lanes<double>(lanes[0] + lanes[1]);
+    }
+};
 
 }  // namespace
 }  // namespace sae_fast

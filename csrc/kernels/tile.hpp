@@ -56,18 +56,24 @@ inline void store_tile(const Vec<T> (&acc)[R][NV], T* C) noexcept {
 
 /// One row tile of `product` over the panels p0 ... p1 - 1 of A; continues C's chains unless `first`.
 template <class T, int R, int NV>
-void product_tile(const T* A, Size capacity, Size row, const PanelSplit& split, Size p0, Size p1, const T* b, T* C,
+void product_tile(const Left<T>& A, Size row, const PanelSplit& split, Size p0, Size p1, const T* b, T* C,
                   bool first) noexcept {
     Vec<T> acc[R][NV];
     if (first)
         clear_tile<T>(acc);
     else
         load_tile<T>(acc, C);
-    for (Size p = p0; p < p1; ++p) {
-        const Size width = split.width(p);
-        const Size used = split.used(p);
-        tile_product<T, R, NV>(A + split.offset(p) * capacity + row * width, width, used, b, acc);
-        b += used * NV * kLanes<T>;
+    if (A.ld > 0) {
+        const Size begin = split.offset(p0);
+        const Size end = p1 == split.count() ? split.n : split.offset(p1);
+        tile_product<T, R, NV>(A.data + (A.row0 + row) * A.ld + begin, A.ld, end - begin, b, acc);
+    } else {
+        for (Size p = p0; p < p1; ++p) {
+            const Size width = split.width(p);
+            const Size used = split.used(p);
+            tile_product<T, R, NV>(A.data + split.offset(p) * A.capacity + (A.row0 + row) * width, width, used, b, acc);
+            b += used * NV * kLanes<T>;
+        }
     }
     store_tile<T>(acc, C);
 }
@@ -105,7 +111,8 @@ Size multiply_adds(Size rounds, T* sink) noexcept {
     Vec<T> acc[chains];
     const Vec<T> factor = splat(T(0.999)), term = splat(T(0.001));
 #pragma GCC unroll 16
-    for (int j = 0; j < chains; ++j) acc[j] = splat(static_cast<T>(j + 2));  // 1 is a fixed point, which the compiler would see
+    for (int j = 0; j < chains; ++j)
+        acc[j] = splat(static_cast<T>(j + 2));  // 1 is a fixed point, which the compiler would see
     for (Size i = 0; i < rounds; ++i) {
 #pragma GCC unroll 16
         for (int j = 0; j < chains; ++j) acc[j] = acc[j] * factor + term;

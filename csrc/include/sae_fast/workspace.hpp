@@ -8,7 +8,8 @@ namespace sae_fast {
 
 class Workspace {
 public:
-    /// At least n_bytes, aligned to 64 bytes, in huge pages where it is large; contents undefined. Throws std::bad_alloc.
+    /// At least n_bytes, aligned to 64 bytes, in huge pages where it is large; contents undefined. Throws
+    /// std::bad_alloc.
     void* reserve(std::size_t n_bytes);
     std::size_t size() const noexcept { return size_; }
     void release() noexcept;
