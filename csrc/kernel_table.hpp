@@ -81,6 +81,9 @@ struct Kernels {
     /// Each element is one chain of multiply-adds in the order of k, whatever the blocking: a row's result
     /// does not depend on its neighbours.
     void (*product)(Left<T> A, Size n_rows, Size n_k, const T* B, Size n_vec, T* C);
+    /// One row of a layer: out (n_out,) = unit(x W^T + b), with the bits of product and activate. x: (n_k,), B: the
+    /// panels of W^T, bias: padded.
+    void (*layer_row)(Unit unit, const T* x, Size n_k, const T* B, Size n_out, const T* bias, T* out);
     /// C (n_i, n_vec * lanes) (+)= A^T B over n_k rows.  A: n_k rows a_stride apart, its first n_i columns are used;
     /// B: (n_k, n_vec * lanes).
     void (*outer)(const T* A, Size a_stride, Size n_i, const T* B, Size n_vec, Size n_k, T* C, bool accumulate);

@@ -1,30 +1,62 @@
-// One layer for many rows: strips of rows, all panels of outputs.
+#include "layer.hpp"
+
 #include <algorithm>
 
-#include "kernel_table.hpp"
+#include "sae_fast/encoder.hpp"
 #include "sae_fast/network.hpp"
-#include "samples.hpp"
-#include "team.hpp"
 
 namespace sae_fast {
 
 namespace {
 
-constexpr Size kStrip = 64;
-
+// One panel of outputs for some rows: product, activation, and out it goes while it is in the first-level cache.
 template <class T>
-struct LayerScratch {
-    T *W, *bias, *strips, *out, *rows;
-
-    LayerScratch(Arena& arena, const PanelSplit& in, const PanelSplit& out_split, int n_threads)
-        : W(arena.take<T>(out_split.padded() * in.n)),
-          bias(arena.take<T>(out_split.padded())),
-          strips(arena.take<T>(n_threads * kStrip * in.padded())),
-          out(arena.take<T>(n_threads * kStrip * out_split.padded())),
-          rows(arena.take<T>(n_threads * in.n)) {}
-};
+void apply_panel(const Kernels<T>& k, const PackedLayer<T>& layer, const Left<T>& A, Size n_rows, Size p, T* out,
+                 Size out_stride) noexcept {
+    constexpr std::size_t most = 3 * 64 / sizeof(T) * static_cast<std::size_t>(kLayerStrip);  // 3 vectors of 64 bytes
+    alignas(64) T z[most];
+    const PanelSplit& split = layer.split;
+    k.product(A, n_rows, layer.n_in, layer.W + split.offset(p) * layer.n_in, split.vectors(p), z);
+    k.activate(layer.unit, z, n_rows, split.vectors(p), layer.bias + split.offset(p));
+    k.unpack_rows(z, kLayerStrip, 0, n_rows, split.used(p), out + split.offset(p), out_stride);
+}
 
 }  // namespace
+
+template <class T>
+void apply_layer(Team team, const PackedLayer<T>& layer, const Samples& X, T* out, Size out_stride,
+                 const StripBuffer<T>& buffer) noexcept {
+    const Kernels<T>& k = kernels<T>();
+    const PanelSplit& split = layer.split;
+    if (buffer.strips == nullptr && X.n_samples == 1) {
+        if (team.id == 0)
+            k.layer_row(layer.unit, plain_rows<T>(X, 0).data, layer.n_in, layer.W, split.n, layer.bias, out);
+        return;
+    }
+    if (buffer.strips == nullptr && X.n_samples <= kLayerStrip) {
+        const Range vectors = team.share(split.padded() / split.lanes);
+        for (Size p = 0; p < split.count(); ++p) {
+            const Size at = split.offset(p) / split.lanes;
+            if (at >= vectors.begin && at < vectors.end)
+                apply_panel(k, layer, plain_rows<T>(X, 0), X.n_samples, p, out, out_stride);
+        }
+        return;
+    }
+    const Size n_eighths = (X.n_samples + 7) / 8;  // whole tiles of rows
+    const Range eighths = team.share(n_eighths);
+    const Size end = std::min(eighths.end * 8, X.n_samples);
+    for (Size row = eighths.begin * 8; row < end; row += kLayerStrip) {
+        const Size n_rows = std::min(kLayerStrip, end - row);
+        Left<T> A = plain_rows<T>(X, row);
+        if (buffer.strips != nullptr) {
+            T* strip = buffer.strips + team.id * kLayerStrip * PanelSplit(layer.n_in, k.lanes).padded();
+            pack_samples(X, row, n_rows, strip, kLayerStrip, 0, buffer.rows + team.id * layer.n_in);
+            A = {strip, kLayerStrip, 0, 0};
+        }
+        for (Size p = 0; p < split.count(); ++p)
+            apply_panel(k, layer, A, n_rows, p, out + row * out_stride, out_stride);
+    }
+}
 
 template <class T>
 void layer_forward(const T* W, const T* b, Size n_out, const Samples& X, Unit unit, T* out, Size out_stride,
@@ -33,41 +65,75 @@ void layer_forward(const T* W, const T* b, Size n_out, const Samples& X, Unit un
     const Size n_in = X.n_features;
     const PanelSplit in(n_in, k.lanes);
     const PanelSplit split(n_out, k.lanes);
-    const double work = static_cast<double>(X.n_samples) * static_cast<double>(n_in) * static_cast<double>(n_out);
-    const int n = team_size(n_threads, work);
+    const int n = layer_team_size(n_threads, X.n_samples, n_in, n_out);
+    const bool plain = plain_rows<T>(X, 0).ld > 0;
+    const auto lay_out = [&](Arena& arena, T*& panels, T*& bias) {
+        panels = arena.take<T>(split.padded() * n_in);
+        bias = arena.take<T>(split.padded());
+        return plain ? StripBuffer<T>() : StripBuffer<T>(arena, in, n);
+    };
+    T* panels;
+    T* bias;
     Arena count;
-    LayerScratch<T>(count, in, split, n);
+    lay_out(count, panels, bias);
     Arena arena(workspace.reserve(count.used()));
-    const LayerScratch<T> scratch(arena, in, split, n);
+    const StripBuffer<T> buffer = lay_out(arena, panels, bias);
 
-    std::fill(scratch.bias, scratch.bias + split.padded(), T(0));
-    std::copy(b, b + n_out, scratch.bias);
-    const Size n_strips = (X.n_samples + kStrip - 1) / kStrip;
+    std::fill(bias, bias + split.padded(), T(0));
+    std::copy(b, b + n_out, bias);
+    const PackedLayer<T> layer{split, n_in, panels, bias, unit};
     parallel(n, [&](Team team) {
         const Range packed = team.share(split.count());
-        k.pack_transposed(W, n_in, n_out, n_in, scratch.W, packed.begin, packed.end);
+        k.pack_transposed(W, n_in, n_out, n_in, panels, packed.begin, packed.end);
         team.barrier();
-        T* strip = scratch.strips + team.id * kStrip * in.padded();
-        T* z = scratch.out + team.id * kStrip * split.padded();
-        const Range mine = team.share(n_strips);
-        for (Size s = mine.begin; s < mine.end; ++s) {
-            const Size row = s * kStrip;
-            const Size n_rows = std::min(kStrip, X.n_samples - row);
-            Left<T> A = plain_rows<T>(X, row);
-            if (A.ld == 0) {
-                pack_samples(X, row, n_rows, strip, kStrip, 0, scratch.rows + team.id * n_in);
-                A = {strip, kStrip, 0, 0};
-            }
-            for (Size p = 0; p < split.count(); ++p) {
-                T* panel = z + split.offset(p) * kStrip;
-                k.product(A, n_rows, n_in, scratch.W + split.offset(p) * n_in, split.vectors(p), panel);
-                k.activate(unit, panel, n_rows, split.vectors(p), scratch.bias + split.offset(p));
-            }
-            k.unpack_rows(z, kStrip, 0, n_rows, n_out, out + row * out_stride, out_stride);
-        }
+        apply_layer(team, layer, X, out, out_stride, buffer);
     });
 }
 
+template <class T>
+Encoder<T>::Encoder(const T* W1, const T* b1, Size n_visible, Size n_hidden, Unit hidden)
+    : n_visible_(n_visible), n_hidden_(n_hidden), hidden_(hidden) {
+    const Kernels<T>& k = kernels<T>();
+    const PanelSplit split(n_hidden, k.lanes);
+    const auto lay_out = [&](Arena& arena, T*& panels, T*& bias) {
+        panels = arena.take<T>(split.padded() * n_visible);
+        bias = arena.take<T>(split.padded());
+    };
+    T* panels;
+    T* bias;
+    Arena count;
+    lay_out(count, panels, bias);
+    Arena arena(memory_.reserve(count.used()));
+    lay_out(arena, panels, bias);
+    k.pack_transposed(W1, n_visible, n_hidden, n_visible, panels, 0, split.count());
+    std::fill(bias, bias + split.padded(), T(0));
+    std::copy(b1, b1 + n_hidden, bias);
+    W1_t_ = panels;
+    b1_ = bias;
+}
+
+template <class T>
+void Encoder<T>::encode(const Samples& X, T* out, Size out_stride, int n_threads, Workspace& workspace) const {
+    const PanelSplit in(n_visible_, kernels<T>().lanes);
+    const int n = layer_team_size(n_threads, X.n_samples, n_visible_, n_hidden_);
+    const PackedLayer<T> layer{PanelSplit(n_hidden_, kernels<T>().lanes), n_visible_, W1_t_, b1_, hidden_};
+    StripBuffer<T> buffer;
+    if (plain_rows<T>(X, 0).ld == 0) {
+        Arena count;
+        StripBuffer<T>(count, in, n);
+        Arena arena(workspace.reserve(count.used()));
+        buffer = StripBuffer<T>(arena, in, n);
+    }
+    parallel(n, [&](Team team) { apply_layer(team, layer, X, out, out_stride, buffer); });
+}
+
+template <class T>
+void Encoder<T>::encode_one(const T* x, T* out) const noexcept {
+    kernels<T>().layer_row(hidden_, x, n_visible_, W1_t_, n_hidden_, b1_, out);
+}
+
+template class Encoder<float>;
+template class Encoder<double>;
 template void layer_forward(const float*, const float*, Size, const Samples&, Unit, float*, Size, int, Workspace&);
 template void layer_forward(const double*, const double*, Size, const Samples&, Unit, double*, Size, int, Workspace&);
 

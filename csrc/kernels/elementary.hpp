@@ -17,8 +17,14 @@ struct ExpConstants<float> {
     static constexpr float lowest = -110.0F;     // exp is 0 from here on, subnormals included
     static constexpr float normal = -100.0F;     // 2^normal is a normal number
     static constexpr int mantissa = 23, bias = 127;
-    // (exp(r) - 1 - r) / r^2 on |r| <= ln(2)/2, relative error of exp 1.0e-8
-    static constexpr float q[] = {0.5F, 0.166665769897F, 0.0416665546172F, 0.00836317905272F, 0.00139261835877F};
+    // exp(r) on |r| <= ln(2)/2, relative error 1.0e-8
+    static constexpr float q[] = {1.0F,
+                                  1.0F,
+                                  0.5F,
+                                  0.166665769897F,
+                                  0.0416665546172F,
+                                  0.00836317905272F,
+                                  0.00139261835877F};
 };
 
 template <>
@@ -29,8 +35,8 @@ struct ExpConstants<double> {
     static constexpr double lowest = -760.0;
     static constexpr double normal = -1000.0;
     static constexpr int mantissa = 52, bias = 1023;
-    // relative error of exp 1.5e-17
-    static constexpr double q[] = {0.50000000000000010314,     0.1666666666666666746,    0.041666666666623820532,
+    // relative error 1.5e-17
+    static constexpr double q[] = {1.0, 1.0, 0.50000000000000010314,     0.1666666666666666746,    0.041666666666623820532,
                                    0.0083333333333300381973,   0.0013888888917367080562, 0.00019841269863171556026,
                                    0.000024801521057868205199, 2.7557268276905696187e-6, 2.7620201591031548778e-7,
                                    2.5100472505694995992e-8};
@@ -92,8 +98,7 @@ inline Vec<T> exp_negative(Vec<T> x) noexcept {
     x = maximum<T>(splat(C::lowest), x);
     const Vec<T> n = (x * C::log2_e + C::round) - C::round;
     const Vec<T> r = (x - n * C::ln2_high) - n * C::ln2_low;
-    const Vec<T> p = polynomial(C::q, r) * (r * r) + r + T(1);
-    return scale_down<T>(p, n);
+    return scale_down<T>(polynomial(C::q, r), n);
 }
 
 /// 1 / (1 + e) for e in [0, 1], rounded like a division up to one unit in the last place: a cubic start of which

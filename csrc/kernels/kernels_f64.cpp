@@ -1,6 +1,7 @@
 // The kernels for double, compiled once per instruction set (SAE_FAST_ISA).
 #include "epilogues.hpp"
 #include "products.hpp"
+#include "row.hpp"
 #include "table.hpp"
 #include "updates.hpp"
 

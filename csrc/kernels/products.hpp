@@ -52,8 +52,6 @@ struct OuterTile {
     }
 };
 
-// A single row: several panels of B at once would need B's panels side by side, so the chain of one panel sets the
-// pace; rows come in tiles wherever there are more than one.
 template <class T, int NV>
 void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, const T* B, T* C) noexcept {
     constexpr Size width = NV * kLanes<T>;

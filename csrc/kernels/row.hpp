@@ -1,0 +1,66 @@
+// One row of a layer. A tile of one row by one panel has too few chains to keep the multiply-add units busy, so several
+// panels go side by side; the chain of each element is still that of `product`.
+#pragma once
+
+#include "epilogues.hpp"
+#include "simd.hpp"
+
+namespace sae_fast {
+namespace {
+
+/// z = x B for NW panels of 3 vectors and NR panels of VR vectors behind them, then unit(z + bias) to out.
+template <class T, int NW, int NR, int VR>
+inline void row_group(Unit u, const T* x, Size n_k, const T* B, const T* bias, Size n_used, T* out) noexcept {
+    constexpr int n_vec = 3 * NW + NR * VR;
+    constexpr Size n = kLanes<T>;
+    Vec<T> acc[n_vec] = {};
+    for (Size k = 0; k < n_k; ++k) {
+        const T value = x[k];
+#pragma GCC unroll 4
+        for (int p = 0; p < NW; ++p)
+#pragma GCC unroll 4
+            for (int j = 0; j < 3; ++j) acc[3 * p + j] += value * load(B + 3 * n * (p * n_k + k) + j * n);
+#pragma GCC unroll 4
+        for (int p = 0; p < NR; ++p)
+#pragma GCC unroll 4
+            for (int j = 0; j < VR; ++j)
+                acc[3 * NW + VR * p + j] += value * load(B + 3 * n * NW * n_k + VR * n * (p * n_k + k) + j * n);
+    }
+    alignas(64) T z[n_vec * n];
+#pragma GCC unroll 16
+    for (int j = 0; j < n_vec; ++j) store(z + j * n, acc[j]);
+    activate(u, z, Size(1), Size(n_vec), bias);
+    __builtin_memcpy(out, z, static_cast<unsigned long>(n_used) * sizeof(T));
+}
+
+// The last panels, all at once: up to 3 wide ones, then the narrow ones.
+template <class T, int NW>
+inline void row_rest(const PanelSplit& split, Unit u, const T* x, Size n_k, const T* B, const T* bias, Size n_used,
+                     T* out) noexcept {
+    if (split.n_rest == 2) return row_group<T, NW, 2, 2>(u, x, n_k, B, bias, n_used, out);
+    if (split.rest == 2) return row_group<T, NW, 1, 2>(u, x, n_k, B, bias, n_used, out);
+    if (split.rest == 1) return row_group<T, NW, 1, 1>(u, x, n_k, B, bias, n_used, out);
+    if constexpr (NW > 0) row_group<T, NW, 0, 1>(u, x, n_k, B, bias, n_used, out);
+}
+
+template <class T>
+void layer_row(Unit u, const T* x, Size n_k, const T* B, Size n_out, const T* bias, T* out) noexcept {
+    const PanelSplit split(n_out, kLanes<T>);
+    constexpr Size group = 9 * kLanes<T>;
+    Size wide = split.n_wide;
+    for (; wide > 3; wide -= 3, B += group * n_k, bias += group, out += group, n_out -= group)
+        row_group<T, 3, 0, 1>(u, x, n_k, B, bias, group, out);
+    switch (wide) {
+        case 0:
+            return row_rest<T, 0>(split, u, x, n_k, B, bias, n_out, out);
+        case 1:
+            return row_rest<T, 1>(split, u, x, n_k, B, bias, n_out, out);
+        case 2:
+            return row_rest<T, 2>(split, u, x, n_k, B, bias, n_out, out);
+        default:
+            return row_rest<T, 3>(split, u, x, n_k, B, bias, n_out, out);
+    }
+}
+
+}  // namespace
+}  // namespace sae_fast

@@ -1,0 +1,45 @@
+// One layer with packed weights, as encode, decode and Encoder use it.
+#pragma once
+
+#include "kernel_table.hpp"
+#include "sae_fast/workspace.hpp"
+#include "samples.hpp"
+#include "team.hpp"
+
+namespace sae_fast {
+
+constexpr Size kLayerStrip = 64;  // rows at a time
+
+/// W: panels of the outputs, made by pack_transposed; bias: padded.
+template <class T>
+struct PackedLayer {
+    PanelSplit split;
+    Size n_in;
+    const T* W;
+    const T* bias;
+    Unit unit;
+};
+
+/// Memory for samples that a product cannot read where they lie; null where it can.
+template <class T>
+struct StripBuffer {
+    T* strips = nullptr;  // (n_threads, kLayerStrip, padded n_in)
+    T* rows = nullptr;    // (n_threads, n_in)
+
+    StripBuffer() = default;
+    StripBuffer(Arena& arena, const PanelSplit& in, int n_threads) noexcept
+        : strips(arena.take<T>(n_threads * kLayerStrip * in.padded())), rows(arena.take<T>(n_threads * in.n)) {}
+};
+
+/// Threads for a layer on n_samples rows.
+inline int layer_team_size(int requested, Size n_samples, Size n_in, Size n_out) noexcept {
+    return team_size(requested, static_cast<double>(n_samples) * static_cast<double>(n_in) * static_cast<double>(n_out));
+}
+
+/// This member's part. No result depends on how the work is cut, so it is cut by the number of threads: a few rows by
+/// panels of outputs, many by rows.
+template <class T>
+void apply_layer(Team team, const PackedLayer<T>& layer, const Samples& X, T* out, Size out_stride,
+                 const StripBuffer<T>& buffer) noexcept;
+
+}  // namespace sae_fast

@@ -1,0 +1,149 @@
+"""The race: contenders take turns, and the arithmetic peak is probed in the same rounds."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ._contenders import CONTENDERS
+from ._works import Work
+
+TOLERANCE = {"float32": 2e-3, "float64": 1e-8}
+
+
+class Result(NamedTuple):
+    """One contender at one work."""
+
+    work: Work
+    dtype: str
+    contender: str
+    best: float
+    """Seconds of the fastest run."""
+    median: float
+    """Seconds of the median run of the best round."""
+    limit: float
+    """Seconds that the multiply-adds take at the peak probed in the same rounds."""
+
+
+def installed() -> list[str]:
+    """Contenders whose package is here."""
+    return [name for name, (module, _) in CONTENDERS.items() if importlib.util.find_spec(module) is not None]
+
+
+class _Process:
+    def __init__(self, contender: str, n_threads: int, environment: Mapping[str, str]) -> None:
+        self.contender, self._n = contender, n_threads
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(n_threads))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", f"{__package__}._worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **threads, **environment},
+        )
+
+    def ask(self, **command: Any) -> Any:
+        """The answer; None if it has none, or has died."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(command) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            return None
+        return json.loads(line) if line else None
+
+    def prepare(self, work: Work, dtype: str) -> list[float] | None:
+        """Set the work; the numbers that it gives."""
+        numbers: list[float] | None = self.ask(
+            do="prepare", contender=self.contender, work=work, dtype=dtype, n_threads=self._n
+        )
+        return numbers
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def race(
+    work: Work,
+    dtype: str,
+    *,
+    n_threads: int,
+    contenders: Iterable[str] | None = None,
+    rounds: int = 5,
+    seconds: float = 0.4,
+    environments: Mapping[str, Mapping[str, str]] | None = None,
+) -> list[Result]:
+    """Let the contenders do one work in turns.
+
+    Parameters
+    ----------
+    work : Work
+    dtype : {"float32", "float64"}
+    n_threads : int
+        Threads of every contender and of the probe.
+    contenders : iterable of str, optional
+        Some of those that are installed; all by default.
+    rounds : int
+        Turns of each.
+    seconds : float
+        Length of a turn.
+    environments : mapping, optional
+        Environment variables to add for a contender, by name.
+
+    Returns
+    -------
+    list of Result
+        The fastest first; without contenders for whom the work is not.
+
+    Raises
+    ------
+    ArithmeticError
+        A contender computes other numbers than this package.
+    """
+    names = list(installed() if contenders is None else contenders)
+    extra = environments or {}
+    processes = [_Process(name, n_threads, extra.get(name, {})) for name in names]
+    probe = _Process("peak", n_threads, {})
+    try:
+        probe.prepare(work, dtype)
+        numbers = {p.contender: p.prepare(work, dtype) for p in processes}
+        _compare(numbers, dtype)
+        ready = [p for p in processes if numbers[p.contender] is not None]
+        best = {p.contender: float("inf") for p in ready}
+        median = dict(best)
+        peak = 0.0
+        for _ in range(rounds):
+            peak = max(peak, probe.ask(do="run", seconds=min(0.1, seconds)))
+            for process in ready:
+                times = process.ask(do="run", seconds=seconds)
+                best[process.contender] = min(best[process.contender], *times)
+                median[process.contender] = min(median[process.contender], statistics.median(times))
+                time.sleep(0.02)  # threads that still spin go to sleep
+    finally:
+        for process in (*processes, probe):
+            process.close()
+    limit = work.multiply_adds / peak
+    results = [Result(work, dtype, name, best[name], median[name], limit) for name in best]
+    return sorted(results, key=lambda r: r.best)
+
+
+def _compare(numbers: Mapping[str, list[float] | None], dtype: str) -> None:
+    wanted = numbers.get("sae_fast")
+    for name, found in numbers.items():
+        if found is None or wanted is None:
+            continue
+        scale = max(map(abs, wanted), default=1.0)
+        if any(abs(a - b) > TOLERANCE[dtype] * scale for a, b in zip(found, wanted, strict=True)):
+            raise ArithmeticError(f"{name} computes {found}, sae_fast {wanted}")
