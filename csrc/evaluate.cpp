@@ -148,7 +148,7 @@ private:
         const Size n_panels = plan_.hidden.count();
         if (plan_.n_blocks == 1)
             return share_panels(team, plan_.hidden, {0, plan_.n_strips}, [&](Size p, Size s) {
-                activate_panel({scratch_.blocks[0].X, plan_.block, s * plan_.strip, 0}, s, p);
+                activate_panel({scratch_.blocks[0].X, plan_.block, s * plan_.strip, 0, 0}, s, p);
             });
         T* strip = scratch_.strips + team.id * plan_.strip * plan_.visible.padded();
         const Range mine = team.share(plan_.n_strips);
@@ -156,7 +156,7 @@ private:
             Left<T> X = plain_rows<T>(problem_.X, s * plan_.strip);
             if (X.ld == 0) {
                 pack_samples(problem_.X, s * plan_.strip, plan_.rows_of_strip(s), strip, plan_.strip, 0, buffer(team));
-                X = {strip, plan_.strip, 0, 0};
+                X = {strip, plan_.strip, 0, 0, 0};
             }
             for (Size p = 0; p < n_panels; ++p) activate_panel(X, s, p);
         }
@@ -252,7 +252,7 @@ private:
         const PanelSplit& v = plan_.visible;
         const Size n_rows = plan_.rows_of_strip(s);
         const Size at = v.offset(p) * plan_.block + row0 * v.width(p);
-        k_.product({block.a2, plan_.block, row0, 0}, n_rows, plan_.hidden.n,
+        k_.product({block.a2, plan_.block, row0, 0, 0}, n_rows, plan_.hidden.n,
                    scratch_.W2_t + v.offset(p) * plan_.hidden.n, v.vectors(p), block.delta3 + at);
         scratch_.squares[s * v.count() + p] = k_.output_delta(
             problem_.output, block.delta3 + at, block.X + at, n_rows, v.vectors(p), v.used(p),
@@ -264,7 +264,7 @@ private:
         const Size n_rows = plan_.rows_of_strip(s);
         T* panel = block.delta2 + h.offset(p) * plan_.block + row0 * h.width(p);
         T* sum = scratch_.sum_delta2 + s * h.padded() + h.offset(p);
-        k_.product({block.delta3, plan_.block, row0, 0}, n_rows, plan_.visible.n,
+        k_.product({block.delta3, plan_.block, row0, 0, 0}, n_rows, plan_.visible.n,
                    scratch_.W2_n + h.offset(p) * plan_.visible.n, h.vectors(p), panel);
         k_.hidden_delta(problem_.hidden, panel, folded_panel(s, p), n_rows, h.vectors(p), scratch_.slope + h.offset(p),
                         weights_of_strip(s), sum);

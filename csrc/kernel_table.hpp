@@ -61,6 +61,7 @@ struct Left {
     Size capacity;
     Size row0;
     Size ld;
+    Size ahead = 0;  // plain rows: so many rows further on will be read soon, and are asked for now
 };
 
 /// The kernels of one instruction set for one type.

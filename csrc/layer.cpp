@@ -33,7 +33,7 @@ void apply_layer(Team team, const PackedLayer<T>& layer, const Samples& X, T* ou
             k.layer_row(layer.unit, plain_rows<T>(X, 0).data, layer.n_in, layer.W, split.n, layer.bias, out);
         return;
     }
-    if (buffer.strips == nullptr && X.n_samples <= kLayerStrip) {
+    if (buffer.strips == nullptr && X.n_samples <= 8 * team.n) {
         const Range vectors = team.share(split.padded() / split.lanes);
         for (Size p = 0; p < split.count(); ++p) {
             const Size at = split.offset(p) / split.lanes;
@@ -51,10 +51,12 @@ void apply_layer(Team team, const PackedLayer<T>& layer, const Samples& X, T* ou
         if (buffer.strips != nullptr) {
             T* strip = buffer.strips + team.id * kLayerStrip * PanelSplit(layer.n_in, k.lanes).padded();
             pack_samples(X, row, n_rows, strip, kLayerStrip, 0, buffer.rows + team.id * layer.n_in);
-            A = {strip, kLayerStrip, 0, 0};
+            A = {strip, kLayerStrip, 0, 0, 0};
         }
-        for (Size p = 0; p < split.count(); ++p)
+        for (Size p = 0; p < split.count(); ++p) {
+            A.ahead = p == 0 && A.ld > 0 && row + 2 * kLayerStrip <= end ? kLayerStrip : 0;
             apply_panel(k, layer, A, n_rows, p, out + row * out_stride, out_stride);
+        }
     }
 }
 

@@ -17,6 +17,7 @@ except ImportError as error:
     ) from error
 
 from ._config import get_include, get_num_threads, set_num_threads, show_config
+from ._encoder import Encoder
 from ._functional import cost, cost_and_grad, decode, deltas, encode, flatten, forward, init_params, unflatten
 from ._objective import Objective, check_gradient
 from ._train import SGD, Adam, train
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _LAZY = {"SparseAutoencoder": "_estimator", "load": "_model_file", "plot": "", "reference": ""}
 # fmt: off
 __all__ = [  # noqa: RUF022 (the lazy ones last)
-    "Adam", "Cost", "Deltas", "EpochInfo", "Forward", "History", "Objective", "Params", "SGD", "__version__",
+    "Adam", "Cost", "Deltas", "Encoder", "EpochInfo", "Forward", "History", "Objective", "Params", "SGD", "__version__",
     "check_gradient", "cost", "cost_and_grad", "decode", "deltas", "encode", "flatten", "forward", "get_include",
     "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
     "SparseAutoencoder", "load", "plot", "reference",

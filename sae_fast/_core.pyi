@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ._types import Params
+from ._types import FloatArray, Params
 
 class Workspace:
     def size(self) -> int: ...
@@ -89,3 +89,8 @@ class _Lbfgs:
 
 class LbfgsF32(_Lbfgs): ...
 class LbfgsF64(_Lbfgs): ...
+
+class Encoder:
+    def __init__(self, W1: FloatArray, b1: FloatArray, hidden: int) -> None: ...
+    def __call__(self, X: ArrayLike, out: FloatArray | None = None, n_threads: int | None = None) -> FloatArray: ...
+    def encode_one(self, x: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ._atomic import replacing
 from ._checks import check_activations, check_params
-from ._types import Cost, Params
+from ._types import Cost, Hidden, Output, Params
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class ModelFile:
     """What a model file holds."""
 
     params: Params
-    hidden: str
-    output: str
+    hidden: Hidden
+    output: Output
     hyper_parameters: dict[str, Any] = field(default_factory=dict)
     fitted: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)

@@ -6,9 +6,11 @@
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "sae_fast/types.hpp"
 
@@ -18,9 +20,14 @@ namespace py = pybind11;
 
 inline bool is_contiguous(const py::array& a) { return (a.flags() & py::array::c_style) != 0; }
 
+inline bool is_native(const py::array& a) {
+    const char order = py::detail::array_descriptor_proxy(py::detail::array_proxy(a.ptr())->descr)->byteorder;
+    return order == '=' || order == '|';
+}
+
 template <class T>
 bool holds(const py::array& a) {
-    return py::isinstance<py::array_t<T>>(a);
+    return a.dtype().num() == py::dtype::num_of<T>() && is_native(a);
 }
 
 /// Contiguous array of n elements of T; name words the error.
@@ -83,6 +90,44 @@ inline Samples samples(const py::array& X, Size n_features) {
     return view;
 }
 
+/// One-dimensional data as a single sample.
+inline Samples one_sample(const py::array& x) {
+    Samples view;
+    view.data = x.data();
+    view.dtype = dtype_of(x);
+    view.n_samples = 1;
+    view.n_features = x.shape(0);
+    view.row_stride = x.nbytes();
+    view.column_stride = x.strides(0);
+    return view;
+}
+
+/// Can a kernel read this one-dimensional array as it is?
+template <class T>
+bool is_plain(const py::array& x) {
+    return holds<T>(x) && x.strides(0) == static_cast<py::ssize_t>(sizeof(T)) &&
+           reinterpret_cast<std::uintptr_t>(x.data()) % sizeof(T) == 0;
+}
+
+inline std::string text(const py::handle& x) { return py::cast<std::string>(py::repr(x)); }
+inline std::string shape_text(const py::array& a) { return text(a.attr("shape")); }
+
+/// Any array_like as an array of real numbers that dtype_of knows.
+inline py::array real_array(const py::object& x) {
+    py::array a = py::isinstance<py::array>(x) ? py::reinterpret_borrow<py::array>(x) : py::array::ensure(x);
+    if (!a) throw py::type_error("X must be an array of real numbers, got " + text(py::type::of(x)));
+    const char kind = a.dtype().kind();
+    if (kind == 'b') return a.attr("view")("u1");
+    if (kind != 'f' && kind != 'i' && kind != 'u')
+        throw py::type_error("X must have a real dtype, got " + py::cast<std::string>(py::str(a.dtype())));
+    if (!is_native(a) || a.itemsize() > 8) return a.attr("astype")("f8");
+    return a;
+}
+
+/// out itself if results can be written to it as it is; an error that says why not otherwise.
+template <class T>
+py::array checked_output(const py::object& out, const std::vector<Size>& shape, const py::array& input);
+
 /// (W1, b1, W2, b2) as Python hands them over.
 using Tuple = py::tuple;
 
@@ -140,6 +185,23 @@ struct Extent {
     }
     bool meets(const Extent& other) const noexcept { return begin < other.end && other.begin < end; }
 };
+
+template <class T>
+py::array checked_output(const py::object& out, const std::vector<Size>& shape, const py::array& input) {
+    if (!py::isinstance<py::array>(out))
+        throw py::type_error("out must be a NumPy array, got " + text(py::type::of(out).attr("__name__")));
+    const auto a = py::reinterpret_borrow<py::array>(out);
+    if (!holds<T>(a))
+        throw py::type_error("out must have dtype " + py::cast<std::string>(py::str(py::dtype::of<T>())) + ", got " +
+                             py::cast<std::string>(py::str(a.dtype())));
+    bool same = a.ndim() == static_cast<py::ssize_t>(shape.size());
+    for (std::size_t i = 0; same && i < shape.size(); ++i) same = a.shape(static_cast<py::ssize_t>(i)) == shape[i];
+    if (!same) throw py::value_error("out must have shape " + text(py::tuple(py::cast(shape))) + ", got " + shape_text(a));
+    if (!is_contiguous(a)) throw py::value_error("out must be C-contiguous, got strides " + text(a.attr("strides")));
+    if (!a.writeable()) throw py::value_error("out must be writable, got a read-only array");
+    if (Extent(a).meets(Extent(input))) throw py::value_error("out must not overlap the memory of an input");
+    return a;
+}
 
 /// The gradient arrays may overlap neither one another nor an input.
 inline void check_apart(const Tuple& outputs, const Tuple& params, const py::array& X) {

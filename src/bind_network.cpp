@@ -1,34 +1,13 @@
 // encode, decode, and cost with gradients. The GIL is released while the core runs: it touches only the memory of
 // arrays that the arguments keep alive, and its own workspace.
-#include <cstddef>
-
 #include "array.hpp"
 #include "bindings.hpp"
+#include "local_workspace.hpp"
 #include "sae_fast/network.hpp"
 
 namespace sae_fast::bindings {
 
 namespace {
-
-// A workspace for calls that bring none: one a thread, kept while it is small enough that nobody misses the memory.
-class LocalWorkspace {
-public:
-    LocalWorkspace() : workspace_(local()) {}
-    ~LocalWorkspace() {
-        if (workspace_.size() > kept) workspace_.release();
-    }
-    LocalWorkspace(const LocalWorkspace&) = delete;
-    LocalWorkspace& operator=(const LocalWorkspace&) = delete;
-    Workspace& get() noexcept { return workspace_; }
-
-private:
-    static constexpr std::size_t kept = std::size_t(32) << 20;
-    static Workspace& local() {
-        thread_local Workspace workspace;
-        return workspace;
-    }
-    Workspace& workspace_;
-};
 
 template <class T>
 void forward_as(const py::array& W, const py::array& b, const py::array& X, int unit, py::array& out, int n_threads) {

@@ -52,6 +52,13 @@ struct OuterTile {
     }
 };
 
+template <class T>
+inline void prefetch(const Left<T>& A, Size row, Size n_rows, Size begin, Size end) noexcept {
+    constexpr Size line = 64 / static_cast<Size>(sizeof(T));
+    for (Size i = 0; i < n_rows; ++i)
+        for (Size k = begin; k < end; k += line) __builtin_prefetch(A.data + (A.row0 + row + i) * A.ld + k, 0, 2);
+}
+
 template <class T, int NV>
 void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, const T* B, T* C) noexcept {
     constexpr Size width = NV * kLanes<T>;
@@ -62,6 +69,7 @@ void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, const
         const T* b = B + split.offset(p0) * width;
         for (Size r = 0; r < n_rows;) {
             const Size rows = tile_rows(n_rows - r);
+            if (A.ahead > 0) prefetch(A, r + A.ahead, rows, split.offset(p0), p1 == n_panels ? split.n : split.offset(p1));
             with_rows<ProductTile<T, NV>>(rows, &A, r, &split, p0, p1, b, C + r * width, p0 == 0);
             r += rows;
         }

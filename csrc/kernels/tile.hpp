@@ -6,9 +6,10 @@
 namespace sae_fast {
 namespace {
 
-/// Elements of k for which a panel of B stays in the first-level cache.
+/// Elements of k after which a tile goes back to memory: long enough for that not to matter. A panel of B then comes
+/// from the second-level cache, which costs less than shorter blocks do.
 template <class T>
-constexpr Size kBlock = 32768 / (3 * SAE_FAST_VECTOR_BYTES) > 192 ? 320 : 192;
+constexpr Size kBlock = 832;
 
 /// C (R, NV vectors, width apart) (+)= sum over k of a[i * a_stride + k] * b[k].
 template <class T, int R, int NV>

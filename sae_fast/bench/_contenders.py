@@ -1,7 +1,8 @@
 """How each peer does a work: a function to call, and the numbers that it gives, for comparison.
 
-The peers do what their users write: the textbook formula, in their own terms, with preallocated outputs where the library
-has a way. Each function is made in a process of its own.
+The peers do what their users write: the textbook formula, in their own terms. Each
+function is
+made in a process of its own.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def _codes(codes: Any) -> list[float]:
 
 
 def sae_fast(work: Work, data: Data, n_threads: int) -> Contest:
-    """This package, with preallocated outputs."""
+    """Our own, with preallocated outputs."""
     import sae_fast as sf
 
     X, params = data.X, sf.Params(*data[1:])
@@ -116,9 +117,7 @@ def _torch(work: Work, data: Data, n_threads: int, compiled: bool) -> Contest:
         rho_hat = a2.mean(0)
         divergence = RHO * torch.log(RHO / rho_hat) + (1 - RHO) * torch.log((1 - RHO) / (1 - rho_hat))
         return (
-            ((a3 - X) ** 2).sum() / (2 * len(X))
-            + DECAY / 2 * ((W1**2).sum() + (W2**2).sum())
-            + BETA * divergence.sum()
+            ((a3 - X) ** 2).sum() / (2 * len(X)) + DECAY / 2 * ((W1**2).sum() + (W2**2).sum()) + BETA * divergence.sum()
         )
 
     if work.kind == "cost_and_grad":
@@ -130,7 +129,7 @@ def _torch(work: Work, data: Data, n_threads: int, compiled: bool) -> Contest:
             J.backward()
             return J
 
-        return Contest(both, lambda: _summary(both().item(), [p.grad.numpy() for p in params]))  # type: ignore[union-attr]
+        return Contest(both, lambda: _summary(both().item(), [p.grad.numpy() for p in params]))
 
     optimizer = torch.optim.Adam(params, lr=RATE, fused=True)
 
@@ -169,9 +168,7 @@ def jax(work: Work, data: Data, n_threads: int) -> Contest:
         rho_hat = a2.mean(0)
         divergence = RHO * jnp.log(RHO / rho_hat) + (1 - RHO) * jnp.log((1 - RHO) / (1 - rho_hat))
         return (
-            ((a3 - X) ** 2).sum() / (2 * len(X))
-            + DECAY / 2 * ((W1**2).sum() + (W2**2).sum())
-            + BETA * divergence.sum()
+            ((a3 - X) ** 2).sum() / (2 * len(X)) + DECAY / 2 * ((W1**2).sum() + (W2**2).sum()) + BETA * divergence.sum()
         )
 
     if work.kind == "cost_and_grad":

@@ -18,7 +18,7 @@ def measure(contest: Contest, seconds: float) -> list[float]:
     contest.run()
     once = time.perf_counter() - began
     group = max(1, int(50e-6 / max(once, 1e-9)))
-    times = []
+    times: list[float] = []
     end = time.perf_counter() + seconds
     run = contest.run
     while not times or time.perf_counter() < end:

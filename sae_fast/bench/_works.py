@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-SETTINGS = {"rho": 0.05, "beta": 3.0, "weight_decay": 1e-4}
+SETTINGS: dict[str, Any] = {"rho": 0.05, "beta": 3.0, "weight_decay": 1e-4}
 BATCH = 256
 
 

@@ -26,6 +26,7 @@ def make_parser() -> argparse.ArgumentParser:
     _fit(_command(commands, "fit", "train on an array and write a model file"))
     _transform(_command(commands, "transform", "write the codes of an array"))
     _info(_command(commands, "info", "tell what is in a model file"))
+    _bench(_command(commands, "bench", "race against the peers that are installed, each in a process of its own"))
     return parser
 
 
@@ -83,6 +84,14 @@ def _transform(p: argparse.ArgumentParser) -> None:
 def _info(p: argparse.ArgumentParser) -> None:
     p.add_argument("model", metavar="MODEL", help="model file")
     p.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _bench(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--quick", action="store_true", help="the main works in float32, within a minute")
+    p.add_argument("--only", metavar="TEXT", default="", help="works whose name has TEXT in it")
+    p.add_argument("--out", metavar="DIR", default="sae_fast_bench", help="folder for bench.json and bench.png")
+    p.add_argument("--page", metavar="FILE", help="write a Markdown page too, with images/bench.png beside it")
+    p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
 
 
 def _data(p: argparse.ArgumentParser) -> None:

@@ -1,0 +1,87 @@
+"""Encoder: a trained layer with its weights packed once, for production."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+
+from . import _core
+from ._checks import ParamsLike, check_hidden, check_params
+from ._types import FloatArray, Hidden
+
+
+class Encoder(_core.Encoder):
+    """Encode again and again with the same weights, ``a2 = f(X W1^T + b1)``.
+
+    The weights are copied and packed once, so one row costs about what its multiply-adds cost. Immutable and
+    thread-safe; can be pickled. Codes are those of :func:`encode` to the last bit.
+
+    Parameters
+    ----------
+    params : Params or sequence (W1, b1, W2, b2)
+        float32 or float64, which is the dtype of the codes. Only ``W1`` and ``b1`` are used.
+    hidden : {"sigmoid", "tanh"}
+        Activation f.
+
+    Attributes
+    ----------
+    n_visible, n_hidden : int
+        Sizes of a sample and of its code.
+    hidden : str
+        Activation.
+    dtype : numpy.dtype
+        Of the codes.
+
+    Notes
+    -----
+    ``encoder(X, out=None, n_threads=None)`` encodes ``X`` (n_samples, n_visible) of any real dtype and strides, into
+    ``out`` (n_samples, n_hidden) if given. ``encoder.encode_one(x, out=None)`` encodes one sample ``x`` (n_visible,)
+    into ``out`` (n_hidden,), on the calling thread. Both raise ``TypeError`` or ``ValueError`` that names the argument.
+
+    Examples
+    --------
+    >>> import numpy as np, sae_fast as sf
+    >>> encoder = sf.Encoder(sf.init_params(64, 25, random_state=0))
+    >>> encoder(np.zeros((3, 64))).shape
+    (3, 25)
+    >>> encoder.encode_one(np.zeros(64))[:2]
+    array([0.5, 0.5])
+    """
+
+    def __init__(self, params: ParamsLike, *, hidden: Hidden = "sigmoid") -> None:
+        checked, dtype = check_params(params)
+        super().__init__(checked.W1, checked.b1, check_hidden(hidden))
+        self.n_hidden, self.n_visible = checked.W1.shape
+        self.hidden: Hidden = hidden
+        self.dtype: np.dtype[Any] = dtype
+        self._W1: FloatArray = checked.W1.copy()
+        self._b1: FloatArray = checked.b1.copy()
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """The encoder of a model file; needs safetensors, and not scikit-learn.
+
+        Raises
+        ------
+        ModelFileError
+            A ``ValueError``: not a model file of this package, damaged, or of a newer format.
+        OSError
+            The file cannot be read.
+        """
+        from ._model_file import read
+
+        found = read(path)
+        return cls(found.params, hidden=found.hidden)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self._W1, self._b1, self.hidden)
+
+    def __repr__(self) -> str:
+        return f"Encoder({self.n_visible} -> {self.n_hidden}, {self.hidden}, {self.dtype})"
+
+
+def _rebuild(cls: type[Encoder], W1: FloatArray, b1: FloatArray, hidden: Hidden) -> Encoder:
+    decoder = np.zeros((W1.shape[1], W1.shape[0]), W1.dtype), np.zeros(W1.shape[1], W1.dtype)
+    return cls((W1, b1, *decoder), hidden=hidden)

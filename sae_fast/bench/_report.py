@@ -1,0 +1,139 @@
+"""What a race found: table, JSON, plot and page."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from .._atomic import replacing
+from .._config import config
+from ._contenders import CONTENDERS
+from ._race import Result, installed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+OURS = "sae_fast"
+Group = Sequence[Result]
+"""Results of one work and dtype, the fastest first."""
+
+
+def time_text(seconds: float) -> str:
+    """A time with three digits."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+def _lead(group: Group) -> float | None:
+    """How many times faster we are than the best peer."""
+    ours = [r.best for r in group if r.contender == OURS]
+    peers = [r.best for r in group if r.contender != OURS]
+    return min(peers) / ours[0] if ours and peers else None
+
+
+def machine(n_threads: int) -> dict[str, str]:
+    """What the figures were taken on."""
+    about = config()
+    cpu = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    modules = {module for name, (module, _) in CONTENDERS.items() if name in installed() and module != OURS}
+    versions = ", ".join(sorted(f"{module} {metadata.version(module)}" for module in modules))
+    return {
+        "processor": f"{cpu}, {n_threads} threads",
+        "instruction set": about["instruction set"],
+        "sae_fast": f"{about['sae_fast']}, {about['compiler']}",
+        "peers": versions,
+        "python": sys.version.split()[0],
+    }
+
+
+def table(groups: Sequence[Group]) -> Any:
+    """A rich table: time, multiples of the limit, and the lead over the best peer."""
+    from rich.table import Table
+
+    made = Table(title="best of several rounds; x limit: multiples of the time that the multiply-adds take")
+    for column in ("work", "contender", "best", "median", "x limit", "lead"):
+        made.add_column(column, justify="left" if column in ("work", "contender") else "right")
+    for group in groups:
+        for i, r in enumerate(group):
+            lead = _lead(group) if r.contender == OURS else None
+            made.add_row(
+                f"{r.work.name} {r.dtype}" if i == 0 else "",
+                f"[bold]{r.contender}" if r.contender == OURS else r.contender,
+                time_text(r.best),
+                time_text(r.median),
+                f"{r.best / r.limit:.2f}",
+                "" if lead is None else f"{lead:.2f} x",
+            )
+        made.add_section()
+    return made
+
+
+def write_json(path: Path, groups: Sequence[Group], n_threads: int) -> None:
+    """All figures, in seconds."""
+    rows = [r._asdict() | {"work": r.work.name} for group in groups for r in group]
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps({"machine": machine(n_threads), "results": rows}, indent=1) + "\n", "utf-8")
+
+
+def write_plot(path: Path, groups: Sequence[Group]) -> None:
+    """Multiples of the limit, one row of points per work."""
+    from matplotlib.figure import Figure as NewFigure
+
+    ax = NewFigure(figsize=(9, 1.2 + 0.38 * len(groups)), layout="constrained").add_subplot()
+    names = [name for name in CONTENDERS if any(r.contender == name for g in groups for r in g)]
+    for name in names:
+        points = [(r.best / r.limit, y) for y, group in enumerate(groups) for r in group if r.contender == name]
+        ours = name == OURS
+        ax.plot(*zip(*points, strict=True), "D" if ours else "o", label=name, color="black" if ours else None, zorder=3)
+    ax.set_yticks(range(len(groups)), [f"{g[0].work.name} {g[0].dtype}" for g in groups])
+    ax.invert_yaxis()
+    ax.set_xscale("log")
+    ax.set_xlabel("time, in multiples of what the multiply-adds take at the machine's peak")
+    ax.axvline(1, color="gray", linewidth=1)
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False, ncols=len(names), loc="lower center", bbox_to_anchor=(0.4, 1.0), fontsize="small")
+    with replacing(path) as temporary:
+        cast("Figure", ax.figure).savefig(temporary, dpi=120)
+
+
+def write_page(path: Path, groups: Sequence[Group], n_threads: int, picture: str) -> None:
+    """The page docs/performance.md."""
+    lines = [
+        "# Performance",
+        "",
+        f"Made by `sae-fast bench --page`. {'; '.join(f'{k}: {v}' for k, v in machine(n_threads).items())}.",
+        "",
+        "Each contender runs in a process of its own, they take turns, and in the same rounds a loop of nothing but",
+        "multiply-adds finds the peak of the machine. *x limit* is the best time over the time that the products alone",
+        "take at that peak: five products for cost and gradient, one to encode. *lead* is the best peer's time over",
+        "ours. All contenders were checked to compute the same numbers. Padding, activations and memory make 1.0",
+        "unreachable; on small works calls count too.",
+        "",
+        f"![multiples of the limit]({picture})",
+        "",
+        "| work | dtype | contender | best | median | x limit | lead |",
+        "|---|---|---|---:|---:|---:|---:|",
+    ]
+    for group in groups:
+        for r in group:
+            lead = _lead(group) if r.contender == OURS else None
+            lines.append(
+                f"| {r.work.name} | {r.dtype} | {r.contender} | {time_text(r.best)} | {time_text(r.median)} | "
+                f"{r.best / r.limit:.2f} | {'' if lead is None else f'{lead:.2f}'} |"
+            )
+    behind = [f"{g[0].work.name} {g[0].dtype} ({_lead(g) or 0:.2f})" for g in groups if (_lead(g) or 2) < 1]
+    lines += ["", "Where we are not ahead: " + (", ".join(behind) if behind else "nowhere in this table") + ".", ""]
+    with replacing(path) as temporary:
+        temporary.write_text("\n".join(lines), "utf-8")

@@ -1,0 +1,110 @@
+// Encoder. Its calls are short, so they are checked here and not in Python; one row keeps the GIL, which it holds for
+// about the time that giving it away and taking it back would cost.
+#include <memory>
+
+#include "array.hpp"
+#include "bindings.hpp"
+#include "local_workspace.hpp"
+#include "sae_fast/encoder.hpp"
+
+namespace sae_fast::bindings {
+
+namespace {
+
+// Rows shorter than this many multiply-adds are encoded with the GIL held.
+constexpr Size kShort = Size(1) << 18;
+
+class AnyEncoder {
+public:
+    AnyEncoder(const py::array& W1, const py::array& b1, int hidden) {
+        if (W1.ndim() != 2) throw py::value_error("W1 must have 2 dimensions");
+        h_ = W1.shape(0);
+        v_ = W1.shape(1);
+        const Unit unit = static_cast<Unit>(hidden);
+        if (holds<float>(W1))
+            f32_ = std::make_unique<Encoder<float>>(input<float>(W1, v_ * h_, "W1"), input<float>(b1, h_, "b1"), v_, h_,
+                                                    unit);
+        else
+            f64_ = std::make_unique<Encoder<double>>(input<double>(W1, v_ * h_, "W1"), input<double>(b1, h_, "b1"), v_,
+                                                     h_, unit);
+    }
+
+    py::object call(const py::object& X, const py::object& out, const py::object& n_threads) const {
+        return f32_ != nullptr ? many(*f32_, X, out, n_threads) : many(*f64_, X, out, n_threads);
+    }
+    py::object encode_one(const py::object& x, const py::object& out) const {
+        return f32_ != nullptr ? one(*f32_, x, out) : one(*f64_, x, out);
+    }
+
+private:
+    std::unique_ptr<Encoder<float>> f32_;
+    std::unique_ptr<Encoder<double>> f64_;
+    Size h_ = 0, v_ = 0;
+
+    static int threads(const py::object& n_threads) {
+        if (n_threads.is_none()) return 0;
+        const bool integer = PyIndex_Check(n_threads.ptr()) != 0 && !PyBool_Check(n_threads.ptr());
+        if (!integer) throw py::type_error("n_threads must be an integer or None, got " + text(n_threads));
+        const long long n = py::cast<long long>(py::reinterpret_steal<py::object>(PyNumber_Index(n_threads.ptr())));
+        if (n < 1 || n > 4096)
+            throw py::value_error("n_threads must be >= 1 (and at most 4096) or None, got " + std::to_string(n));
+        return static_cast<int>(n);
+    }
+
+    template <class T>
+    py::object many(const Encoder<T>& encoder, const py::object& X, const py::object& out,
+                    const py::object& n_threads) const {
+        const int n = threads(n_threads);
+        const py::array data = real_array(X);
+        if (data.ndim() != 2 || data.shape(1) != v_)
+            throw py::value_error("X must have shape (n_samples, " + std::to_string(v_) + "), got " + shape_text(data));
+        if (data.shape(0) < 1)
+            throw py::value_error("X must have at least one sample, got shape " + shape_text(data));
+        const Samples x = samples(data, v_);
+        py::array result = out.is_none() ? py::array(py::array_t<T>({data.shape(0), h_}))
+                                         : checked_output<T>(out, {data.shape(0), h_}, data);
+        T* to = static_cast<T*>(result.mutable_data());
+        if (x.n_samples * v_ * h_ < kShort) {
+            LocalWorkspace workspace;
+            encoder.encode(x, to, h_, n, workspace.get());
+        } else {
+            const py::gil_scoped_release release;
+            LocalWorkspace workspace;
+            encoder.encode(x, to, h_, n, workspace.get());
+        }
+        return std::move(result);
+    }
+
+    template <class T>
+    py::object one(const Encoder<T>& encoder, const py::object& x, const py::object& out) const {
+        const py::array data = real_array(x);
+        if (data.ndim() != 1 || data.shape(0) != v_)
+            throw py::value_error("x must have shape (" + std::to_string(v_) + ",), got " + shape_text(data));
+        py::array result = out.is_none() ? py::array(py::array_t<T>(h_)) : checked_output<T>(out, {h_}, data);
+        T* to = static_cast<T*>(result.mutable_data());
+        if (is_plain<T>(data)) {
+            if (v_ * h_ < kShort) {
+                encoder.encode_one(static_cast<const T*>(data.data()), to);
+            } else {
+                const py::gil_scoped_release release;
+                encoder.encode_one(static_cast<const T*>(data.data()), to);
+            }
+        } else {
+            LocalWorkspace workspace;
+            encoder.encode(one_sample(data), to, h_, 1, workspace.get());
+        }
+        return std::move(result);
+    }
+};
+
+}  // namespace
+
+void bind_encoder(py::module_& m) {
+    py::class_<AnyEncoder>(m, "Encoder")
+        .def(py::init<const py::array&, const py::array&, int>(), py::arg("W1"), py::arg("b1"), py::arg("hidden"))
+        .def("__call__", &AnyEncoder::call, py::arg("X"), py::arg("out") = py::none(),
+             py::arg("n_threads") = py::none())
+        .def("encode_one", &AnyEncoder::encode_one, py::arg("x"), py::arg("out") = py::none());
+}
+
+}  // namespace sae_fast::bindings
