@@ -14,8 +14,12 @@ double log_add(double a, double b) noexcept {
 
 // x - log(1 + x) for small x, by its series: x^2/2 - x^3/3 + ...
 double surplus(double x) noexcept {
+    static constexpr double coefficient[] = {1.0 / 2,  1.0 / 3,  1.0 / 4,  1.0 / 5,  1.0 / 6,  1.0 / 7,
+                                             1.0 / 8,  1.0 / 9,  1.0 / 10, 1.0 / 11, 1.0 / 12, 1.0 / 13,
+                                             1.0 / 14, 1.0 / 15, 1.0 / 16, 1.0 / 17, 1.0 / 18, 1.0 / 19,
+                                             1.0 / 20, 1.0 / 21, 1.0 / 22, 1.0 / 23, 1.0 / 24};
     double sum = 0;
-    for (int i = 24; i >= 2; --i) sum = (1.0 / i) - x * sum;
+    for (int i = 22; i >= 0; --i) sum = coefficient[i] - x * sum;
     return x * x * sum;
 }
 

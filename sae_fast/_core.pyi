@@ -90,6 +90,18 @@ class _Lbfgs:
 class LbfgsF32(_Lbfgs): ...
 class LbfgsF64(_Lbfgs): ...
 
+def quick_cost_and_grad(
+    params: object,
+    X: object,
+    rho: object,
+    beta: object,
+    weight_decay: object,
+    hidden: object,
+    output: object,
+    out: object,
+    n_threads: object,
+) -> float | None: ...
+
 class Encoder:
     def __init__(self, W1: FloatArray, b1: FloatArray, hidden: int) -> None: ...
     def __call__(self, X: ArrayLike, out: FloatArray | None = None, n_threads: int | None = None) -> FloatArray: ...

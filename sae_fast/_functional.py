@@ -350,6 +350,10 @@ def cost_and_grad(
     >>> grad.W1.shape
     (25, 64)
     """
+    if out is not None and sample_weight is None:
+        quick = _core.quick_cost_and_grad(params, X, rho, beta, weight_decay, hidden, output, out, n_threads)
+        if quick is not None:
+            return quick, out
     params, _ = check_params(params)
     X = check_X(X, params.W1.shape[1])
     penalty = check_penalty(rho, beta, weight_decay)

@@ -109,6 +109,16 @@ bool is_plain(const py::array& x) {
            reinterpret_cast<std::uintptr_t>(x.data()) % sizeof(T) == 0;
 }
 
+/// Is x a contiguous array of T of this shape (0: no such dimension), ready to be read or written?
+template <class T>
+bool fits(const py::handle& x, const Size (&shape)[2], bool written) {
+    if (!py::isinstance<py::array>(x)) return false;
+    const auto a = py::reinterpret_borrow<py::array>(x);
+    const bool same = shape[1] == 0 ? a.ndim() == 1 && a.shape(0) == shape[0]
+                                    : a.ndim() == 2 && a.shape(0) == shape[0] && a.shape(1) == shape[1];
+    return same && holds<T>(a) && is_contiguous(a) && (!written || a.writeable());
+}
+
 inline std::string text(const py::handle& x) { return py::cast<std::string>(py::repr(x)); }
 inline std::string shape_text(const py::array& a) { return text(a.attr("shape")); }
 
@@ -196,7 +206,8 @@ py::array checked_output(const py::object& out, const std::vector<Size>& shape, 
                              py::cast<std::string>(py::str(a.dtype())));
     bool same = a.ndim() == static_cast<py::ssize_t>(shape.size());
     for (std::size_t i = 0; same && i < shape.size(); ++i) same = a.shape(static_cast<py::ssize_t>(i)) == shape[i];
-    if (!same) throw py::value_error("out must have shape " + text(py::tuple(py::cast(shape))) + ", got " + shape_text(a));
+    if (!same)
+        throw py::value_error("out must have shape " + text(py::tuple(py::cast(shape))) + ", got " + shape_text(a));
     if (!is_contiguous(a)) throw py::value_error("out must be C-contiguous, got strides " + text(a.attr("strides")));
     if (!a.writeable()) throw py::value_error("out must be writable, got a read-only array");
     if (Extent(a).meets(Extent(input))) throw py::value_error("out must not overlap the memory of an input");

@@ -58,8 +58,7 @@ private:
         const py::array data = real_array(X);
         if (data.ndim() != 2 || data.shape(1) != v_)
             throw py::value_error("X must have shape (n_samples, " + std::to_string(v_) + "), got " + shape_text(data));
-        if (data.shape(0) < 1)
-            throw py::value_error("X must have at least one sample, got shape " + shape_text(data));
+        if (data.shape(0) < 1) throw py::value_error("X must have at least one sample, got shape " + shape_text(data));
         const Samples x = samples(data, v_);
         py::array result = out.is_none() ? py::array(py::array_t<T>({data.shape(0), h_}))
                                          : checked_output<T>(out, {data.shape(0), h_}, data);

@@ -1,5 +1,7 @@
 // encode, decode, and cost with gradients. The GIL is released while the core runs: it touches only the memory of
 // arrays that the arguments keep alive, and its own workspace.
+#include <limits>
+
 #include "array.hpp"
 #include "bindings.hpp"
 #include "local_workspace.hpp"
@@ -76,6 +78,65 @@ py::tuple evaluate_any(const Tuple& params, const py::array& X, int hidden, int 
     return py::make_tuple(cost.total(), cost.reconstruction, cost.weight_decay, cost.sparsity);
 }
 
+// The short way of cost_and_grad for arguments that are just right; None for all others, whose checks and errors are
+// worded in Python. On a minibatch of a few rows those checks take longer than the work.
+template <class T>
+py::object quick_as(const Tuple& params, const py::array& X, const Settings& settings, const Tuple& out,
+                    int n_threads) {
+    const py::array W1 = array_at(params, 0);
+    const Size shapes[4][2] = {
+        {W1.shape(0), W1.shape(1)}, {W1.shape(0), 0}, {W1.shape(1), W1.shape(0)}, {W1.shape(1), 0}};
+    for (int i = 0; i < 4; ++i)
+        if (!fits<T>(params[static_cast<std::size_t>(i)], shapes[i], false) ||
+            !fits<T>(out[static_cast<std::size_t>(i)], shapes[i], true))
+            return py::none();
+    if (X.ndim() != 2 || X.shape(0) < 1 || X.shape(1) != W1.shape(1) || !holds<T>(X)) return py::none();
+    return py::float_(
+        evaluate_as<T>(params, X, py::none(), settings, out, py::none(), py::none(), py::none(), n_threads, nullptr)
+            .total());
+}
+
+// Position of a unit in names, -1 if it is not there.
+int unit_of(const py::object& unit, const char* const* names, int n) {
+    if (!PyUnicode_Check(unit.ptr())) return -1;
+    for (int i = 0; i < n; ++i)
+        if (PyUnicode_CompareWithASCIIString(unit.ptr(), names[i]) == 0) return i;
+    return -1;
+}
+
+py::object quick_cost_and_grad(const py::object& params, const py::object& X, const py::object& rho,
+                               const py::object& beta, const py::object& weight_decay, const py::object& hidden,
+                               const py::object& output, const py::object& out, const py::object& n_threads) {
+    static const char* const units[] = {"sigmoid", "tanh", "linear"};
+    if (!PyTuple_Check(params.ptr()) || PyTuple_GET_SIZE(params.ptr()) != 4 || !PyTuple_Check(out.ptr()) ||
+        PyTuple_GET_SIZE(out.ptr()) != 4 || !py::isinstance<py::array>(X))
+        return py::none();
+    for (const py::object* number : {&rho, &beta, &weight_decay})
+        if (!PyFloat_CheckExact(number->ptr())) return py::none();
+    const Settings settings{unit_of(hidden, units, 2), unit_of(output, units, 3), PyFloat_AS_DOUBLE(rho.ptr()),
+                            PyFloat_AS_DOUBLE(beta.ptr()), PyFloat_AS_DOUBLE(weight_decay.ptr())};
+    long n = 0;
+    if (!n_threads.is_none()) {
+        if (!PyLong_CheckExact(n_threads.ptr())) return py::none();
+        int overflow = 0;
+        n = PyLong_AsLongAndOverflow(n_threads.ptr(), &overflow);
+        if (overflow != 0 || n < 1 || n > 4096) return py::none();
+    }
+    constexpr double inf = std::numeric_limits<double>::infinity();
+    const bool good = settings.hidden >= 0 && settings.output >= 0 && settings.rho > 0 && settings.rho < 1 &&
+                      settings.beta >= 0 && settings.beta < inf && settings.weight_decay >= 0 &&
+                      settings.weight_decay < inf;
+    const auto given = py::reinterpret_borrow<Tuple>(params);
+    if (!good || !py::isinstance<py::array>(given[0])) return py::none();
+    const py::array W1 = array_at(given, 0);
+    if (W1.ndim() != 2 || W1.size() == 0) return py::none();
+    const auto data = py::reinterpret_borrow<py::array>(X);
+    const auto grad = py::reinterpret_borrow<Tuple>(out);
+    if (holds<float>(W1)) return quick_as<float>(given, data, settings, grad, static_cast<int>(n));
+    if (holds<double>(W1)) return quick_as<double>(given, data, settings, grad, static_cast<int>(n));
+    return py::none();
+}
+
 }  // namespace
 
 void bind_network(py::module_& m) {
@@ -86,6 +147,7 @@ void bind_network(py::module_& m) {
           py::arg("rho"), py::arg("beta"), py::arg("weight_decay"), py::arg("sample_weight"), py::arg("grad"),
           py::arg("delta3"), py::arg("delta2"), py::arg("rho_hat"), py::arg("n_threads"),
           py::arg("workspace").none(true));
+    m.def("quick_cost_and_grad", &quick_cost_and_grad);
 }
 
 }  // namespace sae_fast::bindings
