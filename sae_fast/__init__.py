@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 try:
-    from . import _core as _core
+    from . import _load as _load
 except ImportError as error:
     raise ImportError(
         f"sae_fast is not built for this Python ({error}). In a checkout run `pip install -e .` (it needs a C++17 "

@@ -69,3 +69,9 @@ def test_unknown_names_are_attribute_errors():
         assert "encod" in str(error)  # noqa: PT017
     else:
         raise AssertionError
+
+
+def test_environment_is_left_as_it_was():
+    """The wait policy that the core is loaded with does not stay in the environment, nor replace the user's own."""
+    run("import os; before = dict(os.environ); import sae_fast; assert dict(os.environ) == before")
+    run("import os; os.environ['GOMP_SPINCOUNT'] = '7'; import sae_fast; assert os.environ['GOMP_SPINCOUNT'] == '7'")
