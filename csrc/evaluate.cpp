@@ -52,7 +52,7 @@ public:
         cost.reconstruction = sum / (2 * static_cast<double>(plan_.m));
         if (problem_.penalty.weight_decay > 0) {
             double squares = 0;
-            for (Size i = 0; i < 2 * Scratch<T>::decay_chunks(plan_); ++i) squares += scratch_.decay[i];
+            for (Size i = 0; i < plan_.hidden.count() + plan_.visible.count(); ++i) squares += scratch_.decay[i];
             cost.weight_decay = problem_.penalty.weight_decay / 2 * squares;
         }
         if (problem_.penalty.beta > 0) {
@@ -89,20 +89,19 @@ private:
     void pack(Team team) noexcept {
         const PanelSplit& v = plan_.visible;
         const PanelSplit& h = plan_.hidden;
+        // The rows of a panel lie side by side, so each is read once for all that is made of it.
+        const bool decay = problem_.penalty.weight_decay > 0;
         const Range of_hidden = team.share(h.count());
-        k_.pack_transposed(params_.W1, v.n, h.n, v.n, scratch_.W1_t, of_hidden.begin, of_hidden.end);
+        for (Size p = of_hidden.begin; p < of_hidden.end; ++p) {
+            k_.pack_transposed(params_.W1, v.n, h.n, v.n, scratch_.W1_t, p, p + 1);
+            if (decay) scratch_.decay[p] = k_.sum_squares(params_.W1 + h.offset(p) * v.n, h.used(p) * v.n);
+        }
         const Range of_visible = team.share(v.count());
-        k_.pack_transposed(params_.W2, h.n, v.n, h.n, scratch_.W2_t, of_visible.begin, of_visible.end);
-        const Range rows = team.share(v.n);
-        k_.pack_rows(params_.W2 + rows.begin * h.n, h.n, rows.end - rows.begin, h.n, scratch_.W2_n, v.n, rows.begin);
-        if (problem_.penalty.weight_decay > 0) {
-            const Size n = Scratch<T>::decay_chunks(plan_);
-            const Range chunks = team.share(2 * n);
-            for (Size i = chunks.begin; i < chunks.end; ++i) {
-                const Size begin = i % n * kSquaresChunk;
-                const Size length = std::min(kSquaresChunk, v.n * h.n - begin);
-                scratch_.decay[i] = k_.sum_squares((i < n ? params_.W1 : params_.W2) + begin, length);
-            }
+        for (Size p = of_visible.begin; p < of_visible.end; ++p) {
+            const T* rows = params_.W2 + v.offset(p) * h.n;
+            k_.pack_transposed(params_.W2, h.n, v.n, h.n, scratch_.W2_t, p, p + 1);
+            k_.pack_rows(rows, h.n, v.used(p), h.n, scratch_.W2_n, v.n, v.offset(p));
+            if (decay) scratch_.decay[h.count() + p] = k_.sum_squares(rows, v.used(p) * h.n);
         }
         if (plan_.n_blocks == 1) {
             const Range strips = team.share(plan_.n_strips);
@@ -158,7 +157,10 @@ private:
                 pack_samples(problem_.X, s * plan_.strip, plan_.rows_of_strip(s), strip, plan_.strip, 0, buffer(team));
                 X = {strip, plan_.strip, 0, 0, 0};
             }
-            for (Size p = 0; p < n_panels; ++p) activate_panel(X, s, p);
+            for (Size p = 0; p < n_panels; ++p) {
+                X.ahead = p == 0 && X.ld > 0 && s + 2 < plan_.n_strips ? plan_.strip : 0;
+                activate_panel(X, s, p);
+            }
         }
     }
 
@@ -331,8 +333,10 @@ private:
             for (Size p = 0; p < v.count(); ++p)
                 for (Size q = 0; q < h.count(); ++q) {
                     if (at >= mine.begin && at < mine.end) {
-                        T* C = (which == 0 ? scratch_.grad_W1 : scratch_.grad_W2_t) + v.offset(p) * h.n +
-                               h.offset(q) * v.width(p);
+                        // What one block finishes at once never leaves the cache.
+                        T* C = plan_.n_blocks == 1 ? scratch_.tiles + team.id * plan_.tile()
+                                                   : (which == 0 ? scratch_.grad_W1 : scratch_.grad_W2_t) +
+                                                         v.offset(p) * h.n + h.offset(q) * v.width(p);
                         gradient_tile(which == 0 ? block.delta2 : block.a2, which == 0 ? block.X : block.delta3, b, p,
                                       q, C);
                         if (b == plan_.n_blocks - 1) finish_tile(which, p, q, C);

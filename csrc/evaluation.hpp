@@ -15,7 +15,6 @@
 namespace sae_fast {
 
 constexpr Size kOuterRows = 256;  // rows of one partial sum of a weight gradient
-constexpr Size kSquaresChunk = 16384;
 
 struct Plan {
     PanelSplit visible, hidden;
@@ -42,6 +41,8 @@ struct Plan {
     Range strips_of_block(Size b) const noexcept {
         return {b * strips_per_block(), std::min((b + 1) * strips_per_block(), n_strips)};
     }
+    /// Elements of a tile of a gradient: one panel by one panel.
+    Size tile() const noexcept { return 9 * visible.lanes * visible.lanes; }
     Size rows_of_block(Size b) const noexcept { return std::min(block, m - b * block); }
 };
 
@@ -67,10 +68,11 @@ struct Scratch {
     T *sum_s, *sum_c;            // (n_strips, n_hidden): of activations and complements
     T *sum_delta3, *sum_delta2;  // (n_strips, ...)
     double* squares;             // (n_strips, panels of visible)
-    double* decay;               // sums of squares of chunks of W1, then of W2
+    double* decay;               // sums of squares of W1 by panels of hidden, then of W2 by panels of visible
     Mean* mean;                  // (n_hidden,)
     double* divergence;          // (n_hidden,)
-    T *grad_W1, *grad_W2_t;      // (n_hidden, n_visible) in panels of visible
+    T *grad_W1, *grad_W2_t;      // (n_hidden, n_visible) in panels of visible, only for several blocks
+    T* tiles;                    // (n_threads, panel of hidden, panel of visible), only for one block
     T* rows;                     // (n_threads, n_visible)
     T* strips;                   // (n_threads, strip, n_visible), only for several blocks
     Block<T> blocks[2];
@@ -91,17 +93,16 @@ struct Scratch {
         sum_delta3 = arena.take<T>(plan.n_strips * v);
         sum_delta2 = arena.take<T>(plan.n_strips * h);
         squares = arena.take<double>(plan.n_strips * plan.visible.count());
-        decay = arena.take<double>(2 * decay_chunks(plan));
+        decay = arena.take<double>(plan.hidden.count() + plan.visible.count());
         mean = arena.take<Mean>(plan.hidden.n);
         divergence = arena.take<double>(plan.hidden.n);
-        grad_W1 = gradient ? arena.take<T>(v * plan.hidden.n) : nullptr;
-        grad_W2_t = gradient ? arena.take<T>(v * plan.hidden.n) : nullptr;
+        const bool whole = gradient && plan.n_blocks > 1;
+        grad_W1 = whole ? arena.take<T>(v * plan.hidden.n) : nullptr;
+        grad_W2_t = whole ? arena.take<T>(v * plan.hidden.n) : nullptr;
+        tiles = gradient && !whole ? arena.take<T>(n_threads * plan.tile()) : nullptr;
         rows = arena.take<T>(n_threads * plan.visible.n);
         strips = plan.n_blocks > 1 ? arena.take<T>(n_threads * plan.strip * v) : nullptr;
         for (Size i = 0; i < plan.n_buffers; ++i) blocks[i] = Block<T>(arena, plan);
-    }
-    static Size decay_chunks(const Plan& plan) noexcept {
-        return (plan.visible.n * plan.hidden.n + kSquaresChunk - 1) / kSquaresChunk;
     }
 };
 

@@ -93,8 +93,9 @@ struct Kernels {
     /// (weighted) sums over these rows of s and 1 - s.
     void (*hidden_forward)(Unit unit, T* z, Size n_rows, Size n_vec, const T* bias, const T* row_weight, T* sum_s,
                            T* sum_c);
-    /// One panel, in place: z without bias -> plain activation.
-    void (*activate)(Unit unit, T* z, Size n_rows, Size n_vec, const T* bias);
+    /// One panel: z without bias -> plain activation, its n_used first columns to rows of out that are out_stride apart.
+    void (*activate)(Unit unit, const T* z, Size n_rows, Size n_vec, Size n_used, const T* bias, T* out,
+                     Size out_stride);
     /// One panel: folded activations -> plain ones.
     void (*unfold)(Unit unit, const T* folded, T* a, Size n_rows, Size n_vec);
     /// One panel, in place: z3 without bias -> delta3 (times row_weight); adds its column sums to sum_delta

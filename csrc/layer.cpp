@@ -17,8 +17,8 @@ void apply_panel(const Kernels<T>& k, const PackedLayer<T>& layer, const Left<T>
     alignas(64) T z[most];
     const PanelSplit& split = layer.split;
     k.product(A, n_rows, layer.n_in, layer.W + split.offset(p) * layer.n_in, split.vectors(p), z);
-    k.activate(layer.unit, z, n_rows, split.vectors(p), layer.bias + split.offset(p));
-    k.unpack_rows(z, kLayerStrip, 0, n_rows, split.used(p), out + split.offset(p), out_stride);
+    k.activate(layer.unit, z, n_rows, split.vectors(p), split.used(p), layer.bias + split.offset(p),
+               out + split.offset(p), out_stride);
 }
 
 }  // namespace

@@ -42,27 +42,31 @@ void hidden_forward(Unit u, T* z, Size n_rows, Size n_vec, const T* bias, const 
 }
 
 template <class T, Unit U>
-void activate_as(T* z, Size n_rows, Size n_vec, const T* bias) noexcept {
+void activate_as(const T* z, Size n_rows, Size n_vec, Size n_used, const T* bias, T* out, Size out_stride) noexcept {
     constexpr Size n = kLanes<T>;
     const Size width = n_vec * n;
-    for (Size j = 0; j < width; j += n) {
+    for (Size j = 0; j < n_used; j += n) {
         const Vec<T> b = load(bias + j);
-        for (Size r = 0; r < n_rows; ++r) {
-            T* at = z + r * width + j;
-            store(at, unit<T, U>(load(at) + b));
+        if (j + n <= n_used) {
+            for (Size r = 0; r < n_rows; ++r)
+                store(out + r * out_stride + j, unit<T, U>(load(z + r * width + j) + b));
+        } else {
+            for (Size r = 0; r < n_rows; ++r)
+                store_some(out + r * out_stride + j, unit<T, U>(load(z + r * width + j) + b), n_used - j);
         }
     }
 }
 
 template <class T>
-void activate(Unit u, T* z, Size n_rows, Size n_vec, const T* bias) noexcept {
+void activate(Unit u, const T* z, Size n_rows, Size n_vec, Size n_used, const T* bias, T* out,
+              Size out_stride) noexcept {
     switch (u) {
         case Unit::sigmoid:
-            return activate_as<T, Unit::sigmoid>(z, n_rows, n_vec, bias);
+            return activate_as<T, Unit::sigmoid>(z, n_rows, n_vec, n_used, bias, out, out_stride);
         case Unit::tanh:
-            return activate_as<T, Unit::tanh>(z, n_rows, n_vec, bias);
+            return activate_as<T, Unit::tanh>(z, n_rows, n_vec, n_used, bias, out, out_stride);
         default:
-            return activate_as<T, Unit::linear>(z, n_rows, n_vec, bias);
+            return activate_as<T, Unit::linear>(z, n_rows, n_vec, n_used, bias, out, out_stride);
     }
 }
 

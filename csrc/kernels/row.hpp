@@ -29,8 +29,7 @@ inline void row_group(Unit u, const T* x, Size n_k, const T* B, const T* bias, S
     alignas(64) T z[n_vec * n];
 #pragma GCC unroll 16
     for (int j = 0; j < n_vec; ++j) store(z + j * n, acc[j]);
-    activate(u, z, Size(1), Size(n_vec), bias);
-    __builtin_memcpy(out, z, static_cast<unsigned long>(n_used) * sizeof(T));
+    activate(u, z, Size(1), Size(n_vec), n_used, bias, out, Size(0));
 }
 
 // The last panels, all at once: up to 3 wide ones, then the narrow ones.

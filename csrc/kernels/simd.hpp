@@ -80,14 +80,26 @@ inline Vec<T> splat(T x) noexcept {
 /// The first n lanes of p, zeros behind them; reads nothing beyond.
 template <class T>
 inline Vec<T> load_some(const T* p, Size n) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4)
+        return reinterpret_cast<Vec<T>>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1), p));
+    if constexpr (sizeof(T) == 8)
+        return reinterpret_cast<Vec<T>>(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1U << n) - 1), p));
+#else
     Vec<T> v{};
     for (Size i = 0; i < n; ++i) v[i] = p[i];
     return v;
+#endif
 }
 
 template <class T>
 inline void store_some(T* p, Vec<T> v, Size n) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4) _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << n) - 1), v);
+    if constexpr (sizeof(T) == 8) _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1U << n) - 1), v);
+#else
     for (Size i = 0; i < n; ++i) p[i] = v[i];
+#endif
 }
 
 template <class T>
