@@ -351,9 +351,10 @@ private:
         const Size n_rows = plan_.rows_of_block(b);
         A += h.offset(q) * plan_.block;
         B += v.offset(p) * plan_.block;
+        const Size ahead = q + 1 < h.count() ? h.width(q) * plan_.block : 0;
         for (Size r = 0; r < n_rows; r += kOuterRows)
             k_.outer(A + r * h.width(q), h.width(q), h.used(q), B + r * v.width(p), v.vectors(p),
-                     std::min(kOuterRows, n_rows - r), C, b > 0 || r > 0);
+                     std::min(kOuterRows, n_rows - r), C, b > 0 || r > 0, ahead);
     }
 
     void finish_tile(int which, Size p, Size q, const T* C) noexcept {

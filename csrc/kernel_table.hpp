@@ -86,14 +86,16 @@ struct Kernels {
     /// panels of W^T, bias: padded.
     void (*layer_row)(Unit unit, const T* x, Size n_k, const T* B, Size n_out, const T* bias, T* out);
     /// C (n_i, n_vec * lanes) (+)= A^T B over n_k rows.  A: n_k rows a_stride apart, its first n_i columns are used;
-    /// B: (n_k, n_vec * lanes).
-    void (*outer)(const T* A, Size a_stride, Size n_i, const T* B, Size n_vec, Size n_k, T* C, bool accumulate);
+    /// B: (n_k, n_vec * lanes). What stands `ahead` elements behind A will be the next A, and is asked for meanwhile.
+    void (*outer)(const T* A, Size a_stride, Size n_i, const T* B, Size n_vec, Size n_k, T* C, bool accumulate,
+                  Size ahead);
 
     /// One panel, in place: z (n_rows, width) without bias -> folded activation (see activation.hpp), and the
     /// (weighted) sums over these rows of s and 1 - s.
     void (*hidden_forward)(Unit unit, T* z, Size n_rows, Size n_vec, const T* bias, const T* row_weight, T* sum_s,
                            T* sum_c);
-    /// One panel: z without bias -> plain activation, its n_used first columns to rows of out that are out_stride apart.
+    /// One panel: z without bias -> plain activation, its n_used first columns to rows of out that are out_stride
+    /// apart.
     void (*activate)(Unit unit, const T* z, Size n_rows, Size n_vec, Size n_used, const T* bias, T* out,
                      Size out_stride);
     /// One panel: folded activations -> plain ones.

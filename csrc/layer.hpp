@@ -33,7 +33,8 @@ struct StripBuffer {
 
 /// Threads for a layer on n_samples rows.
 inline int layer_team_size(int requested, Size n_samples, Size n_in, Size n_out) noexcept {
-    return team_size(requested, static_cast<double>(n_samples) * static_cast<double>(n_in) * static_cast<double>(n_out));
+    return team_size(requested,
+                     static_cast<double>(n_samples) * static_cast<double>(n_in) * static_cast<double>(n_out));
 }
 
 /// This member's part. No result depends on how the work is cut, so it is cut by the number of threads: a few rows by

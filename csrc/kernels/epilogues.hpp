@@ -48,8 +48,7 @@ void activate_as(const T* z, Size n_rows, Size n_vec, Size n_used, const T* bias
     for (Size j = 0; j < n_used; j += n) {
         const Vec<T> b = load(bias + j);
         if (j + n <= n_used) {
-            for (Size r = 0; r < n_rows; ++r)
-                store(out + r * out_stride + j, unit<T, U>(load(z + r * width + j) + b));
+            for (Size r = 0; r < n_rows; ++r) store(out + r * out_stride + j, unit<T, U>(load(z + r * width + j) + b));
         } else {
             for (Size r = 0; r < n_rows; ++r)
                 store_some(out + r * out_stride + j, unit<T, U>(load(z + r * width + j) + b), n_used - j);

@@ -47,8 +47,8 @@ struct ProductTile {
 template <class T, int NV>
 struct OuterTile {
     template <int R>
-    static void run(const T* a, Size a_stride, Size n_k, const T* b, T* C, bool accumulate) noexcept {
-        outer_tile<T, R, NV>(a, a_stride, n_k, b, C, accumulate);
+    static void run(const T* a, Size a_stride, Size n_k, const T* b, T* C, bool accumulate, Size ahead) noexcept {
+        outer_tile<T, R, NV>(a, a_stride, n_k, b, C, accumulate, ahead);
     }
 };
 
@@ -69,7 +69,8 @@ void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, const
         const T* b = B + split.offset(p0) * width;
         for (Size r = 0; r < n_rows;) {
             const Size rows = tile_rows(n_rows - r);
-            if (A.ahead > 0) prefetch(A, r + A.ahead, rows, split.offset(p0), p1 == n_panels ? split.n : split.offset(p1));
+            if (A.ahead > 0)
+                prefetch(A, r + A.ahead, rows, split.offset(p0), p1 == n_panels ? split.n : split.offset(p1));
             with_rows<ProductTile<T, NV>>(rows, &A, r, &split, p0, p1, b, C + r * width, p0 == 0);
             r += rows;
         }
@@ -91,23 +92,25 @@ void product(Left<T> A, Size n_rows, Size n_k, const T* B, Size n_vec, T* C) noe
 }
 
 template <class T, int NV>
-void outer_panel(const T* A, Size a_stride, Size n_i, const T* B, Size n_k, T* C, bool accumulate) noexcept {
+void outer_panel(const T* A, Size a_stride, Size n_i, const T* B, Size n_k, T* C, bool accumulate,
+                 Size ahead) noexcept {
     for (Size i = 0; i < n_i;) {
         const Size rows = tile_rows(n_i - i);
-        with_rows<OuterTile<T, NV>>(rows, A + i, a_stride, n_k, B, C + i * NV * kLanes<T>, accumulate);
+        with_rows<OuterTile<T, NV>>(rows, A + i, a_stride, n_k, B, C + i * NV * kLanes<T>, accumulate, ahead);
         i += rows;
     }
 }
 
 template <class T>
-void outer(const T* A, Size a_stride, Size n_i, const T* B, Size n_vec, Size n_k, T* C, bool accumulate) noexcept {
+void outer(const T* A, Size a_stride, Size n_i, const T* B, Size n_vec, Size n_k, T* C, bool accumulate,
+           Size ahead) noexcept {
     switch (n_vec) {
         case 1:
-            return outer_panel<T, 1>(A, a_stride, n_i, B, n_k, C, accumulate);
+            return outer_panel<T, 1>(A, a_stride, n_i, B, n_k, C, accumulate, ahead);
         case 2:
-            return outer_panel<T, 2>(A, a_stride, n_i, B, n_k, C, accumulate);
+            return outer_panel<T, 2>(A, a_stride, n_i, B, n_k, C, accumulate, ahead);
         default:
-            return outer_panel<T, 3>(A, a_stride, n_i, B, n_k, C, accumulate);
+            return outer_panel<T, 3>(A, a_stride, n_i, B, n_k, C, accumulate, ahead);
     }
 }
 

@@ -81,11 +81,12 @@ void product_tile(const Left<T>& A, Size row, const PanelSplit& split, Size p0, 
 
 /// One tile of `outer`: C (R, NV vectors) (+)= sum over k of a[k * a_stride + i] * b[k].
 template <class T, int R, int NV>
-void outer_tile(const T* a, Size a_stride, Size n_k, const T* b, T* C, bool accumulate) noexcept {
+void outer_tile(const T* a, Size a_stride, Size n_k, const T* b, T* C, bool accumulate, Size ahead) noexcept {
     constexpr Size width = NV * kLanes<T>;
     Vec<T> acc[R][NV];
     clear_tile<T>(acc);
     for (Size k = 0; k < n_k; ++k, a += a_stride, b += width) {
+        __builtin_prefetch(a + ahead, 0, 2);
         Vec<T> bv[NV];
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) bv[j] = load(b + j * kLanes<T>);
