@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""A call of ours in turn with NumPy's A @ A (256 x 256), and with a scikit-learn KMeans: against the sum of both alone."""
+"""A call of ours in turn with NumPy's A @ A (256 x 256), and with a KMeans: against the sum of both alone."""
 
 from __future__ import annotations
 

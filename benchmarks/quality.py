@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Time to quality, and the classical jobs.
 
-patches   5000 x 100 -> 25 (data sets: CRAN patches; else our own): seconds to the J that SciPy's L-BFGS-B reaches on the
-          NumPy formula after --scipy-iterations iterations
+patches   5000 x 100 -> 25 (data sets: CRAN patches; else our own): seconds to the J that SciPy's L-BFGS-B reaches
+          on the NumPy formula after --scipy-iterations iterations
 ufldl     10,000 patches, 64-25-64, 400 iterations
 mnist     10,000 digits, 784-196-784, 400 iterations, float32 (data sets; else scikit-learn's digits are too small:
           random data of that size)
@@ -62,27 +62,30 @@ class _NumPyObjective:
 
 def patches(loader: Any, iterations: int) -> None:
     """Time to the J of SciPy on NumPy."""
-    if loader is not None:
-        X = np.clip(loader.cran_autoencoder()["X_scaled"], 0, 1) if hasattr(loader, "cran_autoencoder") else None
-    else:
-        X = None
-    X = natural_patches(5000, 10) if X is None else X
+    X = natural_patches(5000, 10) if loader is None else loader.cran_autoencoder()[0]
     settings = {"rho": 0.01, "beta": 6.0, "weight_decay": 2e-4}
     start = sf.init_params(100, 25, random_state=np.random.RandomState(0))
     began = time.perf_counter()
     theirs = minimize(
-        _NumPyObjective(X, 25, **settings), sf.flatten(start), jac=True, method="L-BFGS-B", options={"maxiter": iterations}
+        _NumPyObjective(X, 25, **settings),
+        sf.flatten(start),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": iterations},
     )
     seconds = time.perf_counter() - began
-    model = sf.SparseAutoencoder(
-        25, **settings, max_iter=20 * iterations, tol=0.0, random_state=0, callback=lambda i: i.cost.total <= theirs.fun
-    )
+
+    def reached_it(info: sf.EpochInfo) -> bool:
+        return info.cost.total <= theirs.fun
+
+    model = sf.SparseAutoencoder(25, **settings, max_iter=20 * iterations, tol=0.0, random_state=0, callback=reached_it)
     began = time.perf_counter()
     model.fit(X)
     ours = time.perf_counter() - began
     reached = "" if model.cost_.total <= theirs.fun * (1 + 1e-9) else " NOT REACHED"
     print(f"patches: SciPy on NumPy {theirs.nit} iterations, J {theirs.fun:.6f}, {seconds:.2f} s")
-    print(f"patches: ours {model.n_iter_} iterations, J {model.cost_.total:.6f}, {ours:.2f} s: 1/{seconds / ours:.1f}{reached}")
+    share = f"1/{seconds / ours:.1f}{reached}"
+    print(f"patches: ours {model.n_iter_} iterations, J {model.cost_.total:.6f}, {ours:.2f} s: {share}")
 
 
 def classical(name: str, X: Any, h: int, settings: dict[str, float]) -> None:
@@ -123,7 +126,7 @@ def main() -> int:
             classical(f"ufldl {X.dtype}", X, 25, {"rho": 0.01, "beta": 3.0, "weight_decay": 1e-4})
     if "mnist" in arguments.jobs:
         if loader is not None:
-            X = np.ascontiguousarray(loader.mnist()[0][:10_000].reshape(10_000, 784) / 255, dtype=np.float32)
+            X = loader.mnist_scaled()[0][:10_000].reshape(10_000, 784)
         else:
             X = np.random.default_rng(0).random((10_000, 784), dtype=np.float32)
         classical("mnist float32", X, 196, {"rho": 0.1, "beta": 3.0, "weight_decay": 3e-3})

@@ -25,7 +25,7 @@ def test_cost_and_grad(benchmark, name, shape, dtype):
     params, X = problem(*shape, dtype)
     J, grad = benchmark(IMPLEMENTATIONS[name].cost_and_grad, params, X, **SETTINGS)
     wanted, wanted_grad = reference.cost_and_grad(params, X, **SETTINGS)
-    assert J == pytest.approx(wanted, rel=1e-5)
+    assert pytest.approx(wanted, rel=1e-5) == J
     np.testing.assert_allclose(grad.W1, wanted_grad.W1, atol=1e-4 * np.abs(wanted_grad.W1).max())
 
 

@@ -41,11 +41,12 @@ class LbfgsSolver:
         self.params = unflatten(theta, v, h)
         kind = _core.LbfgsF32 if theta.dtype == np.float32 else _core.LbfgsF64
         self._core = kind(theta, X, sample_weight, h, *settings, memory, n_threads)
+        self.n_evaluations = 1
         self.start_cost = Cost(*self._core.start()[:4])
 
     def step(self) -> tuple[Cost, float] | None:
         """One iteration."""
-        *cost, _, _, going = self._core.iterate()
+        *cost, _, self.n_evaluations, going = self._core.iterate()
         return (Cost(*cost), float(np.mean(self._core.rho_hat()))) if going else None
 
 

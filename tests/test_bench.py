@@ -1,0 +1,60 @@
+"""The race: honest results from separate processes, and what is made of them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sae_fast.bench import WORKS, Work, _contenders, _worker, race
+from sae_fast.bench._race import installed
+from sae_fast.cli import main
+
+SMALL = Work("cost_and_grad", 50, 20, 10)
+
+
+def test_race_takes_turns_and_compares():
+    """Contenders run in processes of their own, agree on the numbers, and are told with times and the limit."""
+    found = race(SMALL, "float64", n_threads=1, contenders=["sae_fast", "NumPy"], rounds=2, seconds=0.01)
+    assert {r.contender for r in found} == {"sae_fast", "NumPy"}
+    assert found[0].best <= found[1].best
+    for r in found:
+        assert 0 < r.limit < r.best <= r.median
+
+
+def test_race_refuses_other_numbers(monkeypatch):
+    """A contender that computes something else ends the race with both results in the message."""
+    monkeypatch.setattr("sae_fast.bench._race.TOLERANCE", {"float64": -1.0})
+    with pytest.raises(ArithmeticError, match=r"computes \[.*\], sae_fast \["):
+        race(SMALL, "float64", n_threads=1, contenders=["sae_fast", "NumPy"], rounds=1, seconds=0.01)
+
+
+@pytest.mark.parametrize("work", [w._replace(n_samples=min(w.n_samples, 300)) for w in WORKS], ids=lambda w: w.name)
+def test_every_work_has_a_contest(work):
+    """Each work runs with us and, where it is for it, with NumPy, and both give the same numbers."""
+    data = _worker.make(work, "float32")
+    ours = _contenders.sae_fast(work, data, 1)
+    assert len(_worker.measure(ours, 0.0)) == 1
+    if work.kind != "epoch":
+        assert ours.numbers() == pytest.approx(_contenders.numpy(work, data, 1).numbers(), rel=1e-3, abs=1e-4)
+
+
+def test_installed_lists_what_is_here():
+    """We and NumPy always are."""
+    assert {"sae_fast", "NumPy"} <= set(installed())
+
+
+def test_command_writes_table_json_plot_and_page(tmp_path, capsys, monkeypatch):
+    """sae-fast bench prints the table and writes its files."""
+    monkeypatch.setattr("sae_fast.cli._bench.installed", lambda: ["sae_fast", "NumPy"])
+    page = tmp_path / "docs" / "performance.md"
+    (page.parent / "images").mkdir(parents=True)
+    arguments = ["bench", "--quick", "--only", "16 x 64", "--out", str(tmp_path), "--page", str(page), "--n-threads=1"]
+    assert main(arguments) == 0
+    assert "cost_and_grad 16 x 64 -> 25" in capsys.readouterr().out
+    rows = json.loads((tmp_path / "bench.json").read_text())["results"]
+    assert {r["contender"] for r in rows} == {"sae_fast", "NumPy"}
+    assert (tmp_path / "bench.png").stat().st_size > 1000
+    assert "| cost_and_grad 16 x 64 -> 25 | float32 | sae_fast |" in page.read_text()
+    assert main(["bench", "--only", "nothing"]) == 1
+    assert "no work has 'nothing' in its name" in capsys.readouterr().err
