@@ -15,6 +15,13 @@ namespace sae_fast {
 // Always inlined: a copy compiled for one instruction set must never serve another.
 #define SAE_FAST_INLINE __attribute__((always_inline)) inline
 
+// One copy of the machine code, whoever calls.
+#if defined(__clang__)
+#define SAE_FAST_ONE_COPY __attribute__((noinline))
+#else
+#define SAE_FAST_ONE_COPY __attribute__((noinline, noclone))
+#endif
+
 /// How n columns are cut into panels of `lanes`-wide vectors: threes first, then one or two narrower ones.
 /// Never a lone vector beside wider panels: 3 + 1 becomes 2 + 2, which keeps the multiply-add units busy.
 struct PanelSplit {

@@ -41,17 +41,22 @@ void hidden_forward(Unit u, T* z, Size n_rows, Size n_vec, const T* bias, const 
                     : hidden_forward_as<T, Unit::tanh, false>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c);
 }
 
+// One copy of this code for one row and for many, whole vectors and edges: in two copies the compiler may contract a
+// multiplication and an addition here and not there, and the last bit of a code would depend on its company.
 template <class T, Unit U>
-void activate_as(const T* z, Size n_rows, Size n_vec, Size n_used, const T* bias, T* out, Size out_stride) noexcept {
+SAE_FAST_ONE_COPY void activate_as(const T* z, Size n_rows, Size n_vec, Size n_used, const T* bias, T* out,
+                                   Size out_stride) noexcept {
     constexpr Size n = kLanes<T>;
     const Size width = n_vec * n;
     for (Size j = 0; j < n_used; j += n) {
         const Vec<T> b = load(bias + j);
-        if (j + n <= n_used) {
-            for (Size r = 0; r < n_rows; ++r) store(out + r * out_stride + j, unit<T, U>(load(z + r * width + j) + b));
-        } else {
-            for (Size r = 0; r < n_rows; ++r)
-                store_some(out + r * out_stride + j, unit<T, U>(load(z + r * width + j) + b), n_used - j);
+        const Size some = n_used - j;
+        for (Size r = 0; r < n_rows; ++r) {
+            const Vec<T> a = unit<T, U>(load(z + r * width + j) + b);
+            if (some >= n)
+                store(out + r * out_stride + j, a);
+            else
+                store_some(out + r * out_stride + j, a, some);
         }
     }
 }
