@@ -135,7 +135,9 @@ def core_jobs(build: Path) -> list[tuple[Path, Path, list[str]]]:
     jobs = [(s, build / f"{s.stem}.o", include + have) for s in sorted((ROOT / "csrc").glob("*.cpp"))]
     for source in sorted((ROOT / "csrc" / "kernels").glob("*.cpp")):
         for isa, flags in isas().items():
-            jobs.append((source, build / f"{source.stem}.{isa}.o", [*include, f"-DSAE_FAST_ISA={isa}", *flags]))
+            # Without exceptions, an object refers to no personality routine: nothing weak for the linker to share.
+            own = ["-fno-exceptions", f"-DSAE_FAST_ISA={isa}", *flags]
+            jobs.append((source, build / f"{source.stem}.{isa}.o", [*include, *own]))
     return jobs
 
 
