@@ -28,14 +28,23 @@ if TYPE_CHECKING:
     from . import plot, reference
     from ._estimator import SparseAutoencoder
     from ._model_file import load
+    from ._stacked import StackedAutoencoder
+    from ._stacked_classifier import StackedAutoencoderClassifier
 
-_LAZY = {"SparseAutoencoder": "_estimator", "load": "_model_file", "plot": "", "reference": ""}
+_LAZY = {
+    "SparseAutoencoder": "_estimator",
+    "StackedAutoencoder": "_stacked",
+    "StackedAutoencoderClassifier": "_stacked_classifier",
+    "load": "_model_file",
+    "plot": "",
+    "reference": "",
+}
 # fmt: off
 __all__ = [  # noqa: RUF022 (the lazy ones last)
     "Adam", "Cost", "Deltas", "Encoder", "EpochInfo", "Forward", "History", "Objective", "Params", "SGD", "__version__",
     "check_gradient", "cost", "cost_and_grad", "decode", "deltas", "encode", "flatten", "forward", "get_include",
     "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
-    "SparseAutoencoder", "load", "plot", "reference",
+    "SparseAutoencoder", "StackedAutoencoder", "StackedAutoencoderClassifier", "load", "plot", "reference",
 ]
 # fmt: on
 

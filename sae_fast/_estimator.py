@@ -205,7 +205,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         seed = int(rng.randint(2**31 - 1))
         train, train_weight, check, check_weight = self._split(data, weight, rng)
         threads = check_n_threads(self.n_threads)
-        solver: Solver
+        solver: Solver[Params]
         if self.solver == "lbfgs":
             solver = LbfgsSolver(start, train, train_weight, settings, LBFGS_MEMORY, threads)
         else:

@@ -6,43 +6,74 @@ import contextlib
 import time
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import numpy as np
 
 from ._progress import Progress
-from ._solvers import LbfgsSolver, Solver
-from ._types import Cost, EpochInfo, Params
+from ._solvers import Solver
+from ._types import AnyCost, EpochInfo, Params
 
-if TYPE_CHECKING:
-    from ._estimator import SparseAutoencoder
+P = TypeVar("P", bound=tuple[Any, ...])
 
 
 class FitInterruptedWarning(UserWarning):
     """Ctrl-C ended a fit before its time; the best parameters so far are kept."""
 
 
-class FitControl:
+class Controls(Protocol):
+    """What :class:`FitControl` is told: parameters of these names, of an estimator or of a :class:`Stage`."""
+
+    @property
+    def max_iter(self) -> int: ...
+    @property
+    def tol(self) -> float: ...
+    @property
+    def n_iter_no_change(self) -> int: ...
+    @property
+    def verbose(self) -> int: ...
+    @property
+    def callback(self) -> Callable[[EpochInfo], object] | None: ...
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Controls of one stage of a fit that has several, and its name."""
+
+    max_iter: int
+    tol: float
+    n_iter_no_change: int
+    verbose: int
+    callback: Callable[[EpochInfo], object] | None
+    name: str
+
+
+class FitControl(Generic[P]):
     """One run of a solver.
 
     Attributes
     ----------
-    params : Params
+    params : Params, or tuple of Layer
         The result: the last parameters, or the best ones under early stopping and after Ctrl-C.
     n_iter : int
         Iterations done.
     costs : list of Cost
     validation_curve : list of float
+    interrupted : bool
+        Ctrl-C ended it.
     """
 
-    def __init__(self, model: SparseAutoencoder, solver: Solver, validation: Callable[[Params], float] | None) -> None:
+    def __init__(self, model: Controls, solver: Solver[P], validation: Callable[[P], float] | None) -> None:
         self._model = model
+        self._stage = model.name if isinstance(model, Stage) else ""
         self._solver = solver
         self._validation = validation
-        self.costs: list[Cost] = []
+        self.costs: list[AnyCost] = []
         self.validation_curve: list[float] = []
         self.params = solver.params
-        self._best: tuple[float, Params] = (np.inf, solver.params)
+        self.interrupted = False
+        self._best: tuple[float, P] = (np.inf, solver.params)
         self._reference = np.inf
         self._waited = 0
 
@@ -53,10 +84,9 @@ class FitControl:
 
     def run(self) -> None:
         """Iterate until max_iter, convergence, the callback or Ctrl-C ends it."""
-        model = self._model
-        unit = "iteration" if isinstance(self._solver, LbfgsSolver) else "epoch"
+        model, unit = self._model, self._solver.unit
         began = time.perf_counter()
-        progress = Progress(model.max_iter, unit) if model.verbose else None
+        progress = Progress(model.max_iter, unit, self._stage) if model.verbose else None
         try:
             with progress or contextlib.nullcontext():
                 while self.n_iter < model.max_iter:
@@ -67,7 +97,9 @@ class FitControl:
                     self.costs.append(cost)
                     done = self._judge(cost)
                     seconds = time.perf_counter() - began
-                    info = EpochInfo(self.n_iter, model.max_iter, cost, mean_activation, self._solver.params, seconds)
+                    info = EpochInfo(
+                        self.n_iter, model.max_iter, cost, mean_activation, self._solver.params, seconds, self._stage
+                    )
                     if progress is not None:
                         progress.show(info)
                     if (model.callback is not None and model.callback(info)) or done:
@@ -75,20 +107,21 @@ class FitControl:
         except KeyboardInterrupt:
             if not self.costs:
                 raise
-            self.params = self._best[1]
+            self.params, self.interrupted = self._best[1], True
+            where = f" in {self._stage}" if self._stage else ""
             warnings.warn(
-                f"fit was interrupted after {self.n_iter} of {model.max_iter} {unit}s; the best parameters so far are "
-                f"kept (J = {self._best[0]:.6g})",
+                f"fit was interrupted{where} after {self.n_iter} of {model.max_iter} {unit}s; the best parameters so "
+                f"far are kept (J = {self._best[0]:.6g})",
                 FitInterruptedWarning,
                 stacklevel=3,
             )
             return
-        if not self.costs and isinstance(self._solver, LbfgsSolver):
+        if not self.costs and self._solver.start_cost is not None:
             # No step improves the start: it is the result, after one look.
             self.costs.append(self._solver.start_cost)
         self.params = self._best[1] if self._validation is not None else _copy(self._solver.params)
 
-    def _judge(self, cost: Cost) -> bool:
+    def _judge(self, cost: AnyCost) -> bool:
         """Keep the best parameters; is it time to stop?"""
         model = self._model
         value = cost.total
@@ -104,5 +137,7 @@ class FitControl:
         return self._waited >= model.n_iter_no_change
 
 
-def _copy(params: Params) -> Params:
-    return Params(*(a.copy() for a in params))
+def _copy(params: P) -> P:
+    if isinstance(params, Params):
+        return cast("P", Params(*(a.copy() for a in params)))
+    return cast("P", tuple(type(layer)(*(a.copy() for a in layer)) for layer in params))

@@ -1,8 +1,9 @@
 """The model file: one safetensors file with the arrays, and JSON beside them in its header. No pickle.
 
-Layout: tensors ``W1``, ``b1``, ``W2``, ``b2``, ``rho_hat``, ``loss_curve``, ``unit_lowest``, ``unit_highest``; the
-metadata entry ``sae_fast`` holds a JSON object with ``format`` (a number), ``versions``, ``hyper_parameters``,
-``fitted``, ``feature_names`` and ``checksum``, the SHA-256 over all tensors and the rest of the object.
+Layout of a single layer's: tensors ``W1``, ``b1``, ``W2``, ``b2``, ``rho_hat``, ``loss_curve``, ``unit_lowest``,
+``unit_highest``; the metadata entry ``sae_fast`` holds a JSON object with ``format`` (a number), ``versions``,
+``hyper_parameters``, ``fitted``, ``feature_names`` and ``checksum``, the SHA-256 over all tensors and the rest of the
+object. A stack's has a ``kind`` and its own tensors, in format 2 (``_stack_file.py``).
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from ._estimator import SparseAutoencoder
+    from ._stacked import StackedAutoencoder
+    from ._stacked_classifier import StackedAutoencoderClassifier
 
-FORMAT = 1
+FORMAT = 2  # the newest that is read; files of a single layer are still written in format 1
+KIND = "SparseAutoencoder"
 _KEY = "sae_fast"
 _PARAMS = ("W1", "b1", "W2", "b2")
 
@@ -69,20 +73,24 @@ def _checksum(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> str:
 
 
 def write(path: str | PathLike[str], model: ModelFile) -> None:
-    """Write a model file, whole or not at all."""
-    library = _safetensors()
-    # safetensors stores the memory of an array as it lies: only C order is what its shape says.
-    named = dict(zip(_PARAMS, model.params, strict=True)) | model.arrays
-    tensors = {k: np.ascontiguousarray(v) for k, v in named.items()}
+    """Write the file of a single layer, whole or not at all."""
     about = {
-        "format": FORMAT,
-        "versions": {"sae_fast": __version__, "numpy": np.__version__},
+        "format": 1,
         "hidden": model.hidden,
         "output": model.output,
         "hyper_parameters": model.hyper_parameters,
         "fitted": model.fitted,
         "feature_names": model.feature_names,
     }
+    write_tensors(path, dict(zip(_PARAMS, model.params, strict=True)) | model.arrays, about)
+
+
+def write_tensors(path: str | PathLike[str], arrays: dict[str, NDArray[Any]], about: dict[str, Any]) -> None:
+    """Write arrays and JSON with versions and checksum, whole or not at all."""
+    library = _safetensors()
+    # safetensors stores the memory of an array as it lies: only C order is what its shape says.
+    tensors = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
+    about = about | {"versions": {"sae_fast": __version__, "numpy": np.__version__}}
     about["checksum"] = _checksum(tensors, about)
     data = library.save(tensors, {_KEY: json.dumps(about)})
     with replacing(path) as temporary:
@@ -90,15 +98,20 @@ def write(path: str | PathLike[str], model: ModelFile) -> None:
 
 
 def read(path: str | PathLike[str]) -> ModelFile:
-    """Read and verify a model file.
+    """Read and verify the file of a single layer.
 
     Raises
     ------
     ModelFileError
-        Not a model file of this package, damaged, or of a newer format.
+        Not a model file of this package, damaged, of a newer format, or of a stack.
     OSError
         The file cannot be read.
     """
+    return single_layer(path, *read_tensors(path))
+
+
+def read_tensors(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Arrays and JSON of a model file of any kind, verified; errors as for :func:`read`."""
     library = _safetensors()
     name = str(path)
     data = Path(path).read_bytes()
@@ -121,6 +134,14 @@ def read(path: str | PathLike[str]) -> ModelFile:
         )
     if not good:
         raise ModelFileError(f"{name} is damaged: its checksum does not match its contents")
+    return tensors, about
+
+
+def single_layer(path: str | PathLike[str], tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> ModelFile:
+    """The single layer that verified contents hold."""
+    kind = about.get("kind", KIND)
+    if kind != KIND:
+        raise ModelFileError(f"{path} holds a {kind}, not a single layer: read it with sae_fast.load")
     try:
         params, _ = check_params(tuple(tensors.pop(k) for k in _PARAMS))
         check_activations(about["hidden"], about["output"])
@@ -135,16 +156,12 @@ def read(path: str | PathLike[str]) -> ModelFile:
             about["versions"],
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{name} does not hold a model: {error}") from error
+        raise ModelFileError(f"{path} does not hold a model: {error}") from error
 
 
 def save(model: SparseAutoencoder, path: str | PathLike[str]) -> None:
     """Write a fitted estimator; see :meth:`sae_fast.SparseAutoencoder.save`."""
-    hyper = {k: v for k, v in model.get_params(deep=False).items() if k != "callback"}
-    hyper = {k: v.item() if isinstance(v, np.generic) else v for k, v in hyper.items()}
-    if not isinstance(hyper["random_state"], int):
-        hyper["random_state"] = None  # a generator's state has no place in JSON
-    names = getattr(model, "feature_names_in_", None)
+    hyper = hyper_parameters(model)
     low, high = model._unit_range_
     arrays = {
         "rho_hat": model.rho_hat_,
@@ -154,12 +171,35 @@ def save(model: SparseAutoencoder, path: str | PathLike[str]) -> None:
         "unit_highest": high,
     }
     fitted = {"n_iter": model.n_iter_, "cost": list(model.cost_), "rho": model._rho_fitted_}
-    feature_names = None if names is None else [str(n) for n in names]
-    write(path, ModelFile(model.params_, model.hidden, model.output, hyper, fitted, arrays, feature_names))
+    write(path, ModelFile(model.params_, model.hidden, model.output, hyper, fitted, arrays, feature_names(model)))
 
 
-def load(path: str | PathLike[str]) -> SparseAutoencoder:
-    """Read a fitted :class:`SparseAutoencoder` from a file that its ``save`` wrote.
+def hyper_parameters(model: Any) -> dict[str, Any]:
+    """What an estimator was made with, as JSON can hold it."""
+    hyper = {k: v for k, v in model.get_params(deep=False).items() if k != "callback"}
+    hyper = {k: v.tolist() if isinstance(v, (np.generic, np.ndarray)) else v for k, v in hyper.items()}
+    if not isinstance(hyper["random_state"], int):
+        hyper["random_state"] = None  # a generator's state has no place in JSON
+    return hyper
+
+
+def feature_names(model: Any) -> list[str] | None:
+    """Names of the columns that an estimator was fitted to, if they had any."""
+    names = getattr(model, "feature_names_in_", None)
+    return None if names is None else [str(n) for n in names]
+
+
+def make(path: str | PathLike[str], kind: type[Any], hyper: dict[str, Any]) -> Any:
+    """An estimator with these hyper-parameters; those that this version does not know are ignored with a warning."""
+    known = kind().get_params()
+    ignored = sorted(set(hyper) - set(known))
+    if ignored:
+        warnings.warn(f"{path}: this version knows no {', '.join(ignored)}; ignored", stacklevel=3)
+    return kind(**{k: v for k, v in hyper.items() if k in known})
+
+
+def load(path: str | PathLike[str]) -> SparseAutoencoder | StackedAutoencoder | StackedAutoencoderClassifier:
+    """Read a fitted estimator from a file that its ``save`` wrote.
 
     Parameters
     ----------
@@ -168,7 +208,8 @@ def load(path: str | PathLike[str]) -> SparseAutoencoder:
 
     Returns
     -------
-    SparseAutoencoder
+    SparseAutoencoder, StackedAutoencoder or StackedAutoencoderClassifier
+        What was saved.
 
     Raises
     ------
@@ -189,12 +230,13 @@ def load(path: str | PathLike[str]) -> SparseAutoencoder:
     """
     from ._estimator import SparseAutoencoder
 
-    found = read(path)
-    known = SparseAutoencoder().get_params()
-    ignored = sorted(set(found.hyper_parameters) - set(known))
-    if ignored:
-        warnings.warn(f"{path}: this version knows no {', '.join(ignored)}; ignored", stacklevel=2)
-    model = SparseAutoencoder(**{k: v for k, v in found.hyper_parameters.items() if k in known})
+    tensors, about = read_tensors(path)
+    if about.get("kind", KIND) != KIND:
+        from ._stack_file import stack
+
+        return stack(path, tensors, about)
+    found = single_layer(path, tensors, about)
+    model: SparseAutoencoder = make(path, SparseAutoencoder, found.hyper_parameters)
     try:
         model.params_ = found.params
         model.n_features_in_ = found.params.W1.shape[1]

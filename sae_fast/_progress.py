@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from types import TracebackType
 from typing import Any
@@ -11,11 +12,11 @@ from ._types import EpochInfo
 
 def describe(info: EpochInfo) -> str:
     """J, its parts and the mean activation in one line."""
-    c = info.cost
-    return (
-        f"J {c.total:.6g} = {c.reconstruction:.4g} error + {c.weight_decay:.4g} decay + {c.sparsity:.4g} sparsity, "
-        f"mean activation {info.mean_activation:.4g}"
-    )
+    total, error, decay, sparsity = info.cost
+    text = f"J {total:.6g} = {error:.4g} error + {decay:.4g} decay"
+    # A head on its own has no hidden units.
+    hidden = not math.isnan(info.mean_activation)
+    return text + (f" + {sparsity:.4g} sparsity, mean activation {info.mean_activation:.4g}" if hidden else "")
 
 
 class Progress:
@@ -27,11 +28,14 @@ class Progress:
         Iterations or epochs at most.
     unit : str
         What a step is called.
+    stage : str
+        Name of the part of the fit, where there are several.
     """
 
-    def __init__(self, n_steps: int, unit: str = "iteration") -> None:
+    def __init__(self, n_steps: int, unit: str = "iteration", stage: str = "") -> None:
         self._n = n_steps
         self._unit = unit
+        self._stage = f"{stage}, " if stage else ""
         self._bar: Any = None
         self._every = max(1, n_steps // 10)
 
@@ -44,7 +48,7 @@ class Progress:
             except ImportError:
                 return self
             columns = (
-                TextColumn(f"{{task.completed}}/{self._n} {self._unit}s"),
+                TextColumn(f"{self._stage}{{task.completed}}/{self._n} {self._unit}s"),
                 BarColumn(bar_width=20),
                 TimeRemainingColumn(),
                 TextColumn("{task.description}"),
@@ -60,8 +64,8 @@ class Progress:
             self._bar.update(self._task, completed=info.epoch, description=describe(info))
         elif info.epoch == 1 or info.epoch % self._every == 0 or info.epoch == self._n:
             left = info.seconds / info.epoch * (self._n - info.epoch)
-            line = f"{self._unit} {info.epoch}/{self._n}: {describe(info)}, {info.seconds:.1f} s, {left:.1f} s left\n"
-            sys.stderr.write(line)
+            step = f"{self._stage}{self._unit} {info.epoch}/{self._n}"
+            sys.stderr.write(f"{step}: {describe(info)}, {info.seconds:.1f} s, {left:.1f} s left\n")
             sys.stderr.flush()
 
     def __exit__(

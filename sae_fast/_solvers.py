@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,21 +11,34 @@ from numpy.typing import NDArray
 from . import _core
 from ._functional import flatten, unflatten
 from ._train import DEFAULT_LEARNING_RATE, _rule
-from ._types import Cost, Params
+from ._types import AnyCost, Cost, Params
+
+P_co = TypeVar("P_co", bound=tuple[Any, ...], covariant=True)
 
 
-class Solver(Protocol):
-    """What :meth:`sae_fast.SparseAutoencoder.fit` drives."""
+class Solver(Protocol[P_co]):
+    """What :class:`sae_fast._fit.FitControl` drives."""
 
-    params: Params
-    """Live parameters."""
+    @property
+    def params(self) -> P_co:
+        """Live parameters."""
 
-    def step(self) -> tuple[Cost, float] | None:
+    @property
+    def unit(self) -> str:
+        """What a step is called: iteration or epoch."""
+
+    @property
+    def start_cost(self) -> AnyCost | None:
+        """Cost of the start, where the solver has looked at it."""
+
+    def step(self) -> tuple[AnyCost, float] | None:
         """Advance; cost and mean activation, or None where no progress is possible any more."""
 
 
 class LbfgsSolver:
     """L-BFGS over all samples, in the core. The cost is that of the new parameters."""
+
+    unit = "iteration"
 
     def __init__(
         self,
@@ -52,6 +65,9 @@ class LbfgsSolver:
 
 class EpochSolver:
     """Minibatch training, an epoch at a time. The cost is the mean over the epoch, before each update."""
+
+    unit = "epoch"
+    start_cost = None
 
     def __init__(self, params: Params, options: Mapping[str, Any]) -> None:
         self.params = Params(*(np.array(a, order="C") for a in params))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from ._deep import DeepCost, Layer
+
+AnyCost: TypeAlias = Union["Cost", "DeepCost"]
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 Hidden: TypeAlias = Literal["sigmoid", "tanh"]
 Output: TypeAlias = Literal["sigmoid", "tanh", "linear"]
@@ -82,14 +86,18 @@ class History(NamedTuple):
 
 
 class EpochInfo(NamedTuple):
-    """What a ``callback`` of :func:`sae_fast.train` is given after each epoch.
+    """What a ``callback`` is given after each epoch or iteration.
 
     ``params`` are the live parameters: copy what is to be kept. ``seconds`` counts from the start of training.
+    ``stage`` names the part of a fit that has several (a stack's ``"layer 1 of 2"``, ``"fine-tuning"``), whose epochs
+    and seconds count from its own start; while all layers of a stack are tuned, ``cost`` is a ``DeepCost`` and
+    ``params`` are its layers.
     """
 
     epoch: int
     n_epochs: int
-    cost: Cost
+    cost: AnyCost
     mean_activation: float
-    params: Params
+    params: Params | tuple[Layer, ...]
     seconds: float
+    stage: str = ""

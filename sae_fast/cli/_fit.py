@@ -7,10 +7,11 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from .. import SparseAutoencoder
+from .. import SparseAutoencoder, StackedAutoencoder
 from .._arrays_io import read_table
 from .._fit import FitInterruptedWarning
 
@@ -33,6 +34,16 @@ _OPTIONS = [
     "random_state",
     "n_threads",
 ]
+_ONE_LAYER = ("n_components", "early_stopping", "validation_fraction")
+_STACK_OPTIONS = [
+    "hidden_layer_sizes",
+    *(name for name in _OPTIONS if name not in _ONE_LAYER),
+    "fine_tune",
+    "fine_tune_solver",
+    "fine_tune_max_iter",
+    "fine_tune_learning_rate",
+    "fine_tune_weight_decay",
+]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,8 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise FileNotFoundError(f"the folder of {arguments.out} does not exist")
     table = read_table(arguments.data, arguments.key)
     X = table.values if arguments.dtype == "keep" else table.values.astype(arguments.dtype, copy=False)
-    options = {name: getattr(arguments, name) for name in _OPTIONS}
-    model = SparseAutoencoder(**options, verbose=0 if arguments.quiet else 1)
+    model = _estimator(arguments)
     interrupted = False
     began = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
@@ -58,12 +68,25 @@ def run(arguments: argparse.Namespace) -> int:
         model.feature_names_in_ = np.array(table.names, dtype=object)
     model.set_params(verbose=0)
     model.save(arguments.out)
-    c = model.cost_
+    total, error, decay, sparsity = model.cost_
+    stack = isinstance(model, StackedAutoencoder)
+    sizes = [len(layer.b) for layer in model.encoder_] if stack else [len(model.rho_hat_)]
+    means = model.rho_hat_ if stack else [model.rho_hat_]
     print(
-        f"sae-fast: {len(X)} samples, {model.n_features_in_} -> {arguments.n_components} units, {model.n_iter_} "
-        f"iterations, {seconds:.2f} s\nsae-fast: J {c.total:.6g} = {c.reconstruction:.6g} error + "
-        f"{c.weight_decay:.4g} decay + {c.sparsity:.4g} sparsity; mean activation {model.rho_hat_.mean():.4g} "
+        f"sae-fast: {len(X)} samples, {' -> '.join(map(str, (model.n_features_in_, *sizes)))} units, {model.n_iter_} "
+        f"iterations, {seconds:.2f} s\nsae-fast: J {total:.6g} = {error:.6g} error + {decay:.4g} decay + "
+        f"{sparsity:.4g} sparsity; mean activation {', '.join(f'{mean.mean():.4g}' for mean in means)} "
         f"(rho {arguments.rho:g})\nsae-fast: wrote {arguments.out}",
         file=sys.stderr,
     )
     return 1 if interrupted else 0
+
+
+def _estimator(arguments: argparse.Namespace) -> Any:
+    """What the options ask for, unfitted."""
+    verbose = 0 if arguments.quiet else 1
+    if arguments.hidden_layer_sizes is None:
+        return SparseAutoencoder(**{name: getattr(arguments, name) for name in _OPTIONS}, verbose=verbose)
+    if arguments.early_stopping:
+        raise ValueError("--early-stopping is for a single layer: a stack of layers is trained on all samples")
+    return StackedAutoencoder(**{name: getattr(arguments, name) for name in _STACK_OPTIONS}, verbose=verbose)

@@ -6,33 +6,25 @@ import argparse
 import json
 from typing import Any
 
-from .._model_file import read
+from numpy.typing import NDArray
+
+from .._model_file import KIND, read_tensors, single_layer
+from .._stack_file import stack
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what a model file holds."""
-    found = read(arguments.model)
-    n_hidden, n_visible = found.params.W1.shape
-    rho_hat = found.arrays.get("rho_hat")
-    about: dict[str, Any] = {
-        "file": arguments.model,
-        "n_features": n_visible,
-        "n_components": n_hidden,
-        "dtype": str(found.params.W1.dtype),
-        "hidden": found.hidden,
-        "output": found.output,
-        "mean_activation": None if rho_hat is None else float(rho_hat.mean()),
-        "fitted": found.fitted,
-        "hyper_parameters": found.hyper_parameters,
-        "feature_names": found.feature_names,
-        "versions": found.versions,
-    }
+    tensors, contents = read_tensors(arguments.model)
+    kind = contents.get("kind", KIND)
+    about: dict[str, Any] = {"file": arguments.model, "kind": kind}
+    about |= _layer(arguments.model, tensors, contents) if kind == KIND else _stack(arguments.model, tensors, contents)
+    about |= {k: contents[k] for k in ("fitted", "hyper_parameters", "feature_names", "versions")}
     if arguments.json:
         print(json.dumps(about, indent=2))
         return 0
     fitted, hyper = about.pop("fitted"), about.pop("hyper_parameters")
     names = about.pop("feature_names")
-    about["versions"] = ", ".join(f"{k} {v}" for k, v in found.versions.items())
+    about["versions"] = ", ".join(f"{k} {v}" for k, v in contents["versions"].items())
     total, *parts = fitted["cost"]
     about["iterations"] = fitted["n_iter"]
     about["J"] = "{:.6g} = {:.6g} error + {:.4g} decay + {:.4g} sparsity".format(total, *parts)
@@ -41,9 +33,38 @@ def run(arguments: argparse.Namespace) -> int:
         about["feature names"] = ", ".join(shown)
     about["hyper-parameters"] = ", ".join(f"{k}={v}" for k, v in hyper.items())
     for name, value in about.items():
-        print(
-            f"{name.replace('_', ' '):<17} {value:.4g}"
-            if isinstance(value, float)
-            else f"{name.replace('_', ' '):<17} {value}"
-        )
+        text = ", ".join(map(_text, value)) if isinstance(value, list) else _text(value)
+        print(f"{name.replace('_', ' '):<17} {text}")
     return 0
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _layer(path: str, tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[str, Any]:
+    found = single_layer(path, tensors, contents)
+    n_hidden, n_visible = found.params.W1.shape
+    rho_hat = found.arrays.get("rho_hat")
+    return {
+        "n_features": n_visible,
+        "n_components": n_hidden,
+        "dtype": str(found.params.W1.dtype),
+        "hidden": found.hidden,
+        "output": found.output,
+        "mean_activation": None if rho_hat is None else float(rho_hat.mean()),
+    }
+
+
+def _stack(path: str, tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[str, Any]:
+    model = stack(path, tensors, contents)
+    about: dict[str, Any] = {
+        "n_features": model.n_features_in_,
+        "hidden_layer_sizes": [len(layer.b) for layer in model.encoder_],
+        "dtype": str(model.components_.dtype),
+        "hidden": list(model.units_),
+        "mean_activation": [float(means.mean()) for means in model.rho_hat_],
+    }
+    if "classes" in contents:
+        return about | {"classes": contents["classes"]["values"]}
+    return about | {"output": list(reversed(contents["output_units"]))}

@@ -51,7 +51,11 @@ def _demo(p: argparse.ArgumentParser) -> None:
 def _fit(p: argparse.ArgumentParser) -> None:
     _data(p)
     p.add_argument("-o", "--out", metavar="FILE", required=True, type=_model_out, help="model file, .safetensors")
-    p.add_argument("--n-components", metavar="N", type=_count, default=25, help="hidden units")
+    size = p.add_mutually_exclusive_group()
+    size.add_argument("--n-components", metavar="N", type=_count, default=25, help="hidden units")
+    size.add_argument(
+        "--hidden-layer-sizes", metavar="N,N,...", type=_counts, help="hidden units of a stack of layers, bottom up"
+    )
     p.add_argument("--rho", metavar="R", type=_real("rho"), default=0.05, help="wanted mean activation, in (0, 1)")
     p.add_argument("--beta", metavar="B", type=_real("beta"), default=3.0, help="weight of the sparsity penalty")
     p.add_argument("--weight-decay", metavar="L", type=_real("weight_decay"), default=1e-4, help="weight of L2")
@@ -73,11 +77,26 @@ def _fit(p: argparse.ArgumentParser) -> None:
     p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
     p.add_argument("--quiet", action="store_true", help="no progress")
 
+    _fine_tuning(p.add_argument_group("stacks", "Fine-tuning of all layers together; with --hidden-layer-sizes."))
+
+
+def _fine_tuning(p: argparse._ArgumentGroup) -> None:
+    p.add_argument("--no-fine-tune", dest="fine_tune", action="store_false", help="greedy training alone")
+    p.add_argument("--fine-tune-solver", choices=("lbfgs", "adam", "sgd"), default="lbfgs", help="optimiser")
+    p.add_argument("--fine-tune-max-iter", metavar="N", type=_count, default=200, help="iterations, or epochs")
+    p.add_argument(
+        "--fine-tune-learning-rate", metavar="A", type=_real("learning_rate"), help="(default: adam 0.001, sgd 0.1)"
+    )
+    p.add_argument(
+        "--fine-tune-weight-decay", metavar="L", type=_real("weight_decay"), help="(default: that of --weight-decay)"
+    )
+
 
 def _transform(p: argparse.ArgumentParser) -> None:
     p.add_argument("model", metavar="MODEL", help="model file")
     _data(p)
     p.add_argument("-o", "--out", metavar="FILE", type=_array, default=STREAM, help="codes; - is CSV on stdout")
+    p.add_argument("--layer", metavar="K", type=_index, help="hidden layer of a stack, from 0 (default: the last)")
     p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
 
 
@@ -113,21 +132,33 @@ def _model_out(text: str) -> str:
     return text
 
 
-def _count(text: str) -> int:
+def _integer(text: str) -> int:
     try:
-        number = int(text)
+        return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
+
+
+def _count(text: str) -> int:
+    number = _integer(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be >= 1, got {number}")
     return number
 
 
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(_count(part) for part in text.split(","))
+
+
+def _index(text: str) -> int:
+    number = _integer(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be >= 0, got {number}")
+    return number
+
+
 def _seed(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
+    number = _integer(text)
     if not 0 <= number < 2**32:
         raise argparse.ArgumentTypeError(f"must be in [0, 2**32), got {number}")
     return number

@@ -25,10 +25,13 @@ def run(arguments: argparse.Namespace) -> int:
     if known is not None:
         del model.feature_names_in_  # compared above; blocks carry none
     model.set_params(n_threads=arguments.n_threads)
-    codes = (len(X), model.components_.shape[0])
-    names = [str(name) for name in model.get_feature_names_out()]
+    options = {} if arguments.layer is None else {"layer": arguments.layer}
+    if options and not hasattr(model, "encoder_"):
+        raise ValueError(f"--layer is for stacks of layers, and {arguments.model} holds a single one")
+    names = [str(name) for name in model.get_feature_names_out(**options)]
+    codes = (len(X), len(names))
     rows = max(1, _BLOCK_BYTES // (8 * max(X.shape[1], codes[1])))
     with writing(arguments.out, codes, model.components_.dtype, names) as write:
         for i in range(0, len(X), rows):
-            write(model.transform(X[i : i + rows]))
+            write(model.transform(X[i : i + rows], **options))
     return 0

@@ -1,0 +1,95 @@
+"""Parameters of a stack that are one value for all layers, or one per layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._checks import check_activations, check_count, check_hidden, check_output, check_penalty
+from ._types import Hidden, Output
+
+if TYPE_CHECKING:
+    from ._stack import Stack
+
+SOLVERS = ("lbfgs", "adam", "sgd")
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """What one layer of a stack is trained with, checked."""
+
+    n_hidden: int
+    hidden: Hidden
+    output: Output
+    rho: float
+    beta: float
+    weight_decay: float
+    solver: str
+    max_iter: int
+
+    @property
+    def settings(self) -> tuple[int, int, float, float, float]:
+        """As the core takes them."""
+        return (*check_activations(self.hidden, self.output), self.rho, self.beta, self.weight_decay)
+
+
+def per_layer(name: str, value: Any, n_layers: int, layers: str = "layer") -> list[Any]:
+    """``value`` for each layer: itself, or its entries if it is a sequence of as many."""
+    if not isinstance(value, (Sequence, np.ndarray)) or isinstance(value, str) or np.ndim(value) == 0:
+        return [value] * n_layers
+    if len(value) != n_layers:
+        raise ValueError(
+            f"{name} must be one value, or one for each {layers} ({n_layers}), got {len(value)} values: {value!r}"
+        )
+    return list(value)
+
+
+def layer_sizes(hidden_layer_sizes: Any) -> list[int]:
+    """Numbers of hidden units, bottom up."""
+    if isinstance(hidden_layer_sizes, (Sequence, np.ndarray)) and not isinstance(hidden_layer_sizes, str):
+        sizes = list(hidden_layer_sizes)
+    else:
+        sizes = [hidden_layer_sizes]
+    if not sizes:
+        raise ValueError(f"hidden_layer_sizes must have at least one layer, got {hidden_layer_sizes!r}")
+    return [check_count("hidden_layer_sizes", size) for size in sizes]
+
+
+def plan_layers(model: Stack) -> list[LayerPlan]:
+    """The layers that the parameters of ``model`` ask for, bottom up.
+
+    An ``output`` that is one value is that of the lowest layer, which reconstructs the data; the layers above
+    reconstruct codes, and get the output unit that reaches just what the hidden units below can give.
+    """
+    sizes = layer_sizes(model.hidden_layer_sizes)
+    n = len(sizes)
+    hidden = per_layer("hidden", model.hidden, n)
+    for unit in hidden:
+        check_hidden(unit)
+    fitting = [model.output, *hidden[:-1]]
+    output = fitting if isinstance(model.output, str) else per_layer("output", model.output, n)
+    for layer, unit in enumerate(output):
+        check_output(unit)
+        if layer > 0 and unit == "sigmoid" and hidden[layer - 1] == "tanh":
+            raise ValueError(
+                f"output of layer {layer + 1} must be 'tanh' or 'linear' to reach the codes of tanh units below, got "
+                "'sigmoid'"
+            )
+    solver = per_layer("solver", model.solver, n)
+    for name in solver:
+        check_solver("solver", name)
+    rho, beta, decay = (per_layer(k, getattr(model, k), n) for k in ("rho", "beta", "weight_decay"))
+    penalties = [check_penalty(*values) for values in zip(rho, beta, decay, strict=True)]
+    max_iter = [check_count("max_iter", value) for value in per_layer("max_iter", model.max_iter, n)]
+    return [LayerPlan(*columns[:3], *columns[3], *columns[4:])
+            for columns in zip(sizes, hidden, output, penalties, solver, max_iter, strict=True)]  # fmt: skip
+
+
+def check_solver(name: str, value: object) -> str:
+    """A solver's name."""
+    if value not in SOLVERS:
+        raise ValueError(f"{name} must be 'lbfgs', 'adam' or 'sgd', got {value!r}")
+    return str(value)

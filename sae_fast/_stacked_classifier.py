@@ -1,0 +1,335 @@
+"""StackedAutoencoderClassifier: a deep network started by sparse autoencoders, as a scikit-learn classifier.
+
+One class in one file: half of its length is the documentation of its parameters and attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+try:
+    from scipy.special import log_softmax
+    from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+    from sklearn.model_selection import train_test_split
+    from sklearn.utils import check_random_state
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError('StackedAutoencoderClassifier needs scikit-learn: pip install "sae-fast[estimators]"') from error
+
+from ._checks import check_count, check_in
+from ._deep import DeepCost, DeepLbfgsSolver, Layer, deep_cost
+from ._estimator import LBFGS_MEMORY, SparseAutoencoder
+from ._fit import FitControl
+from ._layer_plan import per_layer, plan_layers
+from ._stack import DeepSolver, Layers, Stack, Weight, forward
+from ._types import EpochInfo, FloatArray
+
+Labels = NDArray[np.int64]
+
+
+class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Softmax on stacked sparse autoencoders (UFLDL, "Implement deep networks for digit classification").
+
+    Greedy training of the layers without labels, then of the softmax head on the last codes, then supervised
+    fine-tuning of all layers together. Weight decay counts in cost and gradient alike, for every layer.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int
+        Units of the hidden layers, bottom up.
+    rho, beta, weight_decay, hidden, output, solver, max_iter
+        Of greedy training, one value or one per layer, as for :class:`StackedAutoencoder`.
+    batch_size : int
+        Samples of a minibatch.
+    learning_rate : float, optional
+        By default 1e-3 for Adam and 0.1 for SGD.
+    momentum : float
+        Of SGD, in [0, 1).
+    tol : float
+        Stop a stage when its cost has not fallen by ``tol`` of itself for ``n_iter_no_change`` iterations.
+    n_iter_no_change : int
+        Patience of ``tol``.
+    head_max_iter : int
+        Iterations of L-BFGS for the head on the last codes.
+    head_weight_decay : float
+        Of the head there.
+    fine_tune : bool
+        Tune all layers by the labels afterwards.
+    fine_tune_solver : {"lbfgs", "adam", "sgd"}
+    fine_tune_max_iter : int
+        Iterations or epochs at most.
+    fine_tune_learning_rate : float, optional
+        As ``learning_rate``.
+    fine_tune_weight_decay : float or sequence of float
+        One value, or one per hidden layer and one for the head.
+    early_stopping : bool
+        Judge fine-tuning by a validation part of the data, which head and fine-tuning do not see, and keep the
+        parameters whose softmax loss was best on it.
+    validation_fraction : float
+        Its share, in (0, 1); every class has its own share in it.
+    random_state : int, RandomState instance or None
+        Seed of initial weights, shuffling and validation split.
+    n_threads : int, optional
+        Threads; None for what :func:`sae_fast.get_num_threads` says. Results do not depend on it.
+    verbose : int
+        1 shows progress on stderr, stage by stage.
+    callback : callable, optional
+        Called with an :class:`EpochInfo` after each iteration; a true result ends the stage.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted.
+    encoder_ : tuple of Layer
+        ``(W, b)`` of the hidden layers, bottom up, in the dtype of the training data (float32 or float64).
+    head_ : Layer
+        ``(W, b)`` from the last codes to the classes.
+    units_ : tuple of str
+        Activations of the hidden layers.
+    components_ : ndarray of shape (units of the lowest layer, n_features)
+        Weights of the lowest layer.
+    rho_hat_ : list of ndarray
+        Mean activations over the training data, mapped to [0, 1], by layer.
+    cost_ : DeepCost
+        Softmax loss with weight decay of fine-tuning, and its parts, over the training data.
+    loss_curves_ : list of ndarray
+        J of greedy training by iteration, by layer.
+    head_loss_curve_ : ndarray
+        Softmax loss with weight decay of the head alone by iteration.
+    fine_tune_loss_curve_ : ndarray
+        Softmax loss with weight decay by iteration; empty without fine-tuning.
+    validation_curve_ : ndarray
+        Softmax loss on the validation part by iteration; with early stopping.
+    n_iter_ : int
+        Iterations done, of all stages together.
+    n_features_in_ : int
+        Features seen in ``fit``.
+    feature_names_in_ : ndarray of str
+        Their names, where the data had any.
+
+    Examples
+    --------
+    >>> from sae_fast import StackedAutoencoderClassifier
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = StackedAutoencoderClassifier((40, 20), max_iter=20, random_state=0).fit(X[:1000] / 16, y[:1000])
+    >>> bool(model.score(X[1000:] / 16, y[1000:]) > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (200, 200),
+        *,
+        rho: float | Sequence[float] = 0.1,
+        beta: float | Sequence[float] = 3.0,
+        weight_decay: float | Sequence[float] = 1e-4,
+        hidden: str | Sequence[str] = "sigmoid",
+        output: str | Sequence[str] = "sigmoid",
+        solver: str | Sequence[str] = "lbfgs",
+        max_iter: int | Sequence[int] = 100,
+        batch_size: int = 256,
+        learning_rate: float | None = None,
+        momentum: float = 0.9,
+        tol: float = 1e-7,
+        n_iter_no_change: int = 10,
+        head_max_iter: int = 100,
+        head_weight_decay: float = 1e-4,
+        fine_tune: bool = True,
+        fine_tune_solver: str = "adam",
+        fine_tune_max_iter: int = 30,
+        fine_tune_learning_rate: float | None = None,
+        fine_tune_weight_decay: float | Sequence[float] = 1e-4,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        random_state: Any = None,
+        n_threads: int | None = None,
+        verbose: int = 0,
+        callback: Callable[[EpochInfo], object] | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.rho = rho
+        self.beta = beta
+        self.weight_decay = weight_decay
+        self.hidden = hidden
+        self.output = output
+        self.solver = solver
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.head_max_iter = head_max_iter
+        self.head_weight_decay = head_weight_decay
+        self.fine_tune = fine_tune
+        self.fine_tune_solver = fine_tune_solver
+        self.fine_tune_max_iter = fine_tune_max_iter
+        self.fine_tune_learning_rate = fine_tune_learning_rate
+        self.fine_tune_weight_decay = fine_tune_weight_decay
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.verbose = verbose
+        self.callback = callback
+
+    # Fitting
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn layers, head, and all of it together.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            float32 is worked on in float32, everything else in float64.
+        y : array_like of shape (n_samples,)
+            Labels of any kind that sorts: at least two classes.
+        sample_weight : array_like of shape (n_samples,), optional
+            Weights: every mean over samples is a weighted one, the mean activations too.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            NaN, infinity, too few samples or features, a single class, or a parameter out of its range or not one
+            per layer.
+        KeyboardInterrupt
+            Before the first iteration, or while the head is started. Ctrl-C in greedy training keeps the layers so far
+            and trains the head on them; in fine-tuning it keeps the best parameters. Both with a warning.
+        """
+        self._check_common()
+        check_count("head_max_iter", self.head_max_iter)
+        head_decay = check_in("head_weight_decay", self.head_weight_decay, 0.0, np.inf, ">= 0 and finite")
+        if check_in("validation_fraction", self.validation_fraction, 0.0, 1.0, "in (0, 1)") == 0.0:
+            raise ValueError("validation_fraction must be in (0, 1), got 0.0")
+        plan = plan_layers(self)
+        decay = per_layer(
+            "fine_tune_weight_decay", self.fine_tune_weight_decay, len(plan) + 1, "hidden layer and for the head"
+        )
+        decay = [check_in("fine_tune_weight_decay", d, 0.0, np.inf, ">= 0 and finite") for d in decay]
+        data, labels = validate_data(self, X, y, dtype=[np.float64, np.float32])
+        check_classification_targets(labels)
+        self.classes_, target = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y must have at least two classes, got one class: {self.classes_.tolist()[0]!r}")
+        target = target.astype(np.int64)
+        weight = self._weights(sample_weight, data)
+        SparseAutoencoder(output=plan[0].output)._warn_of_range(data)
+        rng = check_random_state(self.random_state)
+
+        trained = self._train_layers(data, weight, plan, rng)
+        self.units_ = tuple(layer.hidden for layer in plan[: len(trained)])
+        self.loss_curves_ = [layer.loss_curve for layer in trained]
+        self.encoder_ = tuple(Layer(layer.params.W1, layer.params.b1) for layer in trained)
+        network = self._network([*decay[: len(trained)], decay[-1]])
+        part, validation = self._split(data, target, weight, network, rng)
+        head = self._train_head(*part, head_decay)
+        self.fine_tune_loss_curve_ = np.empty(0)
+        self._set_layers((*self.encoder_, head), data, target, weight, network)
+        self._before = {k: getattr(self, k) for k in ("encoder_", "head_", "rho_hat_", "cost_")}
+        if self.fine_tune and not self._interrupted:
+            seed = int(rng.randint(2**31 - 1))
+            control = self._tune((*self.encoder_, head), *part, network, seed, validation)
+            if control is not None:
+                self.fine_tune_loss_curve_ = np.array([c.total for c in control.costs])
+                if self.early_stopping:
+                    self.validation_curve_ = np.array(control.validation_curve)
+                self._set_layers(control.params, data, target, weight, network)
+        curves = (*self.loss_curves_, self.head_loss_curve_, self.fine_tune_loss_curve_)
+        self.n_iter_ = sum(map(len, curves))
+        return self
+
+    def _network(self, decay: Sequence[float]) -> dict[str, Any]:
+        return {
+            "units": [*self.units_, "linear"],
+            "loss": "softmax",
+            "rho": 0.5,
+            "beta": 0.0,
+            "weight_decay": list(decay),
+        }
+
+    def _split(
+        self, X: NDArray[Any], y: Labels, weight: Weight, network: dict[str, Any], rng: np.random.RandomState
+    ) -> tuple[tuple[NDArray[Any], Labels, Weight], Callable[[Layers], float] | None]:
+        """The part that head and fine-tuning see, and the judge on the other one."""
+        if not self.early_stopping:
+            return (X, y, weight), None
+        train, check = train_test_split(
+            np.arange(len(X)), test_size=self.validation_fraction, random_state=rng, stratify=y
+        )
+        train, check = np.sort(train), np.sort(check)
+        weights: tuple[Weight, Weight] = (None, None) if weight is None else (weight[train], weight[check])
+        if weight is not None and not all(w is not None and w.sum() > 0 for w in weights):
+            raise ValueError("sample_weight must have a sum > 0 on both sides of the validation split")
+        held, held_y = X[check], y[check]
+
+        def validation(layers: Layers) -> float:
+            cost = deep_cost(layers, held, held_y, **network, sample_weight=weights[1], n_threads=self.n_threads)
+            return cost.loss
+
+        return (X[train], y[train], weights[0]), validation
+
+    def _train_head(self, X: NDArray[Any], y: Labels, weight: Weight, decay: float) -> Layer:
+        """Multinomial logistic regression on the last codes."""
+        codes = forward(self.encoder_, X, self.units_, self.n_threads)
+        start = Layer(np.zeros((len(self.classes_), codes.shape[1]), X.dtype), np.zeros(len(self.classes_), X.dtype))
+        core = DeepLbfgsSolver(
+            (start,),
+            codes,
+            y,
+            weight,
+            units=["linear"],
+            loss="softmax",
+            rho=0.5,
+            beta=0.0,
+            weight_decay=decay,
+            memory=LBFGS_MEMORY,
+            n_threads=self.n_threads,
+        )
+        control = FitControl(self._stage(self.head_max_iter, "head"), DeepSolver(core), None)
+        control.run()
+        self.head_loss_curve_ = np.array([c.total for c in control.costs])
+        self._interrupted |= control.interrupted
+        head: Layer = control.params[0]
+        return head
+
+    def _set_layers(self, layers: Layers, X: NDArray[Any], y: Labels, weight: Weight, network: dict[str, Any]) -> None:
+        self.encoder_, self.head_ = layers[:-1], layers[-1]
+        self.rho_hat_ = self._means(X, weight)
+        self.cost_: DeepCost = deep_cost(layers, X, y, **network, sample_weight=weight, n_threads=self.n_threads)
+
+    # Use
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The likeliest class of each sample, shape (n_samples,)."""
+        best = np.argmax(self._logits(X), axis=1)
+        labels: NDArray[Any] = self.classes_[best]
+        return labels
+
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
+        """Probabilities of the classes, in the order of ``classes_``, shape (n_samples, n_classes)."""
+        return np.exp(self.predict_log_proba(X))
+
+    def predict_log_proba(self, X: ArrayLike) -> FloatArray:
+        """Logarithms of the probabilities; precise where these underflow."""
+        logarithms: FloatArray = log_softmax(self._logits(X), axis=1)
+        return logarithms
+
+    def _logits(self, X: ArrayLike) -> FloatArray:
+        check_is_fitted(self)
+        data = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return forward((*self.encoder_, self.head_), data, (*self.units_, "linear"), self.n_threads)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
