@@ -27,7 +27,7 @@ public:
           plan_(plan),
           scratch_(scratch),
           k_(kernels<T>()),
-          by_strips_(plan.strips_per_block() % n_threads == 0 || plan.strips_per_block() >= 4 * n_threads),
+          by_strips_(plan.by_strips(n_threads)),
           deltas_(results.grad != nullptr || results.delta3 != nullptr || results.delta2 != nullptr) {}
 
     void run(Team team) noexcept {
@@ -116,21 +116,6 @@ private:
             std::copy(params_.b2, params_.b2 + v.n, scratch_.b2);
             std::fill(scratch_.slope, scratch_.slope + h.padded(), T(0));
         }
-    }
-
-    // Calls item(panel, strip) for this member's part of panels x strips, in the order of panels; parts are equal in
-    // vectors.
-    template <class Item>
-    void share_panels(Team team, const PanelSplit& split, Range strips, Item item) const noexcept {
-        const Size n_strips = strips.end - strips.begin;
-        const Size total = split.padded() / split.lanes * n_strips;
-        const Range mine = team.share(total);
-        Size at = 0;
-        for (Size p = 0; p < split.count(); ++p)
-            for (Size s = strips.begin; s < strips.end; ++s) {
-                if (at >= mine.begin && at < mine.end) item(p, s);
-                at += split.vectors(p);
-            }
     }
 
     void activate_panel(const Left<T>& X, Size s, Size p) noexcept {
@@ -384,16 +369,6 @@ private:
         }
     }
 };
-
-// Sample weights of these rows, scaled to a mean of 1.
-template <class T>
-void scale_weights(const double* weight, const Samples& X, T* scaled) noexcept {
-    double sum = 0;
-    for (Size i = 0; i < X.n_samples; ++i) sum += weight[X.rows == nullptr ? i : X.rows[i]];
-    const double factor = static_cast<double>(X.n_samples) / sum;
-    for (Size i = 0; i < X.n_samples; ++i)
-        scaled[i] = static_cast<T>(weight[X.rows == nullptr ? i : X.rows[i]] * factor);
-}
 
 }  // namespace
 

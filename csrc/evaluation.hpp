@@ -16,8 +16,8 @@ namespace sae_fast {
 
 constexpr Size kOuterRows = 256;  // rows of one partial sum of a weight gradient
 
-struct Plan {
-    PanelSplit visible, hidden;
+/// How the samples are cut.
+struct RowPlan {
     Size m = 0;      // samples
     Size strip = 0;  // rows of a strip
     Size n_strips = 0;
@@ -25,12 +25,11 @@ struct Plan {
     Size n_blocks = 0;
     Size n_buffers = 0;  // blocks in memory: 1 or 2
 
-    Plan(Size m_, Size n_visible, Size n_hidden, Size lanes, Size element) noexcept
-        : visible(n_visible, lanes), hidden(n_hidden, lanes), m(m_) {
+    /// row_bytes: of all matrices of a block.
+    RowPlan(Size m_, Size row_bytes) noexcept : m(m_) {
         const Size eighth = ((m + 7) / 8 + 7) / 8 * 8;
         strip = std::min<Size>(eighth, 64);
         n_strips = (m + strip - 1) / strip;
-        const Size row_bytes = 2 * (visible.padded() + hidden.padded()) * element;
         const Size fitting = std::clamp<Size>((Size(3) << 19) / row_bytes, 256, 1024) / strip * strip;
         block = n_strips * strip <= fitting + fitting / 2 ? n_strips * strip : fitting;
         n_blocks = (n_strips * strip + block - 1) / block;
@@ -41,9 +40,39 @@ struct Plan {
     Range strips_of_block(Size b) const noexcept {
         return {b * strips_per_block(), std::min((b + 1) * strips_per_block(), n_strips)};
     }
-    /// Elements of a tile of a gradient: one panel by one panel.
-    Size tile() const noexcept { return 9 * visible.lanes * visible.lanes; }
     Size rows_of_block(Size b) const noexcept { return std::min(block, m - b * block); }
+    /// Are there enough strips in a block for threads to own whole ones?
+    bool by_strips(int n_threads) const noexcept {
+        return strips_per_block() % n_threads == 0 || strips_per_block() >= 4 * n_threads;
+    }
+};
+
+/// Calls item(panel, strip) for this member's part of panels x strips, in the order of panels; parts are equal in
+/// vectors.
+template <class Item>
+void share_panels(Team team, const PanelSplit& split, Range strips, Item item) noexcept {
+    const Size n_strips = strips.end - strips.begin;
+    const Size total = split.padded() / split.lanes * n_strips;
+    const Range mine = team.share(total);
+    Size at = 0;
+    for (Size p = 0; p < split.count(); ++p)
+        for (Size s = strips.begin; s < strips.end; ++s) {
+            if (at >= mine.begin && at < mine.end) item(p, s);
+            at += split.vectors(p);
+        }
+}
+
+/// Elements of a tile of a gradient: one panel by one panel.
+constexpr Size tile_size(Size lanes) noexcept { return 9 * lanes * lanes; }
+
+struct Plan : RowPlan {
+    PanelSplit visible, hidden;
+
+    Plan(Size m_, Size n_visible, Size n_hidden, Size lanes, Size element) noexcept
+        : RowPlan(m_, 2 * (PanelSplit(n_visible, lanes).padded() + PanelSplit(n_hidden, lanes).padded()) * element),
+          visible(n_visible, lanes),
+          hidden(n_hidden, lanes) {}
+    Size tile() const noexcept { return tile_size(visible.lanes); }
 };
 
 /// Matrices of one block, in panels with room for Plan::block rows.

@@ -115,6 +115,15 @@ struct Kernels {
     void (*hidden_delta)(Unit unit, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
                          T* sum_delta);
 
+    /// Rows of panels, in place: logits without bias -> probabilities.
+    void (*softmax)(T* panels, Size capacity, Size row0, Size n_rows, Size n_cols, const T* bias);
+    /// Rows of panels, in place: logits without bias -> p - onehot(label) (times row_weight); its column sums go to
+    /// sum_delta (padded). Returns the (weighted) sum of -log p_label. labels, row_weight: of these rows.
+    double (*softmax_delta)(T* panels, Size capacity, Size row0, Size n_rows, Size n_cols, const T* bias,
+                            const Size* labels, const T* row_weight, T* sum_delta);
+    /// One panel: sum (width,) of its rows.
+    void (*sum_columns)(const T* d, Size n_rows, Size n_vec, T* sum);
+
     /// grad (rows row0 ... , columns of one panel; row-major, ld apart) = scale * C + decay * W.
     void (*finish_rows)(const T* C, Size n_rows, Size n_vec, Size n_used, T scale, T decay, const T* W, T* grad,
                         Size ld);

@@ -12,11 +12,6 @@ namespace {
 
 constexpr Size kChunk = 4096;  // elements of one partial sum
 
-template <class T>
-Params<T> view(T* theta, Size v, Size h) noexcept {
-    return {theta, theta + 2 * v * h, theta + v * h, theta + 2 * v * h + h, v, h};
-}
-
 // Minimum of the cubic through two values and slopes (Nocedal and Wright, 3.59), kept off the ends of the interval.
 double interpolate(double a, double fa, double da, double b, double fb, double db) noexcept {
     const double d1 = da + db - 3 * (fa - fb) / (a - b);
@@ -37,10 +32,15 @@ double interpolate(double a, double fa, double da, double b, double fb, double d
 
 template <class T>
 Lbfgs<T>::Lbfgs(T* theta, const Problem<T>& problem, const LbfgsOptions& options, int n_threads)
-    : theta_(theta), problem_(problem), options_(options), n_threads_(n_threads) {
-    const Size v = problem.params.n_visible;
-    const Size h = problem.params.n_hidden;
-    n_ = 2 * v * h + v + h;
+    : Lbfgs(theta, std::make_unique<NetworkObjective<T>>(problem), options, n_threads) {}
+
+template <class T>
+Lbfgs<T>::Lbfgs(T* theta, std::unique_ptr<Objective<T>> objective, const LbfgsOptions& options, int n_threads)
+    : theta_(theta),
+      objective_(std::move(objective)),
+      options_(options),
+      n_threads_(n_threads),
+      n_(objective_->n_params()) {
     const auto n = static_cast<std::size_t>(n_);
     const auto memory = static_cast<std::size_t>(options.memory);
     trial_.resize(n);
@@ -53,8 +53,8 @@ Lbfgs<T>::Lbfgs(T* theta, const Problem<T>& problem, const LbfgsOptions& options
     sg_.resize(memory);
     yg_.resize(memory);
     partial_.resize((n / kChunk + 1) * 5 * std::max<std::size_t>(memory, 1));
-    rho_hat_.resize(static_cast<std::size_t>(h));
-    trial_rho_hat_.resize(static_cast<std::size_t>(h));
+    rho_hat_.resize(static_cast<std::size_t>(objective_->n_means()));
+    trial_rho_hat_.resize(rho_hat_.size());
 }
 
 template <class T>
@@ -83,8 +83,6 @@ LbfgsStep Lbfgs<T>::start() {
 template <class T>
 typename Lbfgs<T>::Point Lbfgs<T>::probe(double step) {
     const Kernels<T>& k = kernels<T>();
-    const Size v = problem_.params.n_visible;
-    const Size h = problem_.params.n_hidden;
     if (step != 0) {
         parallel(team_size(n_threads_, 4.0 * static_cast<double>(n_)), [&](Team team) {
             const Range chunks = team.share((n_ + kChunk - 1) / kChunk);
@@ -95,12 +93,7 @@ typename Lbfgs<T>::Point Lbfgs<T>::probe(double step) {
             }
         });
     }
-    problem_.params = view<const T>(trial_.data(), v, h);
-    Params<T> grad = view(trial_gradient_.data(), v, h);
-    Results<T> results;
-    results.grad = &grad;
-    results.rho_hat = trial_rho_hat_.data();
-    trial_cost_ = evaluate(problem_, results, n_threads_, workspace_);
+    trial_cost_ = objective_->evaluate(trial_.data(), trial_gradient_.data(), trial_rho_hat_.data(), n_threads_);
     ++step_.n_evaluations;
     --search_left_;
     return {step, trial_cost_.total(), step == 0 ? 0.0 : dot(trial_gradient_.data(), direction_.data())};

@@ -109,8 +109,19 @@ void pack_samples(const Samples& X, Size begin, Size n_rows, T* panels, Size cap
     }
 }
 
+template <class T>
+void scale_weights(const double* weight, const Samples& X, T* scaled) noexcept {
+    double sum = 0;
+    for (Size i = 0; i < X.n_samples; ++i) sum += weight[X.rows == nullptr ? i : X.rows[i]];
+    const double factor = static_cast<double>(X.n_samples) / sum;
+    for (Size i = 0; i < X.n_samples; ++i)
+        scaled[i] = static_cast<T>(weight[X.rows == nullptr ? i : X.rows[i]] * factor);
+}
+
 template void read_sample(const Samples&, Size, float*) noexcept;
 template void read_sample(const Samples&, Size, double*) noexcept;
+template void scale_weights(const double*, const Samples&, float*) noexcept;
+template void scale_weights(const double*, const Samples&, double*) noexcept;
 template Left<float> plain_rows(const Samples&, Size) noexcept;
 template Left<double> plain_rows(const Samples&, Size) noexcept;
 template void pack_samples(const Samples&, Size, Size, float*, Size, Size, float*) noexcept;

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._deep_checks import Layer
 from ._types import FloatArray, Params
 
 class Workspace:
@@ -106,3 +107,61 @@ class Encoder:
     def __init__(self, W1: FloatArray, b1: FloatArray, hidden: int) -> None: ...
     def __call__(self, X: ArrayLike, out: FloatArray | None = None, n_threads: int | None = None) -> FloatArray: ...
     def encode_one(self, x: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...
+
+def deep_forward(
+    layers: tuple[Layer, ...],
+    X: NDArray[Any],
+    settings: tuple[list[int], list[float], list[float], list[float], int],
+    out: NDArray[Any],
+    n_threads: int,
+) -> None: ...
+def deep_evaluate(
+    layers: tuple[Layer, ...],
+    X: NDArray[Any],
+    target: NDArray[Any] | None,
+    labels: NDArray[np.intp] | None,
+    sample_weight: NDArray[np.float64] | None,
+    settings: tuple[list[int], list[float], list[float], list[float], int],
+    grad: tuple[Layer, ...] | None,
+    n_threads: int,
+) -> tuple[float, float, float, float]: ...
+
+class _DeepTrainer:
+    def __init__(
+        self,
+        layers: tuple[Layer, ...],
+        settings: tuple[list[int], list[float], list[float], list[float], int],
+        options: dict[str, Any],
+    ) -> None: ...
+    def run_epoch(
+        self,
+        X: NDArray[Any],
+        target: NDArray[Any] | None,
+        labels: NDArray[np.intp] | None,
+        sample_weight: NDArray[np.float64] | None,
+    ) -> tuple[float, float, float, float]: ...
+    @property
+    def n_steps(self) -> int: ...
+
+class DeepTrainerF32(_DeepTrainer): ...
+class DeepTrainerF64(_DeepTrainer): ...
+
+class _DeepLbfgs:
+    def __init__(
+        self,
+        theta: NDArray[Any],
+        sizes: list[int],
+        X: NDArray[Any],
+        target: NDArray[Any] | None,
+        labels: NDArray[np.intp] | None,
+        sample_weight: NDArray[np.float64] | None,
+        settings: tuple[list[int], list[float], list[float], list[float], int],
+        memory: int,
+        n_threads: int,
+    ) -> None: ...
+    def start(self) -> tuple[float, float, float, float, float, int, bool]: ...
+    def iterate(self) -> tuple[float, float, float, float, float, int, bool]: ...
+    def rho_hat(self) -> list[float]: ...
+
+class DeepLbfgsF32(_DeepLbfgs): ...
+class DeepLbfgsF64(_DeepLbfgs): ...

@@ -3,7 +3,7 @@
 
 #include "array.hpp"
 #include "bindings.hpp"
-#include "sae_fast/lbfgs.hpp"
+#include "lbfgs_report.hpp"
 
 namespace sae_fast::bindings {
 
@@ -34,26 +34,14 @@ public:
 
     // The arrays live as long as this object.
     py::tuple start() {
-        return report([this] { return optimizer_->start(); });
+        return lbfgs_report([this] { return optimizer_->start(); });
     }
     py::tuple iterate() {
-        return report([this] { return optimizer_->iterate(); });
+        return lbfgs_report([this] { return optimizer_->iterate(); });
     }
     std::vector<double> rho_hat() const { return optimizer_->rho_hat(); }
 
 private:
-    template <class Call>
-    static py::tuple report(Call call) {
-        LbfgsStep step;
-        {
-            const py::gil_scoped_release release;
-            step = call();
-        }
-        const Cost& c = step.cost;
-        return py::make_tuple(c.total(), c.reconstruction, c.weight_decay, c.sparsity, step.gradient_max,
-                              step.n_evaluations, step.status == LbfgsStatus::going);
-    }
-
     py::array theta_, X_;
     py::object sample_weight_;
     std::unique_ptr<Lbfgs<T>> optimizer_;

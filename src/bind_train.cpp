@@ -1,31 +1,11 @@
-// Training: an epoch a call. The GIL is released for the epoch; Ctrl-C is looked for between minibatches, at most
-// every 50 ms.
-#include <chrono>
-
+// Training: an epoch a call. The GIL is released for the epoch; Ctrl-C is looked for between minibatches.
 #include "array.hpp"
 #include "bindings.hpp"
-#include "sae_fast/train.hpp"
+#include "epochs.hpp"
 
 namespace sae_fast::bindings {
 
 namespace {
-
-class SignalGate {
-public:
-    bool asks() {
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_ < std::chrono::milliseconds(50)) return false;
-        last_ = now;
-        const py::gil_scoped_acquire acquire;
-        raised_ = PyErr_CheckSignals() != 0;  // leaves the exception set; it is thrown once the core has returned
-        return raised_;
-    }
-    bool raised() const noexcept { return raised_; }
-
-private:
-    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-    bool raised_ = false;
-};
 
 template <class T>
 class BoundTrainer {
@@ -42,12 +22,10 @@ public:
         {
             // The arguments keep X alive, and this object the parameters.
             const py::gil_scoped_release release;
-            summary = trainer_.run_epoch(
-                x, weight, {[](void* context) { return static_cast<SignalGate*>(context)->asks(); }, &gate});
+            summary = trainer_.run_epoch(x, weight, gate.interrupt());
         }
         if (gate.raised()) throw py::error_already_set();
-        return py::make_tuple(summary.cost.reconstruction, summary.cost.weight_decay, summary.cost.sparsity,
-                              summary.mean_activation);
+        return report_of(summary);
     }
     Size n_steps() const { return trainer_.n_steps(); }
 
@@ -59,13 +37,7 @@ private:
 
 TrainOptions options_of(const py::dict& d) {
     TrainOptions o;
-    o.rule = {static_cast<Solver>(py::cast<int>(d["solver"])),
-              py::cast<double>(d["learning_rate"]),
-              py::cast<double>(d["momentum"]),
-              py::cast<bool>(d["nesterov"]),
-              py::cast<double>(d["beta1"]),
-              py::cast<double>(d["beta2"]),
-              py::cast<double>(d["eps"])};
+    o.rule = rule_of(d);
     o.hidden = static_cast<Unit>(py::cast<int>(d["hidden"]));
     o.output = static_cast<Unit>(py::cast<int>(d["output"]));
     o.penalty = {py::cast<double>(d["rho"]), py::cast<double>(d["beta"]), py::cast<double>(d["weight_decay"])};

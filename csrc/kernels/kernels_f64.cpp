@@ -2,6 +2,7 @@
 #include "epilogues.hpp"
 #include "products.hpp"
 #include "row.hpp"
+#include "softmax.hpp"
 #include "table.hpp"
 #include "updates.hpp"
 

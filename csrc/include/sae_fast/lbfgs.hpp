@@ -1,4 +1,4 @@
-// Limited-memory BFGS for the whole objective: parameters and pairs in T, every scalar in double.
+// Limited-memory BFGS for any objective: parameters and pairs in T, every scalar in double.
 //
 // The direction is that of Nocedal and Wright, "Numerical Optimization" (2006), algorithm 7.4, computed from inner
 // products of the stored vectors (Chen et al., "Large-scale L-BFGS using MapReduce", NIPS 2014): one pass over the
@@ -7,9 +7,11 @@
 // decrease it takes the approximate ones of Hager and Zhang (SIAM J. Optim. 16, 2005).
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "sae_fast/network.hpp"
+#include "sae_fast/objective.hpp"
 
 namespace sae_fast {
 
@@ -33,8 +35,11 @@ struct LbfgsStep {
 template <class T>
 class Lbfgs {
 public:
-    /// theta: [W1, W2, b1, b2], row-major, n elements; updated in place by iterate() and owned by the caller, as
-    /// everything that `problem` points to; problem.params is ignored but for its sizes. Throws std::bad_alloc.
+    /// theta: the objective's parameters, updated in place by iterate() and owned by the caller. Throws
+    /// std::bad_alloc.
+    Lbfgs(T* theta, std::unique_ptr<Objective<T>> objective, const LbfgsOptions& options, int n_threads);
+    /// theta: [W1, W2, b1, b2], row-major; the caller also owns everything that `problem` points to; problem.params is
+    /// ignored but for its sizes.
     Lbfgs(T* theta, const Problem<T>& problem, const LbfgsOptions& options, int n_threads);
 
     /// Cost and gradient at the start.
@@ -63,7 +68,7 @@ private:
     double& yy(Size i, Size j) noexcept { return yy_[static_cast<std::size_t>(slot(i) * options_.memory + slot(j))]; }
 
     T* theta_;
-    Problem<T> problem_;
+    std::unique_ptr<Objective<T>> objective_;
     LbfgsOptions options_;
     int n_threads_;
     Size n_;
@@ -74,7 +79,6 @@ private:
     Cost trial_cost_;
     LbfgsStep step_;
     int search_left_ = 0;
-    Workspace workspace_;
 };
 
 }  // namespace sae_fast

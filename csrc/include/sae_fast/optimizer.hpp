@@ -23,14 +23,26 @@ struct Rule {
     double eps = 1e-8;
 };
 
+/// Some parameters and their gradient, n elements each.
+template <class T>
+struct ParamBlock {
+    T* p;
+    const T* g;
+    Size n;
+};
+
 template <class T>
 class Optimizer {
 public:
     /// Throws std::bad_alloc.
-    Optimizer(const Rule& rule, Size n_visible, Size n_hidden);
+    Optimizer(const Rule& rule, Size n_params);
+    Optimizer(const Rule& rule, Size n_visible, Size n_hidden)
+        : Optimizer(rule, 2 * n_visible * n_hidden + n_visible + n_hidden) {}
 
     /// Updates params by grad. Same result for any number of threads; n_threads 0: the default.
     void step(const Params<T>& params, const Params<const T>& grad, int n_threads) noexcept;
+    /// The same for any blocks, n_params elements in all, the same ones in each step.
+    void step(const ParamBlock<T>* blocks, Size n_blocks, int n_threads) noexcept;
 
     Size n_steps() const noexcept { return n_steps_; }
     const Rule& rule() const noexcept { return rule_; }

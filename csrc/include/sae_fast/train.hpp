@@ -48,8 +48,6 @@ public:
     Size n_steps() const noexcept { return optimizer_.n_steps(); }
 
 private:
-    double batch_weight(const double* sample_weight, const Size* rows, Size n) const noexcept;
-
     Params<T> params_;
     TrainOptions options_;
     Optimizer<T> optimizer_;

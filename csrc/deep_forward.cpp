@@ -1,0 +1,120 @@
+// The output of a network of any depth: some rows at a time go through all layers while they are in cache.
+#include <algorithm>
+#include <new>
+
+#include "layer.hpp"
+#include "sae_fast/deep.hpp"
+
+namespace sae_fast {
+
+namespace {
+
+template <class T>
+struct ForwardLayer {
+    PanelSplit split;
+    Size n_in;
+    T *W, *bias;  // W^T in panels; padded
+    Unit unit;
+};
+
+/// Weights in panels, and for each thread two matrices of kLayerStrip rows that layers write and read in turn.
+template <class T>
+struct ForwardScratch {
+    ForwardLayer<T>* layers;
+    T* rows;       // (n_threads, n_features)
+    T* strips[2];  // (n_threads, kLayerStrip, widest)
+    Size widest;   // features or outputs, padded
+
+    ForwardScratch(Arena& arena, const DeepLayer<const T>* given, const Unit* units, Size n_layers, Size n_features,
+                   Size lanes, int n_threads) noexcept {
+        layers = arena.take<ForwardLayer<T>>(n_layers);
+        widest = PanelSplit(n_features, lanes).padded();
+        for (Size l = 0; l < n_layers; ++l) {
+            const PanelSplit split(given[l].n_out, lanes);
+            T* W = arena.take<T>(split.padded() * given[l].n_in);
+            T* bias = arena.take<T>(split.padded());
+            if (layers != nullptr) new (layers + l) ForwardLayer<T>{split, given[l].n_in, W, bias, units[l]};
+            widest = std::max(widest, split.padded());
+        }
+        rows = arena.take<T>(n_threads * n_features);
+        for (T*& strip : strips) strip = arena.take<T>(n_threads * kLayerStrip * widest);
+    }
+};
+
+// Rows of one strip through all layers, each product's panel activated while it is in the first-level cache.
+template <class T>
+void forward_rows(const ForwardScratch<T>& scratch, Size n_layers, Loss loss, Left<T> in, Size n_rows, int thread,
+                  T* out, Size out_stride) noexcept {
+    const Kernels<T>& k = kernels<T>();
+    for (Size l = 0; l < n_layers; ++l) {
+        const ForwardLayer<T>& layer = scratch.layers[l];
+        const PanelSplit& split = layer.split;
+        T* a = scratch.strips[l % 2] + thread * kLayerStrip * scratch.widest;
+        const bool softmax = l + 1 == n_layers && loss == Loss::softmax;
+        const bool last = l + 1 == n_layers;
+        for (Size p = 0; p < split.count(); ++p) {
+            T* z = a + split.offset(p) * kLayerStrip;
+            const T* bias = layer.bias + split.offset(p);
+            k.product(in, n_rows, layer.n_in, layer.W + split.offset(p) * layer.n_in, split.vectors(p), z);
+            if (softmax) continue;
+            if (last)
+                k.activate(layer.unit, z, n_rows, split.vectors(p), split.used(p), bias, out + split.offset(p),
+                           out_stride);
+            else
+                k.activate(layer.unit, z, n_rows, split.vectors(p), split.width(p), bias, z, split.width(p));
+        }
+        if (softmax) {
+            k.softmax(a, kLayerStrip, 0, n_rows, split.n, layer.bias);
+            k.unpack_rows(a, kLayerStrip, 0, n_rows, split.n, out, out_stride);
+        }
+        in = {a, kLayerStrip, 0, 0, 0};
+    }
+}
+
+}  // namespace
+
+template <class T>
+void deep_forward(const DeepLayer<const T>* layers, const Unit* units, Size n_layers, Loss loss, const Samples& X,
+                  T* out, Size out_stride, int n_threads, Workspace& workspace) {
+    const Kernels<T>& k = kernels<T>();
+    double work = 0;
+    for (Size l = 0; l < n_layers; ++l)
+        work += static_cast<double>(X.n_samples) * static_cast<double>(layers[l].n_in * layers[l].n_out);
+    const int n = team_size(n_threads, work);
+    Arena count;
+    ForwardScratch<T>(count, layers, units, n_layers, X.n_features, k.lanes, n);
+    Arena arena(workspace.reserve(count.used()));
+    const ForwardScratch<T> scratch(arena, layers, units, n_layers, X.n_features, k.lanes, n);
+
+    parallel(n, [&](Team team) {
+        for (Size l = 0; l < n_layers; ++l) {
+            const ForwardLayer<T>& layer = scratch.layers[l];
+            const Range panels = team.share(layer.split.count());
+            k.pack_transposed(layers[l].W, layer.n_in, layer.split.n, layer.n_in, layer.W, panels.begin, panels.end);
+            if (team.id > 0) continue;
+            std::copy(layers[l].b, layers[l].b + layer.split.n, layer.bias);
+            std::fill(layer.bias + layer.split.n, layer.bias + layer.split.padded(), T(0));
+        }
+        team.barrier();
+        // No row depends on another, so the rows are cut by the number of threads, in whole tiles of 8.
+        const Range eighths = team.share((X.n_samples + 7) / 8);
+        const Size end = std::min(eighths.end * 8, X.n_samples);
+        for (Size row = eighths.begin * 8; row < end; row += kLayerStrip) {
+            const Size n_rows = std::min(kLayerStrip, end - row);
+            Left<T> in = plain_rows<T>(X, row);
+            if (in.ld == 0) {
+                T* strip = scratch.strips[1] + team.id * kLayerStrip * scratch.widest;
+                pack_samples(X, row, n_rows, strip, kLayerStrip, 0, scratch.rows + team.id * X.n_features);
+                in = {strip, kLayerStrip, 0, 0, 0};
+            }
+            forward_rows(scratch, n_layers, loss, in, n_rows, team.id, out + row * out_stride, out_stride);
+        }
+    });
+}
+
+template void deep_forward(const DeepLayer<const float>*, const Unit*, Size, Loss, const Samples&, float*, Size, int,
+                           Workspace&);
+template void deep_forward(const DeepLayer<const double>*, const Unit*, Size, Loss, const Samples&, double*, Size, int,
+                           Workspace&);
+
+}  // namespace sae_fast
