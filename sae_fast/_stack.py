@@ -19,11 +19,11 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ._checks import OUTPUT, check_count, check_in, check_n_threads, check_sample_weight
-from ._deep import DeepEpochSolver, DeepLbfgsSolver, Layer
+from ._checks import check_count, check_in, check_n_threads, check_sample_weight
+from ._deep import DeepEpochSolver, DeepLbfgsSolver, Layer, deep_forward
 from ._estimator import LBFGS_MEMORY
 from ._fit import FitControl, FitInterruptedWarning, Stage
-from ._functional import _layer, encode, init_params
+from ._functional import encode, init_params
 from ._layer_plan import LayerPlan, check_solver
 from ._solvers import EpochSolver, LbfgsSolver, Solver, epoch_options
 from ._train import DEFAULT_LEARNING_RATE
@@ -298,12 +298,6 @@ class Stack:
         return hasattr(self, "encoder_")
 
 
-def forward(layers: Layers, X: NDArray[Any], units: Sequence[str], n_threads: int | None) -> FloatArray:
-    """Activations of the last of the layers."""
-    out = np.empty((len(X), len(layers[-1].b)), layers[-1].W.dtype)
-    for i in range(0, len(X), BLOCK):
-        a = X[i : i + BLOCK]
-        for k, ((W, b), unit) in enumerate(zip(layers, units, strict=True)):
-            into = out[i : i + BLOCK] if k == len(layers) - 1 else None
-            a = _layer(W, b, a, OUTPUT.index(unit), into, n_threads, W.dtype)
-    return out
+def forward(layers: Layers, X: NDArray[Any], units: Sequence[Any], n_threads: int | None) -> FloatArray:
+    """Activations of the last of the layers, for parameters and data that are checked."""
+    return deep_forward(layers, X, units=units, n_threads=n_threads)
