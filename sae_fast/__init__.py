@@ -31,15 +31,11 @@ if TYPE_CHECKING:
     from ._stacked import StackedAutoencoder
     from ._stacked_classifier import StackedAutoencoderClassifier
 
-_LAZY = {
-    "SparseAutoencoder": "_estimator",
-    "StackedAutoencoder": "_stacked",
-    "StackedAutoencoderClassifier": "_stacked_classifier",
-    "load": "_model_file",
-    "plot": "",
-    "reference": "",
-}
 # fmt: off
+_LAZY = {
+    "SparseAutoencoder": "_estimator", "StackedAutoencoder": "_stacked",
+    "StackedAutoencoderClassifier": "_stacked_classifier", "load": "_model_file", "plot": "", "reference": "",
+}
 __all__ = [  # noqa: RUF022 (the lazy ones last)
     "Adam", "Cost", "Deltas", "Encoder", "EpochInfo", "Forward", "History", "Objective", "Params", "SGD", "__version__",
     "check_gradient", "cost", "cost_and_grad", "decode", "deltas", "encode", "flatten", "forward", "get_include",

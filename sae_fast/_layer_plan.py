@@ -53,6 +53,10 @@ def layer_sizes(hidden_layer_sizes: Any) -> list[int]:
         sizes = list(hidden_layer_sizes)
     else:
         sizes = [hidden_layer_sizes]
+        if not hasattr(hidden_layer_sizes, "__index__"):
+            raise TypeError(
+                f"hidden_layer_sizes must be an integer or a sequence of integers, got {hidden_layer_sizes!r}"
+            )
     if not sizes:
         raise ValueError(f"hidden_layer_sizes must have at least one layer, got {hidden_layer_sizes!r}")
     return [check_count("hidden_layer_sizes", size) for size in sizes]

@@ -177,10 +177,16 @@ def save(model: SparseAutoencoder, path: str | PathLike[str]) -> None:
 def hyper_parameters(model: Any) -> dict[str, Any]:
     """What an estimator was made with, as JSON can hold it."""
     hyper = {k: v for k, v in model.get_params(deep=False).items() if k != "callback"}
-    hyper = {k: v.tolist() if isinstance(v, (np.generic, np.ndarray)) else v for k, v in hyper.items()}
+    hyper = {k: _plain(v) for k, v in hyper.items()}
     if not isinstance(hyper["random_state"], int):
         hyper["random_state"] = None  # a generator's state has no place in JSON
     return hyper
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
 
 
 def feature_names(model: Any) -> list[str] | None:

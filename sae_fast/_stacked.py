@@ -19,11 +19,12 @@ except ImportError as error:
     raise ImportError('StackedAutoencoder needs scikit-learn: pip install "sae-fast[estimators]"') from error
 
 from ._checks import check_in, check_X
-from ._deep import DeepCost, Layer, deep_cost
+from ._deep import DeepCost, Layer, deep_cost, deep_forward
 from ._estimator import SparseAutoencoder
 from ._layer_plan import LayerPlan, per_layer, plan_layers
-from ._stack import Layers, Stack, TrainedLayer, Weight, forward
-from ._types import EpochInfo, FloatArray
+from ._stack import Stack
+from ._stack_training import Layers, TrainedLayer, Weight, mean_activations, train_layers, tune
+from ._types import EpochInfo, FloatArray, Output
 from ._unit_report import BLOCK
 
 
@@ -195,18 +196,18 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
         weight = self._weights(sample_weight, data)
         SparseAutoencoder(output=plan[0].output)._warn_of_range(data)
         rng = check_random_state(self.random_state)
-        trained = self._train_layers(data, weight, plan, rng)
+        trained, interrupted = train_layers(self, data, weight, plan, rng)
         plan = plan[: len(trained)]
         network = _network(plan, decay)
         self.units_ = tuple(layer.hidden for layer in plan)
-        self.output_units_ = tuple(layer.output for layer in reversed(plan))
+        self.output_units_: tuple[Output, ...] = tuple(layer.output for layer in reversed(plan))
         self.loss_curves_ = [layer.loss_curve for layer in trained]
         self.fine_tune_loss_curve_ = np.empty(0)
         self._set_layers(_mirrored(trained), data, weight, network)
         self._before = {k: getattr(self, k) for k in ("encoder_", "decoder_", "rho_hat_", "cost_")}
-        if self.fine_tune and len(plan) > 1 and not self._interrupted:
+        if self.fine_tune and len(plan) > 1 and not interrupted:
             seed = int(rng.randint(2**31 - 1))
-            control = self._tune((*self.encoder_, *self.decoder_), data, None, weight, network, seed)
+            control = tune(self, (*self.encoder_, *self.decoder_), data, None, weight, network, seed)
             if control is not None:
                 self.fine_tune_loss_curve_ = np.array([c.total for c in control.costs])
                 self._set_layers(control.params, data, weight, network)
@@ -221,7 +222,7 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
     def _set_layers(self, layers: Layers, X: NDArray[Any], weight: Weight, network: dict[str, Any]) -> None:
         n = len(layers) // 2
         self.encoder_, self.decoder_ = layers[:n], layers[n:]
-        self.rho_hat_ = self._means(X, weight)
+        self.rho_hat_ = mean_activations(self.encoder_, self.units_, X, weight, self.n_threads)
         self.cost_: DeepCost = deep_cost(layers, X, **network, sample_weight=weight, n_threads=self.n_threads)
 
     # Use
@@ -231,7 +232,7 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
         check_is_fitted(self)
         top = self._top(layer)
         codes = check_X(X, len(self.encoder_[top - 1].b))
-        return forward(self.decoder_[-top:], codes, self.output_units_[-top:], self.n_threads)
+        return deep_forward(self.decoder_[-top:], codes, units=self.output_units_[-top:], n_threads=self.n_threads)
 
     def reconstruct(self, X: ArrayLike) -> FloatArray:
         """Reconstructions of the samples through all layers, ``inverse_transform(transform(X))`` without wrapping."""
@@ -240,7 +241,7 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
 
     def _reconstruct(self, X: NDArray[Any]) -> FloatArray:
         units = (*self.units_, *self.output_units_)
-        return forward((*self.encoder_, *self.decoder_), X, units, self.n_threads)
+        return deep_forward((*self.encoder_, *self.decoder_), X, units=units, n_threads=self.n_threads)
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Minus each sample's reconstruction error ``1/2 sum (a - x)^2``, shape (n_samples,)."""

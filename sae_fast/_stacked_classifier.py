@@ -22,11 +22,12 @@ except ImportError as error:
     raise ImportError('StackedAutoencoderClassifier needs scikit-learn: pip install "sae-fast[estimators]"') from error
 
 from ._checks import check_count, check_in
-from ._deep import DeepCost, DeepLbfgsSolver, Layer, deep_cost
+from ._deep import DeepCost, DeepLbfgsSolver, Layer, deep_cost, deep_forward
 from ._estimator import LBFGS_MEMORY, SparseAutoencoder
 from ._fit import FitControl
 from ._layer_plan import per_layer, plan_layers
-from ._stack import DeepSolver, Layers, Stack, Weight, forward
+from ._stack import Stack
+from ._stack_training import DeepSolver, Layers, Weight, mean_activations, stage, train_layers, tune
 from ._types import EpochInfo, FloatArray
 
 Labels = NDArray[np.int64]
@@ -226,19 +227,19 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         SparseAutoencoder(output=plan[0].output)._warn_of_range(data)
         rng = check_random_state(self.random_state)
 
-        trained = self._train_layers(data, weight, plan, rng)
+        trained, interrupted = train_layers(self, data, weight, plan, rng)
         self.units_ = tuple(layer.hidden for layer in plan[: len(trained)])
         self.loss_curves_ = [layer.loss_curve for layer in trained]
         self.encoder_ = tuple(Layer(layer.params.W1, layer.params.b1) for layer in trained)
         network = self._network([*decay[: len(trained)], decay[-1]])
         part, validation = self._split(data, target, weight, network, rng)
-        head = self._train_head(*part, head_decay)
+        head, cut = self._train_head(*part, head_decay)
         self.fine_tune_loss_curve_ = np.empty(0)
         self._set_layers((*self.encoder_, head), data, target, weight, network)
         self._before = {k: getattr(self, k) for k in ("encoder_", "head_", "rho_hat_", "cost_")}
-        if self.fine_tune and not self._interrupted:
+        if self.fine_tune and not (interrupted or cut):
             seed = int(rng.randint(2**31 - 1))
-            control = self._tune((*self.encoder_, head), *part, network, seed, validation)
+            control = tune(self, (*self.encoder_, head), *part, network, seed, validation)
             if control is not None:
                 self.fine_tune_loss_curve_ = np.array([c.total for c in control.costs])
                 if self.early_stopping:
@@ -278,9 +279,9 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
 
         return (X[train], y[train], weights[0]), validation
 
-    def _train_head(self, X: NDArray[Any], y: Labels, weight: Weight, decay: float) -> Layer:
-        """Multinomial logistic regression on the last codes."""
-        codes = forward(self.encoder_, X, self.units_, self.n_threads)
+    def _train_head(self, X: NDArray[Any], y: Labels, weight: Weight, decay: float) -> tuple[Layer, bool]:
+        """Multinomial logistic regression on the last codes; True if Ctrl-C cut it short."""
+        codes = deep_forward(self.encoder_, X, units=self.units_, n_threads=self.n_threads)
         start = Layer(np.zeros((len(self.classes_), codes.shape[1]), X.dtype), np.zeros(len(self.classes_), X.dtype))
         core = DeepLbfgsSolver(
             (start,),
@@ -295,16 +296,14 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
             memory=LBFGS_MEMORY,
             n_threads=self.n_threads,
         )
-        control = FitControl(self._stage(self.head_max_iter, "head"), DeepSolver(core), None)
+        control = FitControl(stage(self, self.head_max_iter, "head"), DeepSolver(core), None)
         control.run()
         self.head_loss_curve_ = np.array([c.total for c in control.costs])
-        self._interrupted |= control.interrupted
-        head: Layer = control.params[0]
-        return head
+        return control.params[0], control.interrupted
 
     def _set_layers(self, layers: Layers, X: NDArray[Any], y: Labels, weight: Weight, network: dict[str, Any]) -> None:
         self.encoder_, self.head_ = layers[:-1], layers[-1]
-        self.rho_hat_ = self._means(X, weight)
+        self.rho_hat_ = mean_activations(self.encoder_, self.units_, X, weight, self.n_threads)
         self.cost_: DeepCost = deep_cost(layers, X, y, **network, sample_weight=weight, n_threads=self.n_threads)
 
     # Use
@@ -327,7 +326,8 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
     def _logits(self, X: ArrayLike) -> FloatArray:
         check_is_fitted(self)
         data = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        return forward((*self.encoder_, self.head_), data, (*self.units_, "linear"), self.n_threads)
+        layers = (*self.encoder_, self.head_)
+        return deep_forward(layers, data, units=(*self.units_, "linear"), n_threads=self.n_threads)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -46,7 +46,10 @@ def test_a_file_of_its_own_for_each_kind(tmp_path):
 def test_round_trip_of_an_autoencoder(tmp_path, dtype):
     """Everything that a fitted stack is comes back bit for bit."""
     X = patches(dtype=dtype)
-    before = stack(rho=(0.3, np.float64(0.2)), hidden=("tanh", "sigmoid"), output="linear").fit(X)
+    sizes = (np.int64(6), 4)
+    before = stack(
+        sizes, rho=(0.3, np.float32(0.2)), beta=np.array([1.0, 2.0]), hidden=("tanh", "sigmoid"), output="linear"
+    ).fit(X)
     before.save(tmp_path / "m.safetensors")
     after = sf.load(tmp_path / "m.safetensors")
     for layer in (0, 1):
@@ -55,7 +58,7 @@ def test_round_trip_of_an_autoencoder(tmp_path, dtype):
         np.testing.assert_array_equal(after.loss_curves_[layer], before.loss_curves_[layer])
     np.testing.assert_array_equal(after.reconstruct(X), before.reconstruct(X))
     np.testing.assert_array_equal(after.fine_tune_loss_curve_, before.fine_tune_loss_curve_)
-    assert after.get_params() == before.get_params()
+    assert after.get_params() == before.set_params(beta=(1.0, 2.0)).get_params()
     assert (after.cost_, after.n_iter_) == (before.cost_, before.n_iter_)
     assert after.components_.dtype == dtype
     with pytest.raises(ValueError, match="not kept in model files"):
