@@ -113,7 +113,7 @@ class FitControl(Generic[P]):
                 f"fit was interrupted{where} after {self.n_iter} of {model.max_iter} {unit}s; the best parameters so "
                 f"far are kept (J = {self._best[0]:.6g})",
                 FitInterruptedWarning,
-                stacklevel=3,
+                stacklevel=4 if self._stage else 3,  # the line that called fit; a stage runs in a function below it
             )
             return
         if not self.costs and self._solver.start_cost is not None:

@@ -62,6 +62,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
     fine_tune : bool
         Tune all layers by the labels afterwards.
     fine_tune_solver : {"lbfgs", "adam", "sgd"}
+        L-BFGS over all samples does well on little and much data; Adam needs fewer passes over much data.
     fine_tune_max_iter : int
         Iterations or epochs at most.
     fine_tune_learning_rate : float, optional
@@ -142,8 +143,8 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         head_max_iter: int = 100,
         head_weight_decay: float = 1e-4,
         fine_tune: bool = True,
-        fine_tune_solver: str = "adam",
-        fine_tune_max_iter: int = 30,
+        fine_tune_solver: str = "lbfgs",
+        fine_tune_max_iter: int = 200,
         fine_tune_learning_rate: float | None = None,
         fine_tune_weight_decay: float | Sequence[float] = 1e-4,
         early_stopping: bool = False,

@@ -244,6 +244,7 @@ def test_ctrl_c_keeps_what_there_is(stage, n_layers, message):
     with pytest.warns(FitInterruptedWarning) as caught:
         fitted = stack(callback=interrupt).fit(patches())
     assert any(message in str(w.message) for w in caught)
+    assert {w.filename for w in caught} == {__file__}
     assert len(fitted.encoder_) == len(fitted.decoder_) == len(fitted.rho_hat_) == n_layers
     assert len(fitted.fine_tune_loss_curve_) == (4 if stage == "fine-tuning" else 0)
     assert fitted.reconstruct(patches()).shape == (300, 12)
