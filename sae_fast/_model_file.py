@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ._stacked import StackedAutoencoder
     from ._stacked_classifier import StackedAutoencoderClassifier
 
-FORMAT = 2  # the newest that is read; files of a single layer are still written in format 1
+FORMAT = 2  # the newest that is read; what older versions understand is still written in format 1
 KIND = "SparseAutoencoder"
 _KEY = "sae_fast"
 _PARAMS = ("W1", "b1", "W2", "b2")
@@ -103,7 +103,7 @@ def read(path: str | PathLike[str]) -> ModelFile:
     Raises
     ------
     ModelFileError
-        Not a model file of this package, damaged, of a newer format, or of a stack.
+        Not a model file of this package, damaged, of a newer format, or of another kind.
     OSError
         The file cannot be read.
     """
@@ -141,7 +141,7 @@ def single_layer(path: str | PathLike[str], tensors: dict[str, NDArray[Any]], ab
     """The single layer that verified contents hold."""
     kind = about.get("kind", KIND)
     if kind != KIND:
-        raise ModelFileError(f"{path} holds a {kind}, not a single layer: read it with sae_fast.load")
+        raise ModelFileError(f"{path} holds {kind!r}, not {KIND!r}: read it with sae_fast.load")
     try:
         params, _ = check_params(tuple(tensors.pop(k) for k in _PARAMS))
         check_activations(about["hidden"], about["output"])
@@ -237,7 +237,7 @@ def load(path: str | PathLike[str]) -> SparseAutoencoder | StackedAutoencoder | 
     from ._estimator import SparseAutoencoder
 
     tensors, about = read_tensors(path)
-    if about.get("kind", KIND) != KIND:
+    if about.get("kind", KIND).startswith("Stacked"):
         from ._stack_file import stack
 
         return stack(path, tensors, about)

@@ -34,16 +34,6 @@ _OPTIONS = [
     "random_state",
     "n_threads",
 ]
-_ONE_LAYER = ("n_components", "early_stopping", "validation_fraction")
-_STACK_OPTIONS = [
-    "hidden_layer_sizes",
-    *(name for name in _OPTIONS if name not in _ONE_LAYER),
-    "fine_tune",
-    "fine_tune_solver",
-    "fine_tune_max_iter",
-    "fine_tune_learning_rate",
-    "fine_tune_weight_decay",
-]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -83,10 +73,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _estimator(arguments: argparse.Namespace) -> Any:
-    """What the options ask for, unfitted."""
-    verbose = 0 if arguments.quiet else 1
+    """What the options ask for, unfitted; an option that the estimator does not have is an error."""
+    given, verbose = vars(arguments), 0 if arguments.quiet else 1
+    single, stack = SparseAutoencoder().get_params(), StackedAutoencoder().get_params()
     if arguments.hidden_layer_sizes is None:
-        return SparseAutoencoder(**{name: getattr(arguments, name) for name in _OPTIONS}, verbose=verbose)
-    if arguments.early_stopping:
-        raise ValueError("--early-stopping is for a single layer: a stack of layers is trained on all samples")
-    return StackedAutoencoder(**{name: getattr(arguments, name) for name in _STACK_OPTIONS}, verbose=verbose)
+        _refuse(given, stack | {"hidden_layer_sizes": None}, single, "a stack of layers: give --hidden-layer-sizes too")
+        return SparseAutoencoder(**{name: given[name] for name in _OPTIONS}, verbose=verbose)
+    _refuse(given, single, stack, "a single layer, not for a stack of layers")
+    return StackedAutoencoder(**{name: given[name] for name in stack if name in given}, verbose=verbose)
+
+
+def _refuse(given: dict[str, Any], others: dict[str, Any], own: dict[str, Any], whose: str) -> None:
+    for name, default in others.items():
+        if name not in own and name in given and given[name] != default:
+            option = "no-fine-tune" if name == "fine_tune" else name.replace("_", "-")
+            raise ValueError(f"--{option} is for {whose}")
