@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._deep_checks import Layer
+from ._deep_layers import Layer
 from ._types import FloatArray, Params
 
 class Workspace:

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._checks import OUTPUT, _describe, check_in, check_out, check_rho, check_X
-from ._types import FloatArray
+from ._deep_layers import Layer
 
 LOSSES = ("squared", "softmax")
-LayersLike: TypeAlias = Sequence[Any]
-
-
-class Layer(NamedTuple):
-    """One layer, or its gradients: ``W`` (n_out, n_in) and ``b`` (n_out,)."""
-
-    W: FloatArray
-    b: FloatArray
+Loss: TypeAlias = Literal["squared", "softmax"]
+PerLayer: TypeAlias = float | Sequence[float]
 
 
 class DeepSettings(NamedTuple):
@@ -39,32 +33,6 @@ class DeepData(NamedTuple):
     X: NDArray[Any]
     target: NDArray[Any] | None
     labels: NDArray[np.intp] | None
-
-
-def check_layers(layers: LayersLike, name: str = "layers") -> tuple[tuple[Layer, ...], np.dtype[Any]]:
-    """C-contiguous layers of one float dtype whose sizes follow one another, and that dtype."""
-    if not isinstance(layers, Sequence) or isinstance(layers, str) or len(layers) == 0:
-        raise TypeError(f"{name} must be a sequence of at least one (W, b), got {_describe(layers)}")
-    found: list[Layer] = []
-    for i, layer in enumerate(layers):
-        if not isinstance(layer, Sequence) or len(layer) != 2 or not all(isinstance(a, np.ndarray) for a in layer):
-            raise TypeError(f"{name}[{i}] must be (W, b), two NumPy arrays, got {_describe(layer)}")
-        found.append(Layer(*layer))
-    dtypes = sorted({str(a.dtype) for layer in found for a in layer})
-    if dtypes not in (["float32"], ["float64"]):
-        raise TypeError(f"{name} must be float32 or float64, all alike, got {', '.join(dtypes)}")
-    for i, (W, b) in enumerate(found):
-        if W.ndim != 2 or W.size == 0:
-            raise ValueError(f"{name}[{i}].W must have shape (n_out, n_in), both >= 1, got {W.shape}")
-        if i > 0 and W.shape[1] != len(found[i - 1].W):
-            raise ValueError(
-                f"{name}[{i}].W must have {len(found[i - 1].W)} columns, one for each output of {name}[{i - 1}], "
-                f"got shape {W.shape}"
-            )
-        if b.shape != (len(W),):
-            raise ValueError(f"{name}[{i}].b must have shape ({len(W)},) to match W {W.shape}, got {b.shape}")
-    contiguous = tuple(Layer(np.ascontiguousarray(W), np.ascontiguousarray(b)) for W, b in found)
-    return contiguous, found[0].W.dtype
 
 
 def check_loss(loss: str) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
-from sae_fast.bench import WORKS, Work, _contenders, _worker, race
+from sae_fast._deep_reference import deep_cost_and_grad
+from sae_fast.bench import WORKS, Work, _contenders, _fine_tune, _worker, race
 from sae_fast.bench._race import installed
 from sae_fast.cli import main
 
@@ -35,8 +37,24 @@ def test_every_work_has_a_contest(work):
     data = _worker.make(work, "float32")
     ours = _contenders.sae_fast(work, data, 1)
     assert len(_worker.measure(ours, 0.0)) == 1
-    if work.kind != "epoch":
+    if work.kind not in ("epoch", "fine_tune"):
         assert ours.numbers() == pytest.approx(_contenders.numpy(work, data, 1).numbers(), rel=1e-3, abs=1e-4)
+
+
+def test_fine_tuning_is_the_deep_network():
+    """The numbers that contenders must agree on are those of the NumPy twin, and an epoch leaves its start alone."""
+    work = Work("fine_tune", 300, 20, 10, more=(8, 5))
+    X = _worker.make(work, "float64").X
+    epoch, start = _fine_tune.ours(work, X, 1)
+    layers, y = _fine_tune.network(work, X.dtype)
+    network = {"units": ["sigmoid", "sigmoid", "linear"], "loss": "softmax", "weight_decay": 1e-4}
+    J, grad = deep_cost_and_grad(layers, X, y, **network)
+    epoch()
+    assert start()[0] == pytest.approx(J, rel=1e-12)
+    for got, wanted in zip(start()[1], [a for layer in grad for a in layer], strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-14)
+    assert work.name == "fine_tune 300 x 20 -> 10 -> 8 -> 5"
+    assert work.multiply_adds == 300 * (2 * 200 + 3 * 80 + 3 * 40)
 
 
 def test_installed_lists_what_is_here():

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._works import BATCH, SETTINGS, Data, Work
+from . import _fine_tune
+from ._works import BATCH, RATE, SETTINGS, Data, Work
 
 RHO, BETA, DECAY = SETTINGS["rho"], SETTINGS["beta"], SETTINGS["weight_decay"]
-RATE = 1e-3
 
 
 class Contest(NamedTuple):
@@ -42,6 +42,9 @@ def sae_fast(work: Work, data: Data, n_threads: int) -> Contest:
     import sae_fast as sf
 
     X, params = data.X, sf.Params(*data[1:])
+    if work.kind == "fine_tune":
+        epoch, start = _fine_tune.ours(work, X, n_threads)
+        return Contest(epoch, lambda: _summary(*start()))
     if work.kind == "cost_and_grad":
         grad = sf.Params(*(np.empty_like(p) for p in params))
 
@@ -94,6 +97,9 @@ def _torch(work: Work, data: Data, n_threads: int, compiled: bool) -> Contest:
     torch.set_num_threads(n_threads)
     X, W1, b1, W2, b2 = (torch.from_numpy(a) for a in data)
     wrap: Callable[[Any], Any] = torch.compile if compiled else (lambda f: f)
+    if work.kind == "fine_tune":
+        epoch, start = _fine_tune.torch(work, data.X, wrap)
+        return Contest(epoch, lambda: _summary(*start()))
 
     if work.kind.startswith("encode"):
 
@@ -133,13 +139,13 @@ def _torch(work: Work, data: Data, n_threads: int, compiled: bool) -> Contest:
 
     optimizer = torch.optim.Adam(params, lr=RATE, fused=True)
 
-    def epoch() -> None:
+    def one_epoch() -> None:
         for rows in torch.randperm(len(X)).split(BATCH):
             optimizer.zero_grad()
             cost(X[rows]).backward()
             optimizer.step()
 
-    return Contest(epoch, list)
+    return Contest(one_epoch, list)
 
 
 def torch_eager(work: Work, data: Data, n_threads: int) -> Contest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,10 +10,11 @@ from numpy.typing import NDArray
 
 SETTINGS: dict[str, Any] = {"rho": 0.05, "beta": 3.0, "weight_decay": 1e-4}
 BATCH = 256
+RATE = 1e-3
 
 
 class Work(NamedTuple):
-    """One thing to do: ``kind`` is cost_and_grad, encode, encode_one or epoch."""
+    """One thing to do: ``kind`` is cost_and_grad, encode, encode_one, epoch or fine_tune."""
 
     kind: str
     n_samples: int
@@ -20,15 +22,25 @@ class Work(NamedTuple):
     n_hidden: int
     dtypes: tuple[str, ...] = ("float32", "float64")
     quick: bool = False
+    more: tuple[int, ...] = ()
+    """Layers behind the hidden one, for fine_tune."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Features, and the outputs of each layer."""
+        return (self.n_visible, self.n_hidden, *self.more)
 
     @property
     def name(self) -> str:
         """As shown in tables."""
-        return f"{self.kind} {self.n_samples} x {self.n_visible} -> {self.n_hidden}"
+        return f"{self.kind} {self.n_samples} x {' -> '.join(map(str, self.sizes))}"
 
     @property
     def multiply_adds(self) -> float:
-        """Of the products: five for cost and gradient, one to encode."""
+        """Of the products: five for cost and gradient, one to encode; to fine-tune three a layer, two in the first."""
+        if self.kind == "fine_tune":
+            per_layer = [a * b for a, b in itertools.pairwise(self.sizes)]
+            return float(self.n_samples * (3 * sum(per_layer) - per_layer[0]))
         products = 1 if self.kind.startswith("encode") else 5
         return float(products * self.n_samples * self.n_visible * self.n_hidden)
 
@@ -48,6 +60,7 @@ WORKS = (
     Work("encode", 10_000, 784, 196, F32, quick=True),
     Work("encode", 10_000, 784, 3136, F32),
     Work("epoch", 60_000, 784, 196, F32),
+    Work("fine_tune", 60_000, 784, 200, F32, more=(200, 10)),
 )
 
 
