@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     about["hyper-parameters"] = ", ".join(f"{k}={v}" for k, v in hyper.items())
     for name, value in about.items():
         text = ", ".join(map(_text, value)) if isinstance(value, list) else _text(value)
-        print(f"{name.replace('_', ' '):<17} {text}")
+        print(f"{name.replace('_', ' '):<18} {text}")
     return 0
 
 
