@@ -22,6 +22,11 @@ namespace sae_fast {
 #define SAE_FAST_ONE_COPY __attribute__((noinline, noclone))
 #endif
 
+/// Consecutive panels.
+struct Panels {
+    Size begin, end;
+};
+
 /// How n columns are cut into panels of `lanes`-wide vectors: threes first, then one or two narrower ones.
 /// Never a lone vector beside wider panels: 3 + 1 becomes 2 + 2, which keeps the multiply-add units busy.
 struct PanelSplit {
@@ -56,8 +61,23 @@ struct PanelSplit {
         const Size left = n - offset(p);
         return left < width(p) ? left : width(p);
     }
+    /// The panels from `begin` on that have at most `most` columns together, one at least.
+    SAE_FAST_INLINE Panels part(Size begin, Size most) const noexcept {
+        Size end = begin + 1;
+        while (end < count() && offset(end + 1) - offset(begin) <= most) ++end;
+        return {begin, end};
+    }
     /// Columns with padding.
     SAE_FAST_INLINE Size padded() const noexcept { return lanes * (3 * n_wide + n_rest * rest); }
+};
+
+/// Rows of n elements, ld apart, that will be read soon: a product asks for them while it computes, a few for each of
+/// its own rows.
+template <class T>
+struct Ask {
+    const T* data = nullptr;
+    Size ld = 0;
+    Size n = 0;
 };
 
 /// The left operand of a product: rows row0 ... of panels with room for `capacity` rows, or, where ld > 0, plain rows
@@ -68,7 +88,10 @@ struct Left {
     Size capacity;
     Size row0;
     Size ld;
-    Size ahead = 0;  // plain rows: so many rows further on will be read soon, and are asked for now
+    Ask<T> ask{};               // of left operands to come
+    Ask<T> ask_out{};           // of where the result will go
+    const T* coming = nullptr;  // the next right operand, where it comes from far away
+    Size n_coming = 0;          // its elements
 };
 
 /// The kernels of one instruction set for one type.
@@ -84,11 +107,11 @@ struct Kernels {
     /// Panels of W^T: dst panel p holds (n_in rows, columns = the outputs of panel p). W: (n_out, n_in), rows ld apart.
     void (*pack_transposed)(const T* W, Size ld, Size n_out, Size n_in, T* dst, Size panel_begin, Size panel_end);
 
-    /// C (n_rows, n_vec * lanes) = A B.  A: n_rows of n_k columns, in panels, or plain rows `ld` apart where ld > 0;
-    /// B: (n_k, n_vec * lanes).
+    /// C (n_rows, n_vec * lanes) = A B over the columns of A in `part`, continuing C where part.begin > 0.
+    /// A: n_rows of n_k columns, in panels, or plain rows `ld` apart where ld > 0; B: (n_k, n_vec * lanes).
     /// Each element is one chain of multiply-adds in the order of k, whatever the blocking: a row's result
     /// does not depend on its neighbours.
-    void (*product)(Left<T> A, Size n_rows, Size n_k, const T* B, Size n_vec, T* C);
+    void (*product)(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, Size n_vec, T* C);
     /// One row of a layer: out (n_out,) = unit(x W^T + b), with the bits of product and activate. x: (n_k,), B: the
     /// panels of W^T, bias: padded.
     void (*layer_row)(Unit unit, const T* x, Size n_k, const T* B, Size n_out, const T* bias, T* out);

@@ -38,9 +38,9 @@ inline void with_rows(Size rows, Args... args) noexcept {
 template <class T, int NV>
 struct ProductTile {
     template <int R>
-    static void run(const Left<T>* A, Size row, const PanelSplit* split, Size p0, Size p1, const T* b, T* C,
-                    bool first) noexcept {
-        product_tile<T, R, NV>(*A, row, *split, p0, p1, b, C, first);
+    static void run(const Left<T>* A, Size row, const PanelSplit* split, Size p0, Size p1, const T* b, T* C, bool first,
+                    Trickle<T> trickle) noexcept {
+        product_tile<T, R, NV>(*A, row, *split, p0, p1, b, C, first, trickle);
     }
 };
 
@@ -52,42 +52,45 @@ struct OuterTile {
     }
 };
 
-template <class T>
-inline void prefetch(const Left<T>& A, Size row, Size n_rows, Size begin, Size end) noexcept {
+template <int Write, class T>
+inline void prefetch(const Ask<T>& ask, Size row, Size n_rows) noexcept {
     constexpr Size line = 64 / static_cast<Size>(sizeof(T));
-    for (Size i = 0; i < n_rows; ++i)
-        for (Size k = begin; k < end; k += line) __builtin_prefetch(A.data + (A.row0 + row + i) * A.ld + k, 0, 2);
+    for (Size i = row; i < row + n_rows; ++i)
+        for (Size k = 0; k < ask.n; k += line) __builtin_prefetch(ask.data + i * ask.ld + k, Write, Write != 0 ? 3 : 2);
 }
 
 template <class T, int NV>
-void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, const T* B, T* C) noexcept {
+void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, Panels part, const T* B, T* C) noexcept {
     constexpr Size width = NV * kLanes<T>;
-    const Size n_panels = split.count();
-    for (Size p0 = 0; p0 < n_panels;) {
-        Size p1 = p0 + 1;
-        while (p1 < n_panels && split.offset(p1 + 1) - split.offset(p0) <= kBlock<T>) ++p1;
-        const T* b = B + split.offset(p0) * width;
+    for (Panels p = part; p.begin < part.end; p.begin = p.end) {
+        p.end = split.part(p.begin, kBlock<T>).end;
+        if (p.end > part.end) p.end = part.end;
+        const T* b = B + split.offset(p.begin) * width;
         for (Size r = 0; r < n_rows;) {
             const Size rows = tile_rows(n_rows - r);
-            if (A.ahead > 0)
-                prefetch(A, r + A.ahead, rows, split.offset(p0), p1 == n_panels ? split.n : split.offset(p1));
-            with_rows<ProductTile<T, NV>>(rows, &A, r, &split, p0, p1, b, C + r * width, p0 == 0);
+            if (p.begin == part.begin) {
+                prefetch<0>(A.ask, r, rows);
+                prefetch<1>(A.ask_out, r, rows);
+            }
+            Trickle<T> trickle{b, 0};
+            if (A.coming != nullptr && p.begin == part.begin)
+                trickle = {A.coming + r * A.n_coming / n_rows, rows * A.n_coming / (n_rows * split.n)};
+            with_rows<ProductTile<T, NV>>(rows, &A, r, &split, p.begin, p.end, b, C + r * width, p.begin == 0, trickle);
             r += rows;
         }
-        p0 = p1;
     }
 }
 
 template <class T>
-void product(Left<T> A, Size n_rows, Size n_k, const T* B, Size n_vec, T* C) noexcept {
+void product(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, Size n_vec, T* C) noexcept {
     const PanelSplit split(n_k, kLanes<T>);
     switch (n_vec) {
         case 1:
-            return product_panel<T, 1>(A, n_rows, split, B, C);
+            return product_panel<T, 1>(A, n_rows, split, part, B, C);
         case 2:
-            return product_panel<T, 2>(A, n_rows, split, B, C);
+            return product_panel<T, 2>(A, n_rows, split, part, B, C);
         default:
-            return product_panel<T, 3>(A, n_rows, split, B, C);
+            return product_panel<T, 3>(A, n_rows, split, part, B, C);
     }
 }
 
