@@ -100,7 +100,7 @@ private:
         for (Size p = of_visible.begin; p < of_visible.end; ++p) {
             const T* rows = params_.W2 + v.offset(p) * h.n;
             k_.pack_transposed(params_.W2, h.n, v.n, h.n, scratch_.W2_t, p, p + 1);
-            k_.pack_rows(rows, h.n, v.used(p), h.n, scratch_.W2_n, v.n, v.offset(p));
+            k_.pack_right(rows, h.n, v.used(p), h.n, scratch_.W2_n, v.n, v.offset(p));
             if (decay) scratch_.decay[h.count() + p] = k_.sum_squares(rows, v.used(p) * h.n);
         }
         if (plan_.n_blocks == 1) {
@@ -151,7 +151,7 @@ private:
         T* z = folded_panel(s, p);
         const Size n_rows = plan_.rows_of_strip(s);
         k_.product(X, n_rows, plan_.visible.n, {0, plan_.visible.count()},
-                   scratch_.W1_t + h.offset(p) * plan_.visible.n, h.vectors(p), z);
+                   scratch_.W1_t + h.offset(p) * plan_.visible.n, h.shape(p), z);
         k_.hidden_forward(problem_.hidden, z, n_rows, h.vectors(p), scratch_.b1 + h.offset(p), weights_of_strip(s),
                           scratch_.sum_s + at, scratch_.sum_c + at);
     }
@@ -286,7 +286,7 @@ private:
         Left<T> a2{block.a2, plan_.block, row0, 0};
         if (coming >= 0 && part.begin == 0) a2.ask = samples_to_come(coming, v.offset(p), v.offset(p) + v.used(p));
         ask_for_weights(a2, scratch_.W2_t, v, p, plan_.hidden, part, group, s);
-        k_.product(a2, n_rows, plan_.hidden.n, part, scratch_.W2_t + v.offset(p) * plan_.hidden.n, v.vectors(p),
+        k_.product(a2, n_rows, plan_.hidden.n, part, scratch_.W2_t + v.offset(p) * plan_.hidden.n, v.shape(p),
                    block.delta3 + at);
         if (part.end < plan_.hidden.count()) return;
         scratch_.squares[s * v.count() + p] = k_.output_delta(
@@ -303,7 +303,7 @@ private:
         if (coming >= 0) delta3.ask = {folded_panel(coming, p), h.width(p), h.width(p)};
         ask_for_weights(delta3, scratch_.W2_n, h, p, plan_.visible, {0, plan_.visible.count()}, group, s);
         k_.product(delta3, n_rows, plan_.visible.n, {0, plan_.visible.count()},
-                   scratch_.W2_n + h.offset(p) * plan_.visible.n, h.vectors(p), panel);
+                   scratch_.W2_n + h.offset(p) * plan_.visible.n, h.shape(p), panel);
         k_.hidden_delta(problem_.hidden, panel, folded_panel(s, p), n_rows, h.vectors(p), scratch_.slope + h.offset(p),
                         weights_of_strip(s), sum);
         if (penalised()) penalty_of_tiny_units(s, p, panel, sum, row);
@@ -353,7 +353,7 @@ private:
             for (Size p = 0; p < plan_.hidden.count(); ++p) unfold_panel(block, s, p, row0(s));
         }
         for (Panels part{0, 0}; part.end < plan_.hidden.count();) {
-            part = plan_.hidden.part(part.end, kDeepColumns);
+            part = plan_.hidden.part(part.end, kPartColumns);
             for (Size p = 0; p < plan_.visible.count(); ++p)
                 for (Size s = group.begin; s < group.end; ++s)
                     delta3_panel(block, group, s, p, row0(s), part, coming(s));

@@ -16,7 +16,6 @@ namespace sae_fast {
 
 constexpr Size kOuterRows = 256;        // rows of one partial sum of a weight gradient
 constexpr Size kCache = Size(1) << 19;  // bytes that are to stay in the second-level cache
-constexpr Size kDeepColumns = 832;      // columns of a2 that go against all panels of W2 before the next ones do
 
 struct Plan {
     PanelSplit visible, hidden;

@@ -18,7 +18,7 @@ void apply_panel(const Kernels<T>& k, const PackedLayer<T>& layer, Left<T> A, Si
     const PanelSplit& split = layer.split;
     A.ask_out = {out + split.offset(p), out_stride, split.used(p)};
     k.product(A, n_rows, layer.n_in, {0, PanelSplit(layer.n_in, k.lanes).count()},
-              layer.W + split.offset(p) * layer.n_in, split.vectors(p), z);
+              layer.W + split.offset(p) * layer.n_in, split.shape(p), z);
     k.activate(layer.unit, z, n_rows, split.vectors(p), split.used(p), layer.bias + split.offset(p),
                out + split.offset(p), out_stride);
 }

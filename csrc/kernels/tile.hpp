@@ -6,11 +6,6 @@
 namespace sae_fast {
 namespace {
 
-/// Elements of k after which a tile goes back to memory: long enough for that not to matter. A panel of B then comes
-/// from the second-level cache, which costs less than shorter blocks do.
-template <class T>
-constexpr Size kBlock = 832;
-
 /// Memory that will be read soon, asked for a little with each k, since a burst would keep the kernel's own reads
 /// waiting.
 template <class T>
