@@ -2,7 +2,9 @@
 
 Layout: tensors ``W1``, ``b1``, ``W2``, ``b2``, ``rho_hat``, ``loss_curve``, ``unit_lowest``, ``unit_highest``; the
 metadata entry ``sae_fast`` holds a JSON object with ``format`` (a number), ``versions``, ``hyper_parameters``,
-``fitted``, ``feature_names`` and ``checksum``, the SHA-256 over all tensors and the rest of the object.
+``fitted``, ``feature_names`` and ``checksum``, the SHA-256 over all tensors and the rest of the object. A model that
+scales its data has format 2, which older versions refuse rather than forget the scaling: ``scale`` holds its numbers,
+and the tensors ``scale_minimum`` and ``scale_span`` those of each feature.
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ from numpy.typing import NDArray
 
 from ._atomic import replacing
 from ._checks import check_activations, check_params
+from ._scale import Scale, scale_from_json, scale_to_json
 from ._types import Cost, Hidden, Output, Params
 from ._version import __version__
 
 if TYPE_CHECKING:
     from ._estimator import SparseAutoencoder
 
-FORMAT = 1
+FORMAT = 2
 _KEY = "sae_fast"
 _PARAMS = ("W1", "b1", "W2", "b2")
 
@@ -47,6 +50,7 @@ class ModelFile:
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     feature_names: list[str] | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    scale: Scale | None = None
 
 
 def _safetensors() -> Any:
@@ -73,9 +77,13 @@ def write(path: str | PathLike[str], model: ModelFile) -> None:
     library = _safetensors()
     # safetensors stores the memory of an array as it lies: only C order is what its shape says.
     named = dict(zip(_PARAMS, model.params, strict=True)) | model.arrays
+    about: dict[str, Any] = {}
+    if model.scale is not None:
+        about["scale"], arrays = scale_to_json(model.scale)
+        named |= arrays
     tensors = {k: np.ascontiguousarray(v) for k, v in named.items()}
-    about = {
-        "format": FORMAT,
+    about |= {
+        "format": 1 if model.scale is None else 2,
         "versions": {"sae_fast": __version__, "numpy": np.__version__},
         "hidden": model.hidden,
         "output": model.output,
@@ -124,6 +132,8 @@ def read(path: str | PathLike[str]) -> ModelFile:
     try:
         params, _ = check_params(tuple(tensors.pop(k) for k in _PARAMS))
         check_activations(about["hidden"], about["output"])
+        scaled = about.get("scale")
+        scale = None if scaled is None else scale_from_json(scaled, tensors, params.W1.shape[1])
         return ModelFile(
             Params(*params),
             about["hidden"],
@@ -133,6 +143,7 @@ def read(path: str | PathLike[str]) -> ModelFile:
             tensors,
             about["feature_names"],
             about["versions"],
+            scale,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{name} does not hold a model: {error}") from error
@@ -155,7 +166,9 @@ def save(model: SparseAutoencoder, path: str | PathLike[str]) -> None:
     }
     fitted = {"n_iter": model.n_iter_, "cost": list(model.cost_), "rho": model._rho_fitted_}
     feature_names = None if names is None else [str(n) for n in names]
-    write(path, ModelFile(model.params_, model.hidden, model.output, hyper, fitted, arrays, feature_names))
+    scale = None if model.scaler_ is None else model.scaler_._scale
+    found = ModelFile(model.params_, model.hidden, model.output, hyper, fitted, arrays, feature_names, scale=scale)
+    write(path, found)
 
 
 def load(path: str | PathLike[str]) -> SparseAutoencoder:
@@ -188,6 +201,7 @@ def load(path: str | PathLike[str]) -> SparseAutoencoder:
     (100, 4)
     """
     from ._estimator import SparseAutoencoder
+    from ._scalers import scaler_from
 
     found = read(path)
     known = SparseAutoencoder().get_params()
@@ -198,6 +212,8 @@ def load(path: str | PathLike[str]) -> SparseAutoencoder:
     try:
         model.params_ = found.params
         model.n_features_in_ = found.params.W1.shape[1]
+        if found.scale is not None:
+            model.scaler_ = scaler_from(found.scale, found.output, model.n_features_in_)
         model.rho_hat_ = found.arrays["rho_hat"]
         model.loss_curve_ = found.arrays["loss_curve"]
         model.loss_parts_ = found.arrays["loss_parts"]
