@@ -17,17 +17,18 @@ try:
     from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
     from sklearn.utils import check_random_state
     from sklearn.utils.metaestimators import available_if
-    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+    from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError('SparseAutoencoder needs scikit-learn: pip install "sae-fast[estimators]"') from error
 
 from . import _core
-from ._checks import check_activations, check_count, check_in, check_n_threads, check_penalty, check_sample_weight
+from ._checks import check_activations, check_count, check_in, check_n_threads, check_penalty
 from ._fit import FitControl
 from ._functional import decode, encode, init_params
 from ._scale import RANGES, SCALINGS, Clip, Scaling
 from ._scalers import UFLDLScaler, UnitScaler
 from ._solvers import EpochSolver, LbfgsSolver, Solver, epoch_options
+from ._transformer import weights_of
 from ._types import Cost, EpochInfo, FloatArray, Hidden, Output, Params
 from ._unit_report import BLOCK, UnitReport, judge
 
@@ -213,8 +214,9 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             Only before the first iteration. Later, Ctrl-C ends the fit with the best parameters so far and a warning.
         """
         settings = self._check_parameters()
-        data = self._learn_scale(self._validate(X, reset=True))
-        weight = self._weights(sample_weight, data)
+        data = self._validate(X, reset=True)
+        weight = weights_of(sample_weight, data)
+        data = self._learn_scale(data, weight)
         self._warn_of_range(data)
         rng = check_random_state(self.random_state)
         start = self._start(data, rng)
@@ -265,8 +267,11 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         settings = self._check_parameters()
         first = not hasattr(self, "params_")
         data = self._validate(X, reset=first)
-        data = self._learn_scale(data) if first else self._scaled(data).astype(self.params_.W1.dtype, copy=False)
-        weight = self._weights(sample_weight, data)
+        weight = weights_of(sample_weight, data)
+        if first:
+            data = self._learn_scale(data, weight)
+        else:
+            data = self._scaled(data).astype(self.params_.W1.dtype, copy=False)
         threads = check_n_threads(self.n_threads)
         if first or getattr(self, "_trainer", None) is None:
             rng = check_random_state(self.random_state)
@@ -306,23 +311,17 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         data: NDArray[Any] = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
         return data
 
-    def _learn_scale(self, X: NDArray[Any]) -> NDArray[Any]:
+    def _learn_scale(self, X: NDArray[Any], weight: NDArray[np.float64] | None) -> NDArray[Any]:
         """Set ``scaler_`` by the samples; the scaled samples."""
         self.scaler_ = None
         if self.scale == "minmax":
-            self.scaler_ = UnitScaler(self.output).fit(X)
+            self.scaler_ = UnitScaler(self.output).fit(X, sample_weight=weight)
         elif self.scale == "ufldl":
-            self.scaler_ = UFLDLScaler(output=self.output).fit(X)
+            self.scaler_ = UFLDLScaler(output=self.output).fit(X, sample_weight=weight)
         return self._scaled(X)
 
     def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
         return X if self.scaler_ is None else self.scaler_._scale.forward(X)
-
-    def _weights(self, sample_weight: ArrayLike | None, X: NDArray[Any]) -> NDArray[np.float64] | None:
-        if sample_weight is None:
-            return None
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        return check_sample_weight(weight, len(X))
 
     def _start(self, X: NDArray[Any], rng: np.random.RandomState) -> Params:
         if self.warm_start and hasattr(self, "params_"):
@@ -378,7 +377,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         self._rho_fitted_ = float(self.rho)
 
     def _warn_of_range(self, X: NDArray[Any]) -> None:
-        if self.output not in RANGES:
+        if self.scaler_ is not None or self.output not in RANGES:
             return
         low, high = RANGES[self.output]
         found = float(X.min()), float(X.max())

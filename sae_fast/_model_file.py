@@ -132,8 +132,7 @@ def read(path: str | PathLike[str]) -> ModelFile:
     try:
         params, _ = check_params(tuple(tensors.pop(k) for k in _PARAMS))
         check_activations(about["hidden"], about["output"])
-        scaled = about.get("scale")
-        scale = None if scaled is None else scale_from_json(scaled, tensors, params.W1.shape[1])
+        scale = scale_from_json(about["scale"], tensors, params.W1.shape[1]) if about["format"] >= 2 else None
         return ModelFile(
             Params(*params),
             about["hidden"],

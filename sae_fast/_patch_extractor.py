@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -86,6 +86,9 @@ class PatchExtractor(ClassNamePrefixFeaturesOutMixin, Transformer):  # type: ign
             Not images, images smaller than a patch, grey and colour mixed, NaN or infinity, or a wrong parameter.
         """
         images, _ = self._images(X)
+        if self.n_patches is not None:
+            check_count("n_patches", self.n_patches)
+        self._integers()
         self.patch_shape_ = (*self._size(), *images[0].shape[2:])
         return self
 
@@ -124,16 +127,25 @@ class PatchExtractor(ClassNamePrefixFeaturesOutMixin, Transformer):  # type: ign
         if self.n_patches is None:
             found = [np.indices(count).reshape(2, -1).T for count in counts]
             return np.repeat(np.arange(len(counts)), [len(f) for f in found]), np.concatenate(found)
-        n = check_count("n_patches", self.n_patches)
-        legacy = isinstance(self.random_state, np.random.RandomState)
-        rng: Any = self.random_state if legacy else np.random.default_rng(self.random_state)
-        draw = rng.randint if legacy else rng.integers
+        n, draw = check_count("n_patches", self.n_patches), self._integers()
         if np.all(counts == counts[0]):
             # One call: the order of a loop over the patches that draws image, row and column of each.
             drawn = draw(0, np.tile((len(counts), *counts[0]), (n, 1)))
             return drawn[:, 0], drawn[:, 1:]
         picture = draw(0, len(counts), size=n)
         return picture, draw(0, counts[picture])
+
+    def _integers(self) -> Callable[..., NDArray[Any]]:
+        """What draws integers in [low, high)."""
+        given = self.random_state
+        if isinstance(given, np.random.RandomState):
+            return given.randint
+        try:
+            return np.random.default_rng(given).integers
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"random_state must be an integer >= 0, a NumPy Generator or RandomState, or None, got {given!r}"
+            ) from None
 
     def _size(self) -> tuple[int, int]:
         size = self.patch_size

@@ -128,43 +128,48 @@ class UFLDLScale(NamedTuple):
 Scale: TypeAlias = UnitScale | UFLDLScale
 
 
-def unit_scale(X: FloatArray, output: Output, margin: float, per_feature: bool = True) -> UnitScale:
-    """Learn the smallest and largest value of each feature, or of all data.
+def unit_scale(
+    X: FloatArray, output: Output, margin: float, per_feature: bool = True, weight: NDArray[np.float64] | None = None
+) -> UnitScale:
+    """Learn the smallest and largest value of each feature, or of all data, over the samples of weight > 0.
 
     A feature that varies by rounding alone counts as constant.
     """
     low, high = target_range(output, margin)
+    kind = np.finfo(X.dtype)
     axis = 0 if per_feature else None
-    minimum = np.broadcast_to(X.min(axis=axis), X.shape[1:]).astype(np.float64)
-    maximum = np.broadcast_to(X.max(axis=axis), X.shape[1:]).astype(np.float64)
+    where: Any = True if weight is None else (weight > 0)[:, None]
+    minimum = np.broadcast_to(X.min(axis=axis, where=where, initial=np.inf), X.shape[1:]).astype(np.float64)
+    maximum = np.broadcast_to(X.max(axis=axis, where=where, initial=-np.inf), X.shape[1:]).astype(np.float64)
     with np.errstate(over="ignore"):
         span = maximum - minimum
-        if not np.all(span <= np.finfo(X.dtype).max):
-            worst = int(np.argmax(span))
-            raise ValueError(f"X must have a range that {X.dtype} holds, got {minimum[worst]} to {maximum[worst]}")
-    kind = np.finfo(X.dtype)
+    if not np.all(span <= kind.max):
+        worst = int(np.argmax(span))
+        raise ValueError(f"X must have a range that {X.dtype} holds, got {minimum[worst]} to {maximum[worst]}")
     rounding = 10 * float(kind.eps) * np.maximum(np.abs(minimum), np.abs(maximum))
     span[span <= np.maximum(rounding, 4 * float(kind.tiny))] = 0.0
     return UnitScale(low, high, minimum, span)
 
 
-def ufldl_scale(X: FloatArray, n_sigma: float, output: Output, margin: float) -> UFLDLScale:
-    """Learn the standard deviation sigma of all entries about their samples' means."""
+def ufldl_scale(
+    X: FloatArray, n_sigma: float, output: Output, margin: float, weight: NDArray[np.float64] | None = None
+) -> UFLDLScale:
+    """Learn the standard deviation sigma of all entries about their samples' means, which may be weighted."""
     low, high = target_range(output, margin)
     check_in("n_sigma", n_sigma, np.nextafter(0.0, 1.0), np.inf, "> 0 and finite")
     kind = np.finfo(X.dtype)
     top = float(np.abs(X).max())
     if not top * X.shape[1] < np.finfo(np.float64).max:
         raise ValueError(f"X must have samples whose sums do not overflow, got {top}")
-    scale = top if top > 0 else 1.0
-    total = 0.0
+    unit = top if top > 0 else 1.0
+    squares = np.empty(len(X))
     rows = max(1, (1 << 20) // X.shape[1])
     for i in range(0, len(X), rows):
-        block = X[i : i + rows].astype(np.float64) / scale
+        block = X[i : i + rows].astype(np.float64) / unit
         block -= block.mean(axis=1, keepdims=True)
-        total += float(np.vdot(block, block))
-    sigma = np.sqrt(total / X.size)
-    limit = float(n_sigma * sigma * scale)
+        squares[i : i + rows] = np.einsum("ij,ij->i", block, block)
+    sigma = np.sqrt(np.average(squares, weights=weight) / X.shape[1])
+    limit = float(n_sigma * sigma * unit)
     # What is left of flat samples is the rounding of their mean.
     flat = sigma <= 4 * kind.eps or limit <= 4 * kind.tiny
     return UFLDLScale(low, high, 0.0 if flat else limit)

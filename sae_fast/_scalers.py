@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from ._checks import check_count
 from ._scale import MARGIN, Scale, UFLDLScale, UnitScale, ufldl_scale, unit_scale
-from ._transformer import OneToOneFeatureMixin, Transformer, check_is_fitted
+from ._transformer import OneToOneFeatureMixin, Transformer, check_is_fitted, weights_of
 from ._types import FloatArray, Output
 
 
@@ -60,7 +60,7 @@ class UnitScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
         self.clip = clip
         self.per_feature = per_feature
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Learn the ranges of the features.
 
         Parameters
@@ -68,6 +68,8 @@ class UnitScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
         X : array_like of shape (n_samples, n_features)
         y : None
             Ignored.
+        sample_weight : array_like of shape (n_samples,), optional
+            Samples of weight 0 do not count; other weights make no difference.
 
         Returns
         -------
@@ -78,8 +80,9 @@ class UnitScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
         ValueError
             NaN or infinity, a parameter out of its range, or a range that overflows the dtype.
         """
-        self._set(unit_scale(self._validate(X, reset=True), self.output, self.margin, self.per_feature))
-        return self
+        data = self._validate(X, reset=True)
+        weight = weights_of(sample_weight, data)
+        return self._set(unit_scale(data, self.output, self.margin, self.per_feature, weight))
 
     def _set(self, scale: UnitScale) -> Self:
         self._scale = scale
@@ -146,7 +149,7 @@ class UFLDLScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
         self.output = output
         self.margin = margin
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Learn sigma.
 
         Parameters
@@ -155,6 +158,8 @@ class UFLDLScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
             A patch per row.
         y : None
             Ignored.
+        sample_weight : array_like of shape (n_samples,), optional
+            Weights in sigma.
 
         Returns
         -------
@@ -166,7 +171,8 @@ class UFLDLScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
             NaN or infinity, or a parameter out of its range.
         """
         data = self._validate(X, reset=True)
-        return self._set(ufldl_scale(data, self.n_sigma, self.output, self.margin), data.shape[1])
+        weight = weights_of(sample_weight, data)
+        return self._set(ufldl_scale(data, self.n_sigma, self.output, self.margin, weight), data.shape[1])
 
     def _set(self, scale: UFLDLScale, n_features: int) -> Self:
         self._scale = scale

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 try:
     from sklearn.base import (
@@ -14,10 +14,11 @@ try:
         OneToOneFeatureMixin,
         TransformerMixin,
     )
-    from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+    from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError('the transformers need scikit-learn: pip install "sae-fast[estimators]"') from error
 
+from ._checks import check_sample_weight
 from ._types import FloatArray
 
 __all__ = [
@@ -27,9 +28,18 @@ __all__ = [
     "Transformer",
     "check_array",
     "check_is_fitted",
+    "weights_of",
 ]
 
 FLOATS = [np.float64, np.float32]
+
+
+def weights_of(sample_weight: ArrayLike | None, X: NDArray[Any]) -> NDArray[np.float64] | None:
+    """Checked weights of the samples, or None."""
+    if sample_weight is None:
+        return None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    return check_sample_weight(weight, len(X))
 
 
 class Transformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
