@@ -113,7 +113,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     rho_hat_ : ndarray of shape (n_components,)
         Mean activations over the training data, mapped to [0, 1].
     cost_ : Cost
-        J and its parts at ``params_`` over the training data, in the unit of the scaled data (squared, of error).
+        J and its parts at ``params_`` over the training data, as the network sees them: scaled.
     loss_curve_ : ndarray of shape (n_iter_,)
         J by iteration (for minibatches: mean over the epoch).
     loss_parts_ : ndarray of shape (n_iter_, 3)

@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from sklearn.decomposition import PCA, IncrementalPCA
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+
+try:
+    from sklearn.decomposition import PCA, IncrementalPCA
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+except ImportError as error:
+    raise ImportError('fold needs scikit-learn: pip install "sae-fast[estimators]"') from error
 
 from ._encoder import Encoder, from_layer
 from ._estimator import SparseAutoencoder
@@ -108,7 +112,7 @@ def absorb(steps: Sequence[Any], W: NDArray[Any], b: NDArray[Any], *, clip: Clip
         check_is_fitted(step)
         if clip == "error" and (isinstance(step, UFLDLScaler) or getattr(step, "clip", False)):
             raise ValueError(f"{name} {CUTS}")
-        n_out = getattr(step, "n_components_", step.n_features_in_)
+        n_out = len(step.get_feature_names_out())
         if n_out != layer[0].shape[1]:
             raise ValueError(f"steps must fit: {name} gives {n_out} features, the next one takes {layer[0].shape[1]}")
         layer = rule(step, *layer)

@@ -36,6 +36,7 @@ AFFINE = {
     "unit over all": lambda: [sf.UnitScaler("tanh", margin=0.0, per_feature=False)],
     "pca": lambda: [sf.PCAWhitener(n_components=0.95)],
     "zca": lambda: [sf.ZCAWhitener(epsilon=0.1)],
+    "zca of few directions": lambda: [sf.ZCAWhitener(n_components=4)],
     "standard": lambda: [StandardScaler()],
     "no mean": lambda: [StandardScaler(with_mean=False)],
     "no deviation": lambda: [StandardScaler(with_std=False)],
