@@ -142,8 +142,8 @@ class PatchExtractor(ClassNamePrefixFeaturesOutMixin, Transformer):  # type: ign
             return given.randint
         try:
             return np.random.default_rng(given).integers
-        except (TypeError, ValueError):
-            raise TypeError(
+        except (TypeError, ValueError) as error:
+            raise type(error)(
                 f"random_state must be an integer >= 0, a NumPy Generator or RandomState, or None, got {given!r}"
             ) from None
 
@@ -159,6 +159,8 @@ class PatchExtractor(ClassNamePrefixFeaturesOutMixin, Transformer):  # type: ign
         size, margin = self._size(), check_count("margin", self.margin, least=0)
         images = _checked(X)
         kinds = {image.shape[2:] for image in images}
+        if (0,) in kinds:
+            raise ValueError("X must have images of at least one channel, got none")
         if len(kinds) > 1:
             words = sorted(f"{k[0]} channels" if k else "grey" for k in kinds)
             raise ValueError(f"X must have images of one kind, got {', '.join(words)}")
@@ -167,7 +169,11 @@ class PatchExtractor(ClassNamePrefixFeaturesOutMixin, Transformer):  # type: ign
         if len(bad):
             shape = images[bad[0]].shape
             around = f" and a margin of {margin}" if margin else ""
-            raise ValueError(f"X must have images that hold a patch of {size}{around}, got image {bad[0]} of {shape}")
+            one = isinstance(X, np.ndarray) and X.ndim == 3 and X.shape[2] <= 4
+            raise ValueError(
+                f"X must have images that hold a patch of {size}{around}, got image {bad[0]} of {shape}"
+                + ("; X[None] makes an array of one colour image" if one else "")
+            )
         return images, counts
 
     @property

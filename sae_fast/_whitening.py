@@ -59,9 +59,9 @@ class _Whitener(Transformer):
         rank = int(np.sum(s > noise + np.finfo(np.float64).eps * max(n, p) * s[0]))
         k = self._count(variance, self._most(n, p))
         if epsilon == 0.0 and k > rank:
+            fewer = f", or n_components at most {rank}" if rank else ""
             raise ValueError(
-                f"epsilon must be > 0, or n_components at most {rank}: the samples vary in {rank} directions only, of "
-                f"{k} to be whitened"
+                f"epsilon must be > 0{fewer}: the samples vary in {rank} directions only, of {k} to be whitened"
             )
         signs = np.sign(directions[np.arange(p), np.argmax(np.abs(directions), axis=1)])
         self._learn(directions * signs[:, None], variance, k, epsilon)
