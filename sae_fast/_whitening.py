@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,13 +12,16 @@ from ._checks import check_count, check_in
 from ._transformer import ClassNamePrefixFeaturesOutMixin, OneToOneFeatureMixin, Transformer, check_is_fitted
 from ._types import FloatArray
 
+_BLOCK = 8192
+
 
 class _Whitener(Transformer):
     """Principal directions and their variances. The two kinds differ in ``whitening_`` and ``unwhitening_``."""
 
     whitening_: NDArray[np.float64]
     unwhitening_: NDArray[np.float64]
-    _most: Any
+    _square: bool
+    """Acts on all features, also with fewer samples."""
 
     def __init__(self, *, epsilon: float = 1e-5, n_components: float | None = None) -> None:
         self.epsilon = epsilon
@@ -48,8 +51,9 @@ class _Whitener(Transformer):
         epsilon = check_in("epsilon", self.epsilon, 0.0, np.inf, ">= 0 and finite")
         n, p = data.shape
         self.mean_ = data.mean(axis=0, dtype=np.float64)
-        _, s, directions = np.linalg.svd(self._triangle(data), full_matrices=True)
-        variance = np.zeros(p)
+        most = p if self._square else min(n, p)
+        _, s, directions = np.linalg.svd(self._triangle(data), full_matrices=most > n)
+        variance = np.zeros(len(directions))
         with np.errstate(over="ignore"):
             variance[: len(s)] = (s / np.sqrt(n - 1)) ** 2
         if not np.isfinite(variance.sum()):
@@ -57,13 +61,13 @@ class _Whitener(Transformer):
         # No better than the rounding of the data, and of the decomposition: nothing varies there.
         noise = np.finfo(data.dtype).eps * float(np.abs(data).max()) * (np.sqrt(n) + np.sqrt(p))
         rank = int(np.sum(s > noise + np.finfo(np.float64).eps * max(n, p) * s[0]))
-        k = self._count(variance, self._most(n, p))
+        k = self._count(variance, most)
         if epsilon == 0.0 and k > rank:
             fewer = f", or n_components at most {rank}" if rank else ""
             raise ValueError(
                 f"epsilon must be > 0{fewer}: the samples vary in {rank} directions only, of {k} to be whitened"
             )
-        signs = np.sign(directions[np.arange(p), np.argmax(np.abs(directions), axis=1)])
+        signs = np.sign(directions[np.arange(len(directions)), np.argmax(np.abs(directions), axis=1)])
         self._learn(directions * signs[:, None], variance, k, epsilon)
         return self
 
@@ -104,7 +108,11 @@ class _Whitener(Transformer):
         check_is_fitted(self)
         data = self._validate(X, reset=False)
         kind = data.dtype
-        white: FloatArray = (data - self.mean_.astype(kind)) @ self.whitening_.T.astype(kind)
+        matrix = self.whitening_.T.astype(kind)
+        white: FloatArray = np.empty((len(data), len(self.whitening_)), kind)
+        for i in range(0, len(data), _BLOCK):
+            # The difference in float64: single precision would lose what is small beside the mean.
+            white[i : i + _BLOCK] = (data[i : i + _BLOCK] - self.mean_).astype(kind, copy=False) @ matrix
         return white
 
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
@@ -161,8 +169,7 @@ class PCAWhitener(ClassNamePrefixFeaturesOutMixin, _Whitener):  # type: ignore[m
     2
     """
 
-    def _most(self, n_samples: int, n_features: int) -> int:
-        return min(n_samples, n_features)
+    _square = False
 
     def _learn(self, directions: NDArray[np.float64], variance: NDArray[np.float64], k: int, epsilon: float) -> None:
         super()._learn(directions, variance, k, epsilon)
@@ -212,8 +219,7 @@ class ZCAWhitener(OneToOneFeatureMixin, _Whitener):  # type: ignore[misc]
     True
     """
 
-    def _most(self, n_samples: int, n_features: int) -> int:
-        return n_features
+    _square = True
 
     def _learn(self, directions: NDArray[np.float64], variance: NDArray[np.float64], k: int, epsilon: float) -> None:
         super()._learn(directions, variance, k, epsilon)

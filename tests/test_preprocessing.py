@@ -192,6 +192,18 @@ def test_wide_data_whiten_in_all_directions():
     assert pca.transform(X).shape == (5, 5)
     assert list(pca.get_feature_names_out()) == [f"pcawhitener{i}" for i in range(5)]
     np.testing.assert_allclose(pca.transform(X)[:, 4], 0, atol=1e-9)
+    assert sf.PCAWhitener().fit_transform(np.random.default_rng(0).normal(size=(3, 30_000))).shape == (3, 3)
+
+
+@pytest.mark.parametrize("whitener", WHITENERS)
+def test_many_samples_go_in_blocks(whitener):
+    """Decomposition and product by blocks of rows are those of all rows at once."""
+    X = correlated(20_001)
+    fitted = whitener(epsilon=0.1).fit(X)
+    variances, directions = np.linalg.eigh(np.cov(X.T))
+    np.testing.assert_allclose(fitted.explained_variance_, variances[::-1], rtol=1e-9)
+    np.testing.assert_allclose(np.abs(fitted.components_ @ directions[:, ::-1]), np.eye(9), atol=1e-7)
+    np.testing.assert_allclose(fitted.transform(X), (X - fitted.mean_) @ fitted.whitening_.T, atol=1e-11)
 
 
 def test_a_large_mean_costs_no_digits_of_the_directions():
