@@ -12,6 +12,7 @@ from ._checks import ParamsLike, check_hidden, check_params
 from ._scale import CUTS, Clip, UFLDLScale, check_clip
 from ._types import FloatArray, Hidden
 
+_KIND = "Encoder"
 AnyEncoder = TypeVar("AnyEncoder", bound="Encoder")
 
 
@@ -67,7 +68,7 @@ class Encoder(_core.Encoder):
 
     @classmethod
     def load(cls, path: str | PathLike[str], *, clip: Clip = "error") -> Self:
-        """The encoder of a model file; needs safetensors, and not scikit-learn.
+        """The encoder of a model file, or of a file that :meth:`save` wrote; needs safetensors, and not scikit-learn.
 
         The scaling of a model that has one is folded into the weights (:func:`sae_fast.fold`).
 
@@ -88,10 +89,16 @@ class Encoder(_core.Encoder):
         OSError
             The file cannot be read.
         """
-        from ._model_file import read
+        from ._model_file import ModelFileError, read_tensors, single_layer
 
         check_clip(clip)
-        found = read(path)
+        tensors, about = read_tensors(path)
+        if about.get("kind") == _KIND:
+            try:
+                return from_layer(cls, tensors["W1"], tensors["b1"], about["hidden"])
+            except (KeyError, TypeError, ValueError, IndexError) as error:
+                raise ModelFileError(f"{path} does not hold an encoder: {error}") from error
+        found = single_layer(path, tensors, about)
         W1, b1 = found.params.W1, found.params.b1
         if found.scale is not None:
             if clip == "error" and isinstance(found.scale, UFLDLScale):
@@ -99,6 +106,15 @@ class Encoder(_core.Encoder):
             W, b = found.scale.absorb(W1.astype(np.float64), b1.astype(np.float64))
             W1, b1 = W.astype(W1.dtype), b.astype(b1.dtype)
         return from_layer(cls, W1, b1, found.hidden)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the encoder to one safetensors file, whole or not at all; :meth:`load` reads it.
+
+        The way to ship what :func:`sae_fast.fold` made of a pipeline.
+        """
+        from ._model_file import write_tensors
+
+        write_tensors(path, {"W1": self.W1, "b1": self.b1}, {"format": 2, "kind": _KIND, "hidden": self.hidden})
 
     def __reduce__(self) -> tuple[Any, ...]:
         return from_layer, (type(self), self.W1, self.b1, self.hidden)

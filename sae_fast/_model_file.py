@@ -4,7 +4,8 @@ Layout: tensors ``W1``, ``b1``, ``W2``, ``b2``, ``rho_hat``, ``loss_curve``, ``u
 metadata entry ``sae_fast`` holds a JSON object with ``format`` (a number), ``versions``, ``hyper_parameters``,
 ``fitted``, ``feature_names`` and ``checksum``, the SHA-256 over all tensors and the rest of the object. A model that
 scales its data has format 2, which older versions refuse rather than forget the scaling: ``scale`` holds its numbers,
-and the tensors ``scale_minimum`` and ``scale_span`` those of each feature.
+and the tensors ``scale_minimum`` and ``scale_span`` those of each feature. An encoder's file, of format 2 too, has a
+``kind``, ``hidden``, and the tensors ``W1`` and ``b1``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._estimator import SparseAutoencoder
 
-FORMAT = 2
+FORMAT = 2  # the newest that is read; what older versions understand is still written in format 1
+KIND = "SparseAutoencoder"
 _KEY = "sae_fast"
 _PARAMS = ("W1", "b1", "W2", "b2")
 
@@ -73,24 +75,28 @@ def _checksum(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> str:
 
 
 def write(path: str | PathLike[str], model: ModelFile) -> None:
-    """Write a model file, whole or not at all."""
-    library = _safetensors()
-    # safetensors stores the memory of an array as it lies: only C order is what its shape says.
-    named = dict(zip(_PARAMS, model.params, strict=True)) | model.arrays
-    about: dict[str, Any] = {}
-    if model.scale is not None:
-        about["scale"], arrays = scale_to_json(model.scale)
-        named |= arrays
-    tensors = {k: np.ascontiguousarray(v) for k, v in named.items()}
-    about |= {
+    """Write the file of a single layer, whole or not at all."""
+    about = {
         "format": 1 if model.scale is None else 2,
-        "versions": {"sae_fast": __version__, "numpy": np.__version__},
         "hidden": model.hidden,
         "output": model.output,
         "hyper_parameters": model.hyper_parameters,
         "fitted": model.fitted,
         "feature_names": model.feature_names,
     }
+    arrays = dict(zip(_PARAMS, model.params, strict=True)) | model.arrays
+    if model.scale is not None:
+        about["scale"], scale_arrays = scale_to_json(model.scale)
+        arrays |= scale_arrays
+    write_tensors(path, arrays, about)
+
+
+def write_tensors(path: str | PathLike[str], arrays: dict[str, NDArray[Any]], about: dict[str, Any]) -> None:
+    """Write arrays and JSON with versions and checksum, whole or not at all."""
+    library = _safetensors()
+    # safetensors stores the memory of an array as it lies: only C order is what its shape says.
+    tensors = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
+    about = about | {"versions": {"sae_fast": __version__, "numpy": np.__version__}}
     about["checksum"] = _checksum(tensors, about)
     data = library.save(tensors, {_KEY: json.dumps(about)})
     with replacing(path) as temporary:
@@ -98,15 +104,20 @@ def write(path: str | PathLike[str], model: ModelFile) -> None:
 
 
 def read(path: str | PathLike[str]) -> ModelFile:
-    """Read and verify a model file.
+    """Read and verify the file of a single layer.
 
     Raises
     ------
     ModelFileError
-        Not a model file of this package, damaged, or of a newer format.
+        Not a model file of this package, damaged, of a newer format, or of another kind.
     OSError
         The file cannot be read.
     """
+    return single_layer(path, *read_tensors(path))
+
+
+def read_tensors(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Arrays and JSON of a model file of any kind, verified; errors as for :func:`read`."""
     library = _safetensors()
     name = str(path)
     data = Path(path).read_bytes()
@@ -129,6 +140,15 @@ def read(path: str | PathLike[str]) -> ModelFile:
         )
     if not good:
         raise ModelFileError(f"{name} is damaged: its checksum does not match its contents")
+    return tensors, about
+
+
+def single_layer(path: str | PathLike[str], tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> ModelFile:
+    """The single layer that verified contents hold."""
+    kind = about.get("kind", KIND)
+    if kind != KIND:
+        reader = "sae_fast.Encoder.load" if kind == "Encoder" else "sae_fast.load"
+        raise ModelFileError(f"{path} holds {kind!r}, not {KIND!r}: read it with {reader}")
     try:
         params, _ = check_params(tuple(tensors.pop(k) for k in _PARAMS))
         check_activations(about["hidden"], about["output"])
@@ -145,7 +165,7 @@ def read(path: str | PathLike[str]) -> ModelFile:
             scale,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{name} does not hold a model: {error}") from error
+        raise ModelFileError(f"{path} does not hold a model: {error}") from error
 
 
 def save(model: SparseAutoencoder, path: str | PathLike[str]) -> None:

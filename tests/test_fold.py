@@ -22,6 +22,7 @@ from sklearn.preprocessing import (
 )
 
 import sae_fast as sf
+from sae_fast import _model_file
 
 from .conftest import DTYPES, HIDDEN, TOLERANCE, error
 from .test_preprocessing import correlated
@@ -158,6 +159,42 @@ def test_encoder_dtype_and_weights():
     np.testing.assert_allclose(X @ encoder.W1.T + encoder.b1, z, atol=1e-12)
     with pytest.raises(ValueError, match="read-only"):
         encoder.W1[0, 0] = 1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_an_encoder_is_a_file(dtype, tmp_path):
+    """What fold() made of a pipeline comes back from its file bit for bit; damage and other uses are errors."""
+    X = correlated(dtype=dtype)
+    path = tmp_path / "encoder"
+    encoder = sf.fold(fitted([sf.PCAWhitener(n_components=4)], X, hidden="tanh"))
+    encoder.save(path)
+    again = sf.Encoder.load(path)
+    assert repr(again) == repr(encoder)
+    np.testing.assert_array_equal(again(X), encoder(X))
+    with pytest.raises(_model_file.ModelFileError, match=r"holds 'Encoder', .*: read it with sae_fast.Encoder.load"):
+        sf.load(path)
+    whole = path.read_bytes()
+    for at in (20, len(whole) // 2, len(whole) - 3):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        with pytest.raises(_model_file.ModelFileError):
+            sf.Encoder.load(path)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "hidden"),
+    [
+        ({"W1": np.zeros((2, 3))}, "tanh"),
+        ({"W1": np.zeros(3), "b1": np.zeros(2)}, "tanh"),
+        ({"W1": np.zeros((2, 3)), "b1": np.zeros(3)}, "tanh"),
+        ({"W1": np.zeros((2, 3), int), "b1": np.zeros(2, int)}, "tanh"),
+        ({"W1": np.zeros((2, 3)), "b1": np.zeros(2)}, "relu"),
+    ],
+)
+def test_a_file_that_holds_no_encoder_is_an_error(arrays, hidden, tmp_path):
+    """Contents that are verified, but no encoder, are refused."""
+    _model_file.write_tensors(tmp_path / "e", arrays, {"format": 2, "kind": "Encoder", "hidden": hidden})
+    with pytest.raises(_model_file.ModelFileError, match="does not hold an encoder"):
+        sf.Encoder.load(tmp_path / "e")
 
 
 X = correlated(40)
