@@ -55,7 +55,8 @@ class UnitScale(NamedTuple):
         kind = X.dtype.type
         constant = self.span == 0
         scaled: FloatArray = X - self.minimum.astype(kind)
-        scaled /= np.where(constant, 1, self.span).astype(kind)
+        # A span learned in float64 may be 0 in float32, where nothing resolves it.
+        scaled /= np.where(constant, 1, np.maximum(self.span, np.finfo(kind).tiny)).astype(kind)
         scaled[:, constant] = 0.5
         scaled *= kind(self.high - self.low)
         scaled += kind(self.low)

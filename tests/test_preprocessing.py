@@ -83,6 +83,13 @@ def test_constant_features_become_the_middle(dtype, value):
     np.testing.assert_allclose(scaler.inverse_transform(scaler.transform(new))[:, 2], value, rtol=1e-6, atol=1e-44)
 
 
+def test_float32_data_for_a_scale_of_float64():
+    """A range too small for float32 gives float32 data finite values."""
+    scaler = sf.UnitScaler().fit([[0.0], [1e-50]])
+    np.testing.assert_allclose(scaler.transform(np.float32([[0.0]])), 0.1, rtol=1e-6)
+    assert np.isfinite(scaler.transform(np.float32([[1.0]]))).all()
+
+
 def test_new_data_beyond_the_range():
     """By default new data go beyond the range in proportion; with clip=True they are cut at it."""
     X = np.array([[0.0], [10.0]])
