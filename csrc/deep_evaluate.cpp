@@ -137,7 +137,7 @@ private:
                 const Size n_rows = layer.out.used(p);
                 k_.pack_transposed(W, n_in, layer.out.n, n_in, layer.W_t, p, p + 1);
                 if (layer.W_n != nullptr)
-                    k_.pack_rows(rows, n_in, n_rows, n_in, layer.W_n, layer.out.n, layer.out.offset(p));
+                    k_.pack_right(rows, n_in, n_rows, n_in, layer.W_n, layer.out.n, layer.out.offset(p));
                 if (problem_.penalties[l].weight_decay > 0) layer.decay[p] = k_.sum_squares(rows, n_rows * n_in);
             }
             if (team.id == 0) {
@@ -166,7 +166,8 @@ private:
         const T* bias = layer.bias + out.offset(p);
         const Unit unit = problem_.units[l];
         T* z = folded_panel(l, s, p);
-        k_.product(in, n_rows, layer.in.n, layer.W_t + out.offset(p) * layer.in.n, out.vectors(p), z);
+        k_.product(in, n_rows, layer.in.n, {0, layer.in.count()}, layer.W_t + out.offset(p) * layer.in.n, out.shape(p),
+                   z);
         if (unit == Unit::linear) {
             k_.activate(unit, z, n_rows, out.vectors(p), out.width(p), bias, z, out.width(p));
         } else {
@@ -195,7 +196,7 @@ private:
             T* a = layers_[l].a[buffer];
             w.team.barrier();
             share_panels(w.team, layers_[l].out, strips, [&](Size p, Size s) {
-                activate_panel(l, s, p, {in, plan_.block, row0(s), 0, 0}, panel(a, layers_[l].out, s, p));
+                activate_panel(l, s, p, {in, plan_.block, row0(s), 0}, panel(a, layers_[l].out, s, p));
             });
             in = a;
         }
@@ -207,14 +208,14 @@ private:
         Left<T> in = plain_rows<T>(problem_.X, s * plan_.strip);
         if (in.ld == 0) {
             pack_samples(problem_.X, s * plan_.strip, plan_.rows_of_strip(s), w.strips[2], plan_.strip, 0, w.row);
-            in = {w.strips[2], plan_.strip, 0, 0, 0};
+            in = {w.strips[2], plan_.strip, 0, 0};
         }
         for (Size l = 0; l < last_; ++l) {
             T* a = w.strips[l % 2];
             const PanelSplit& out = layers_[l].out;
             for (Size p = 0; p < out.count(); ++p)
                 activate_panel(l, s, p, in, l + 1 < last_ ? a + out.offset(p) * plan_.strip : nullptr);
-            in = {a, plan_.strip, 0, 0, 0};
+            in = {a, plan_.strip, 0, 0};
         }
     }
 
@@ -260,8 +261,7 @@ private:
     // Activation of a hidden unit for one sample, from what pass 1 has kept (see kernels/activation.hpp).
     double activation(Size l, Size i, Size j) const noexcept {
         const PanelSplit& out = layers_[l].out;
-        const Size wide = 3 * out.lanes;
-        const Size p = j < out.n_wide * wide ? j / wide : out.n_wide + (j - out.n_wide * wide) / (out.rest * out.lanes);
+        const Size p = out.panel_of(j);
         const T* folded = folded_panel(l, i / plan_.strip, p);
         const double t = static_cast<double>(folded[i % plan_.strip * out.width(p) + j - out.offset(p)]);
         if (problem_.units[l] == Unit::linear) return t;
@@ -342,8 +342,8 @@ private:
         share_panels(w.team, out, strips, [&](Size p, Size s) {
             T* z = panel(layer.delta[buffer], out, s, p);
             const Size n_rows = plan_.rows_of_strip(s);
-            k_.product({in, plan_.block, row0(s), 0, 0}, n_rows, layer.in.n, layer.W_t + out.offset(p) * layer.in.n,
-                       out.vectors(p), z);
+            k_.product({in, plan_.block, row0(s), 0}, n_rows, layer.in.n, {0, layer.in.count()},
+                       layer.W_t + out.offset(p) * layer.in.n, out.shape(p), z);
             if (squared)
                 scratch_.losses[s * out.count() + p] =
                     k_.output_delta(problem_.units[last_], z, panel(scratch_.target[buffer], out, s, p), n_rows,
@@ -366,8 +366,8 @@ private:
         const Size n_rows = plan_.rows_of_strip(s);
         T* delta = panel(layer.delta[buffer], out, s, p);
         T* sum = layer.sum_delta + s * out.padded() + out.offset(p);
-        k_.product({next.delta[buffer], plan_.block, row0(s), 0, 0}, n_rows, next.out.n,
-                   next.W_n + out.offset(p) * next.out.n, out.vectors(p), delta);
+        k_.product({next.delta[buffer], plan_.block, row0(s), 0}, n_rows, next.out.n, {0, next.out.count()},
+                   next.W_n + out.offset(p) * next.out.n, out.shape(p), delta);
         if (problem_.units[l] == Unit::linear) return k_.sum_columns(delta, n_rows, out.vectors(p), sum);
         k_.hidden_delta(problem_.units[l], delta, folded_panel(l, s, p), n_rows, out.vectors(p),
                         layer.slope + out.offset(p), weights_of_strip(s), sum);

@@ -55,7 +55,8 @@ void forward_rows(const ForwardScratch<T>& scratch, Size n_layers, Loss loss, Le
         for (Size p = 0; p < split.count(); ++p) {
             T* z = a + split.offset(p) * kLayerStrip;
             const T* bias = layer.bias + split.offset(p);
-            k.product(in, n_rows, layer.n_in, layer.W + split.offset(p) * layer.n_in, split.vectors(p), z);
+            k.product(in, n_rows, layer.n_in, {0, PanelSplit(layer.n_in, k.lanes).count()},
+                      layer.W + split.offset(p) * layer.n_in, split.shape(p), z);
             if (softmax) continue;
             if (last)
                 k.activate(layer.unit, z, n_rows, split.vectors(p), split.used(p), bias, out + split.offset(p),
@@ -67,7 +68,7 @@ void forward_rows(const ForwardScratch<T>& scratch, Size n_layers, Loss loss, Le
             k.softmax(a, kLayerStrip, 0, n_rows, split.n, layer.bias);
             k.unpack_rows(a, kLayerStrip, 0, n_rows, split.n, out, out_stride);
         }
-        in = {a, kLayerStrip, 0, 0, 0};
+        in = {a, kLayerStrip, 0, 0};
     }
 }
 
@@ -105,7 +106,7 @@ void deep_forward(const DeepLayer<const T>* layers, const Unit* units, Size n_la
             if (in.ld == 0) {
                 T* strip = scratch.strips[1] + team.id * kLayerStrip * scratch.widest;
                 pack_samples(X, row, n_rows, strip, kLayerStrip, 0, scratch.rows + team.id * X.n_features);
-                in = {strip, kLayerStrip, 0, 0, 0};
+                in = {strip, kLayerStrip, 0, 0};
             }
             forward_rows(scratch, n_layers, loss, in, n_rows, team.id, out + row * out_stride, out_stride);
         }

@@ -14,7 +14,8 @@
 
 namespace sae_fast {
 
-constexpr Size kOuterRows = 256;  // rows of one partial sum of a weight gradient
+constexpr Size kOuterRows = 256;        // rows of one partial sum of a weight gradient
+constexpr Size kCache = Size(1) << 19;  // bytes that are to stay in the second-level cache
 
 /// How the samples are cut.
 struct RowPlan {
@@ -67,11 +68,18 @@ constexpr Size tile_size(Size lanes) noexcept { return 9 * lanes * lanes; }
 
 struct Plan : RowPlan {
     PanelSplit visible, hidden;
+    bool far;        // are the weights too many for the second-level cache?
+    Size group = 1;  // strips that take a panel of weights in turn
+    Size n_left;     // panels of hidden whose tiles of a gradient take a panel of visible in turn
 
     Plan(Size m_, Size n_visible, Size n_hidden, Size lanes, Size element) noexcept
         : RowPlan(m_, 2 * (PanelSplit(n_visible, lanes).padded() + PanelSplit(n_hidden, lanes).padded()) * element),
           visible(n_visible, lanes),
-          hidden(n_hidden, lanes) {}
+          hidden(n_hidden, lanes) {
+        far = hidden.padded() * visible.n * element > kCache;
+        if (far) group = std::clamp<Size>(kCache / (strip * visible.padded() * element), 1, 4);
+        n_left = std::clamp<Size>(kCache / (3 * lanes * block * element), 1, hidden.count());
+    }
     Size tile() const noexcept { return tile_size(visible.lanes); }
 };
 

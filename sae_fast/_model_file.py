@@ -3,7 +3,9 @@
 Layout of a single layer's: tensors ``W1``, ``b1``, ``W2``, ``b2``, ``rho_hat``, ``loss_curve``, ``unit_lowest``,
 ``unit_highest``; the metadata entry ``sae_fast`` holds a JSON object with ``format`` (a number), ``versions``,
 ``hyper_parameters``, ``fitted``, ``feature_names`` and ``checksum``, the SHA-256 over all tensors and the rest of the
-object. A stack's has a ``kind`` and its own tensors, in format 2 (``_stack_file.py``).
+object. Files that an older version would misread have format 2: models that scale their data (``scale`` holds its
+numbers, and the tensors ``scale_minimum`` and ``scale_span`` those of each feature); an encoder's, with a ``kind``,
+``hidden``, ``W1`` and ``b1``; and a stack's, with a ``kind`` and its own tensors (``_stack_file.py``).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 
 from ._atomic import replacing
 from ._checks import check_activations, check_params
+from ._scale import Scale, scale_from_json, scale_to_json
 from ._types import Cost, Hidden, Output, Params
 from ._version import __version__
 
@@ -51,6 +54,7 @@ class ModelFile:
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     feature_names: list[str] | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    scale: Scale | None = None
 
 
 def _safetensors() -> Any:
@@ -75,14 +79,18 @@ def _checksum(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> str:
 def write(path: str | PathLike[str], model: ModelFile) -> None:
     """Write the file of a single layer, whole or not at all."""
     about = {
-        "format": 1,
+        "format": 1 if model.scale is None else 2,
         "hidden": model.hidden,
         "output": model.output,
         "hyper_parameters": model.hyper_parameters,
         "fitted": model.fitted,
         "feature_names": model.feature_names,
     }
-    write_tensors(path, dict(zip(_PARAMS, model.params, strict=True)) | model.arrays, about)
+    arrays = dict(zip(_PARAMS, model.params, strict=True)) | model.arrays
+    if model.scale is not None:
+        about["scale"], scale_arrays = scale_to_json(model.scale)
+        arrays |= scale_arrays
+    write_tensors(path, arrays, about)
 
 
 def write_tensors(path: str | PathLike[str], arrays: dict[str, NDArray[Any]], about: dict[str, Any]) -> None:
@@ -141,10 +149,12 @@ def single_layer(path: str | PathLike[str], tensors: dict[str, NDArray[Any]], ab
     """The single layer that verified contents hold."""
     kind = about.get("kind", KIND)
     if kind != KIND:
-        raise ModelFileError(f"{path} holds {kind!r}, not {KIND!r}: read it with sae_fast.load")
+        reader = "sae_fast.Encoder.load" if kind == "Encoder" else "sae_fast.load"
+        raise ModelFileError(f"{path} holds {kind!r}, not {KIND!r}: read it with {reader}")
     try:
         params, _ = check_params(tuple(tensors.pop(k) for k in _PARAMS))
         check_activations(about["hidden"], about["output"])
+        scale = scale_from_json(about["scale"], tensors, params.W1.shape[1]) if about["format"] >= 2 else None
         return ModelFile(
             Params(*params),
             about["hidden"],
@@ -154,6 +164,7 @@ def single_layer(path: str | PathLike[str], tensors: dict[str, NDArray[Any]], ab
             tensors,
             about["feature_names"],
             about["versions"],
+            scale,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path} does not hold a model: {error}") from error
@@ -171,7 +182,10 @@ def save(model: SparseAutoencoder, path: str | PathLike[str]) -> None:
         "unit_highest": high,
     }
     fitted = {"n_iter": model.n_iter_, "cost": list(model.cost_), "rho": model._rho_fitted_}
-    write(path, ModelFile(model.params_, model.hidden, model.output, hyper, fitted, arrays, feature_names(model)))
+    scale = None if model.scaler_ is None else model.scaler_._scale
+    names = feature_names(model)
+    found = ModelFile(model.params_, model.hidden, model.output, hyper, fitted, arrays, names, scale=scale)
+    write(path, found)
 
 
 def hyper_parameters(model: Any) -> dict[str, Any]:
@@ -235,6 +249,7 @@ def load(path: str | PathLike[str]) -> SparseAutoencoder | StackedAutoencoder | 
     (100, 4)
     """
     from ._estimator import SparseAutoencoder
+    from ._scalers import scaler_from
 
     tensors, about = read_tensors(path)
     if about.get("kind", KIND).startswith("Stacked"):
@@ -246,6 +261,8 @@ def load(path: str | PathLike[str]) -> SparseAutoencoder | StackedAutoencoder | 
     try:
         model.params_ = found.params
         model.n_features_in_ = found.params.W1.shape[1]
+        if found.scale is not None:
+            model.scaler_ = scaler_from(found.scale, found.output, model.n_features_in_)
         model.rho_hat_ = found.arrays["rho_hat"]
         model.loss_curve_ = found.arrays["loss_curve"]
         model.loss_parts_ = found.arrays["loss_parts"]

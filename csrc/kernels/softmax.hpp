@@ -14,9 +14,7 @@ namespace {
 /// A row of panels: element c of its matrix.
 template <class T>
 inline T* element(T* panels, const PanelSplit& split, Size capacity, Size row, Size c) noexcept {
-    const Size p = split.n_wide * 3 * split.lanes > c
-                       ? c / (3 * split.lanes)
-                       : split.n_wide + (c - split.n_wide * 3 * split.lanes) / (split.rest * split.lanes);
+    const Size p = split.panel_of(c);
     return panels + split.offset(p) * capacity + row * split.width(p) + (c - split.offset(p));
 }
 
