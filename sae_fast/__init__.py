@@ -17,6 +17,7 @@ except ImportError as error:
     ) from error
 
 from ._config import get_include, get_num_threads, set_num_threads, show_config
+from ._convolve import convolve
 from ._encoder import Encoder
 from ._functional import cost, cost_and_grad, decode, deltas, encode, flatten, forward, init_params, unflatten
 from ._objective import Objective, check_gradient
@@ -26,16 +27,19 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from . import plot, reference
+    from ._convolved_features import ConvolvedFeatures
     from ._estimator import SparseAutoencoder
     from ._model_file import load
 
 _LAZY = {"SparseAutoencoder": "_estimator", "load": "_model_file", "plot": "", "reference": ""}
+_LAZY |= {"ConvolvedFeatures": "_convolved_features"}
 # fmt: off
 __all__ = [  # noqa: RUF022 (the lazy ones last)
     "Adam", "Cost", "Deltas", "Encoder", "EpochInfo", "Forward", "History", "Objective", "Params", "SGD", "__version__",
     "check_gradient", "cost", "cost_and_grad", "decode", "deltas", "encode", "flatten", "forward", "get_include",
     "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
     "SparseAutoencoder", "load", "plot", "reference",
+    "ConvolvedFeatures", "convolve",
 ]
 # fmt: on
 

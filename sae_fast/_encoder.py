@@ -33,6 +33,8 @@ class Encoder(_core.Encoder):
         Activation.
     dtype : numpy.dtype
         Of the codes.
+    W1, b1 : ndarray of shape (n_hidden, n_visible) and (n_hidden,), read-only
+        Weights and bias.
 
     Notes
     -----
@@ -56,8 +58,9 @@ class Encoder(_core.Encoder):
         self.n_hidden, self.n_visible = checked.W1.shape
         self.hidden: Hidden = hidden
         self.dtype: np.dtype[Any] = dtype
-        self._W1: FloatArray = checked.W1.copy()
-        self._b1: FloatArray = checked.b1.copy()
+        self.W1: FloatArray = checked.W1.copy()
+        self.b1: FloatArray = checked.b1.copy()
+        self.W1.flags.writeable = self.b1.flags.writeable = False
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -76,7 +79,7 @@ class Encoder(_core.Encoder):
         return cls(found.params, hidden=found.hidden)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self._W1, self._b1, self.hidden)
+        return _rebuild, (type(self), self.W1, self.b1, self.hidden)
 
     def __repr__(self) -> str:
         return f"Encoder({self.n_visible} -> {self.n_hidden}, {self.hidden}, {self.dtype})"

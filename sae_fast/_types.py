@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 Hidden: TypeAlias = Literal["sigmoid", "tanh"]
 Output: TypeAlias = Literal["sigmoid", "tanh", "linear"]
+Pooling: TypeAlias = Literal["mean", "max"]
 
 
 class Params(NamedTuple):
