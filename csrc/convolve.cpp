@@ -99,6 +99,7 @@ struct Memory {
     T* band = nullptr;       // (rows of a block, columns * channels): image rows, converted
     T* line = nullptr;       // (columns,): one channel of a row
     double* kept = nullptr;  // (padded n_hidden,): cells between strips
+    T* copies = nullptr;     // (kLayerStrip, patch), only where there is a folded panel
 };
 
 // Rows begin ... end - 1 of image i, converted.
@@ -131,9 +132,19 @@ struct Work {
     const Pool& pool;
     Cells cells;
     PackedLayer<T> layer;
+    Size in_panels;  // panels that a row of n_in columns would have
     bool plain;
     T* out;
 };
+
+template <class T>
+void copy_patches(const Patches<T>& A, Size n_rows, T* to) noexcept {
+    for (Size r = 0; r < n_rows; ++r)
+        for (Size run = 0; run < A.n_runs; ++run, to += A.run) {
+            const T* from = A.rows[r] + run * A.run_stride;
+            std::copy(from, from + A.run, to);
+        }
+}
 
 // One block of one image for some panels of filters: strip by strip product, activation, pooling.
 template <class T>
@@ -167,12 +178,17 @@ void convolve_block(const Work<T>& w, Size i, Size block, Range panels, const Me
     for (Size at = 0; at < n_positions; at += kLayerStrip) {
         const Size n = std::min(kLayerStrip, n_positions - at);
         walk.next(n, patches);
+        if (panels.end > split.n_unfolded()) copy_patches(A, n, memory.copies);
         T* to = out + at / cell * n_out;
         for (Size p = panels.begin; p < panels.end; ++p) {
             const Size offset = split.offset(p);
             const Size n_vec = split.vectors(p);
             const T* bias = w.layer.bias + offset;
-            k.product_patches(A, n, w.layer.W + offset * w.layer.n_in, n_vec, z);
+            const T* W = w.layer.W + offset * w.layer.n_in;
+            if (p < split.n_unfolded())
+                k.product_patches(A, n, W, n_vec, z);
+            else
+                k.product({memory.copies, 0, 0, w.layer.n_in}, n, w.layer.n_in, {0, w.in_panels}, W, split.shape(p), z);
             if (cell == 1) {
                 k.activate(w.layer.unit, z, n, n_vec, split.used(p), bias, to + offset, n_out);
             } else {
@@ -203,7 +219,8 @@ void convolve(const Filters<T>& filters, const Images& images, const Pool& pool,
         panels = arena.take<T>(split.padded() * n_in);
         bias = arena.take<T>(split.padded());
         return Memory<T>{arena.take<T>(n * band.padded()), arena.take<T>(n * line.padded()),
-                         arena.take<double>(n * split.padded())};
+                         arena.take<double>(n * split.padded()),
+                         split.fold > 1 ? arena.take<T>(n * kLayerStrip * n_in) : nullptr};
     };
     T* panels;
     T* bias;
@@ -214,13 +231,16 @@ void convolve(const Filters<T>& filters, const Images& images, const Pool& pool,
 
     std::fill(bias, bias + split.padded(), T(0));
     std::copy(filters.b1, filters.b1 + filters.n_hidden, bias);
-    const Work<T> work{filters, images, pool, cells, {split, n_in, panels, bias, filters.hidden}, plain, out};
+    const Work<T> work{
+        filters, images, pool, cells, {split, n_in, panels, bias, filters.hidden}, PanelSplit(n_in, k.lanes).count(),
+        plain,   out};
     parallel(n, [&](Team team) {
         const Range packed = team.share(split.count());
         k.pack_transposed(filters.W1, n_in, filters.n_hidden, n_in, panels, packed.begin, packed.end);
         team.barrier();
         const Memory<T> own{memory.band + team.id * band.padded(), memory.line + team.id * line.padded(),
-                            memory.kept + team.id * split.padded()};
+                            memory.kept + team.id * split.padded(),
+                            memory.copies == nullptr ? nullptr : memory.copies + team.id * kLayerStrip * n_in};
         // No result depends on how the blocks are dealt out; where they are few, each is shared by panels.
         const Size blocks = images.n_images * cells.n_blocks();
         const Size parts = blocks >= 2 * team.n ? 1 : std::min(split.count(), 2 * team.n / blocks);

@@ -29,10 +29,16 @@ if TYPE_CHECKING:
     from . import plot, reference
     from ._convolved_features import ConvolvedFeatures
     from ._estimator import SparseAutoencoder
+    from ._fold import fold
     from ._model_file import load
+    from ._patch_extractor import PatchExtractor
+    from ._scalers import UFLDLScaler, UnitScaler
+    from ._whitening import PCAWhitener, ZCAWhitener
 
 _LAZY = {"SparseAutoencoder": "_estimator", "load": "_model_file", "plot": "", "reference": ""}
 _LAZY |= {"ConvolvedFeatures": "_convolved_features"}
+_LAZY |= {"PatchExtractor": "_patch_extractor", "UFLDLScaler": "_scalers", "UnitScaler": "_scalers"}
+_LAZY |= {"PCAWhitener": "_whitening", "ZCAWhitener": "_whitening", "fold": "_fold"}
 # fmt: off
 __all__ = [  # noqa: RUF022 (the lazy ones last)
     "Adam", "Cost", "Deltas", "Encoder", "EpochInfo", "Forward", "History", "Objective", "Params", "SGD", "__version__",
@@ -40,6 +46,7 @@ __all__ = [  # noqa: RUF022 (the lazy ones last)
     "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
     "SparseAutoencoder", "load", "plot", "reference",
     "ConvolvedFeatures", "convolve",
+    "PCAWhitener", "PatchExtractor", "UFLDLScaler", "UnitScaler", "ZCAWhitener", "fold",
 ]
 # fmt: on
 
