@@ -120,6 +120,16 @@ struct Left {
     Size n_coming = 0;          // its elements
 };
 
+/// Patches of an image as rows of a product: row r is n_runs runs of `run` elements, the first at rows[r], each
+/// run_stride elements behind the one before.
+template <class T>
+struct Patches {
+    const T* const* rows;
+    Size n_runs;
+    Size run;
+    Size run_stride;
+};
+
 /// The kernels of one instruction set for one type.
 template <class T>
 struct Kernels {
@@ -146,6 +156,9 @@ struct Kernels {
     /// One row of a layer: out (n_out,) = unit(x W^T + b), with the bits of product and activate. x: (n_k,), B: the
     /// panels of W^T, bias: padded.
     void (*layer_row)(Unit unit, const T* x, Size n_k, const T* B, Size n_out, const T* bias, T* out);
+    /// C (n_rows, n_vec * lanes) = A B for patches and a panel that is not folded: the bits of `product` on their
+    /// copies. B: (n_runs * run, n_vec * lanes).
+    void (*product_patches)(const Patches<T>& A, Size n_rows, const T* B, Size n_vec, T* C);
     /// C (n_i, n_vec * lanes) (+)= A^T B over n_k rows.  A: n_k rows a_stride apart, its first n_i columns are used;
     /// B: (n_k, n_vec * lanes). What stands `ahead` elements behind A will be the next A, and is asked for meanwhile.
     void (*outer)(const T* A, Size a_stride, Size n_i, const T* B, Size n_vec, Size n_k, T* C, bool accumulate,
@@ -159,6 +172,10 @@ struct Kernels {
     /// apart.
     void (*activate)(Unit unit, const T* z, Size n_rows, Size n_vec, Size n_used, const T* bias, T* out,
                      Size out_stride);
+    /// One panel: rows of activations -> cells of `cell` rows each, pooled to rows of out that are out_stride apart.
+    /// The first row is number `done` of its cell; what is not finished waits in kept (n_vec * lanes,).
+    void (*pool)(Pooling pooling, const T* a, Size n_rows, Size n_vec, Size n_used, Size cell, Size done, double* kept,
+                 T* out, Size out_stride);
     /// One panel: folded activations -> plain ones.
     void (*unfold)(Unit unit, const T* folded, T* a, Size n_rows, Size n_vec);
     /// One panel, in place: z3 without bias -> delta3 (times row_weight); adds its column sums to sum_delta

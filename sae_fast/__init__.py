@@ -17,6 +17,7 @@ except ImportError as error:
     ) from error
 
 from ._config import get_include, get_num_threads, set_num_threads, show_config
+from ._convolve import convolve
 from ._encoder import Encoder
 from ._functional import cost, cost_and_grad, decode, deltas, encode, flatten, forward, init_params, unflatten
 from ._objective import Objective, check_gradient
@@ -26,6 +27,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from . import plot, reference
+    from ._convolved_features import ConvolvedFeatures
     from ._estimator import SparseAutoencoder
     from ._fold import fold
     from ._model_file import load
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 _LAZY = {"SparseAutoencoder": "_estimator", "load": "_model_file", "plot": "", "reference": ""}
 _LAZY |= {"StackedAutoencoder": "_stacked", "StackedAutoencoderClassifier": "_stacked_classifier"}
+_LAZY |= {"ConvolvedFeatures": "_convolved_features"}
 _LAZY |= {"PatchExtractor": "_patch_extractor", "UFLDLScaler": "_scalers", "UnitScaler": "_scalers"}
 _LAZY |= {"PCAWhitener": "_whitening", "ZCAWhitener": "_whitening", "fold": "_fold"}
 # fmt: off
@@ -45,7 +48,7 @@ __all__ = [  # noqa: RUF022 (the lazy ones last)
     "check_gradient", "cost", "cost_and_grad", "decode", "deltas", "encode", "flatten", "forward", "get_include",
     "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
     "SparseAutoencoder", "StackedAutoencoder", "StackedAutoencoderClassifier", "load", "plot", "reference",
-    "PCAWhitener", "PatchExtractor", "UFLDLScaler", "UnitScaler", "ZCAWhitener", "fold",
+    "ConvolvedFeatures", "PCAWhitener", "PatchExtractor", "UFLDLScaler", "UnitScaler", "ZCAWhitener", "convolve", "fold",
 ]
 # fmt: on
 

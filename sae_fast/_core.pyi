@@ -22,6 +22,19 @@ def multiply_add_rate(float32: bool, n_threads: int, seconds: float) -> float: .
 def layer_forward(
     W: NDArray[Any], b: NDArray[Any], X: NDArray[Any], unit: int, out: NDArray[Any], n_threads: int
 ) -> None: ...
+def convolve(
+    W1: NDArray[Any],
+    b1: NDArray[Any],
+    images: NDArray[Any],
+    hidden: int,
+    patch_rows: int,
+    patch_columns: int,
+    pooling: int,
+    pool_rows: int,
+    pool_columns: int,
+    out: NDArray[Any],
+    n_threads: int,
+) -> None: ...
 def evaluate(
     params: Params,
     X: NDArray[Any],

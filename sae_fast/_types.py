@@ -14,6 +14,7 @@ AnyCost: TypeAlias = Union["Cost", "DeepCost"]
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 Hidden: TypeAlias = Literal["sigmoid", "tanh"]
 Output: TypeAlias = Literal["sigmoid", "tanh", "linear"]
+Pooling: TypeAlias = Literal["mean", "max"]
 
 
 class Params(NamedTuple):

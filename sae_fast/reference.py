@@ -35,16 +35,18 @@ from ._checks import (
     check_X,
     seed_from,
 )
+from ._convolve import SizeLike, check_filters, check_images, check_pooling, check_shape, check_unit
 from ._functional import flatten, init_params, unflatten
 from ._objective import compare_gradient
 from ._train import DEFAULT_LEARNING_RATE, Solver, _rule
-from ._types import Cost, Deltas, EpochInfo, FloatArray, Forward, Hidden, History, Output, Params
+from ._types import Cost, Deltas, EpochInfo, FloatArray, Forward, Hidden, History, Output, Params, Pooling
 
 __all__ = [
     "SGD",
     "Adam",
     "Objective",
     "check_gradient",
+    "convolve",
     "cost",
     "cost_and_grad",
     "decode",
@@ -228,6 +230,31 @@ def encode(
     checked, X = _prepare(params, X)
     check_hidden(hidden)
     return _give(_unit(X @ checked.W1.T + checked.b1, hidden), out, (*checked, X), n_threads)
+
+
+def convolve(
+    params: ParamsLike,
+    images: ArrayLike,
+    patch_size: SizeLike,
+    *,
+    hidden: Output = "sigmoid",
+    pool: SizeLike | None = None,
+    pooling: Pooling = "mean",
+    out: FloatArray | None = None,
+    n_threads: int | None = None,
+) -> FloatArray:
+    """Codes of every patch, pooled, by way of all patches and all codes; see :func:`sae_fast.convolve`."""
+    (W1, b1, *_), dtype = check_params(params)
+    array = check_images(images)
+    (patch, (p, q), (rows, columns)) = check_shape(array.shape[1:], patch_size, pool)
+    check_filters(W1, patch, array.shape[3])
+    check_unit(hidden)
+    patches = np.lib.stride_tricks.sliding_window_view(array, patch, axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
+    X = patches.reshape(*patches.shape[:3], -1).astype(dtype)
+    a2 = _unit(X @ W1.T + b1, hidden)[:, : rows * p, : columns * q]
+    cells = a2.reshape(len(a2), rows, p, columns, q, len(W1))
+    maps = cells.max(axis=(2, 4)) if check_pooling(pooling) else cells.mean(axis=(2, 4), dtype=np.float64)
+    return _give(maps.astype(dtype), out, (W1, b1, array), n_threads)
 
 
 def decode(

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "sae_fast/convolve.hpp"
 #include "sae_fast/types.hpp"
 
 namespace sae_fast::bindings {
@@ -88,6 +89,13 @@ inline Samples samples(const py::array& X, Size n_features) {
     view.row_stride = X.strides(0);
     view.column_stride = X.strides(1);
     return view;
+}
+
+/// Images (n_images, n_rows, n_columns, n_channels) of any type and strides.
+inline Images images(const py::array& X) {
+    if (X.ndim() != 4) throw py::value_error("images must have 4 dimensions");
+    return {X.data(),   dtype_of(X),  X.shape(0),   X.shape(1),   X.shape(2),
+            X.shape(3), X.strides(0), X.strides(1), X.strides(2), X.strides(3)};
 }
 
 /// One-dimensional data as a single sample.

@@ -6,6 +6,7 @@
 namespace sae_fast::bindings {
 
 void bind_config(pybind11::module_& m);
+void bind_convolve(pybind11::module_& m);
 void bind_deep(pybind11::module_& m);
 void bind_encoder(pybind11::module_& m);
 void bind_lbfgs(pybind11::module_& m);

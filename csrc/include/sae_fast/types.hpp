@@ -11,6 +11,9 @@ using Size = std::ptrdiff_t;
 /// Activation of a layer. The hidden layer takes sigmoid or tanh, the output layer any.
 enum class Unit : int { sigmoid = 0, tanh = 1, linear = 2 };
 
+/// What becomes of the codes in a cell of a map.
+enum class Pooling : int { mean = 0, max = 1 };
+
 /// Type of the elements of Samples; float16 is IEEE half precision.
 enum class DType : int { float32, float64, float16, int8, int16, int32, int64, uint8, uint16, uint32, uint64 };
 
