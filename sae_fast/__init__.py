@@ -25,17 +25,17 @@ from ._types import Cost, Deltas, EpochInfo, Forward, History, Params
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import plot, reference
+    from . import conventions, plot, reference
     from ._estimator import SparseAutoencoder
     from ._model_file import load
 
-_LAZY = {"SparseAutoencoder": "_estimator", "load": "_model_file", "plot": "", "reference": ""}
+_LAZY = {"SparseAutoencoder": "_estimator", "load": "_model_file", "plot": "", "reference": "", "conventions": ""}
 # fmt: off
 __all__ = [  # noqa: RUF022 (the lazy ones last)
     "Adam", "Cost", "Deltas", "Encoder", "EpochInfo", "Forward", "History", "Objective", "Params", "SGD", "__version__",
     "check_gradient", "cost", "cost_and_grad", "decode", "deltas", "encode", "flatten", "forward", "get_include",
     "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
-    "SparseAutoencoder", "load", "plot", "reference",
+    "SparseAutoencoder", "conventions", "load", "plot", "reference",
 ]
 # fmt: on
 
