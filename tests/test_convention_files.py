@@ -11,6 +11,7 @@ import pytest
 
 import sae_fast as sf
 from sae_fast import conventions
+from sae_fast.conventions._mat5 import read_mat5
 from tests.conftest import make
 
 scipy_io = pytest.importorskip("scipy.io")
@@ -138,6 +139,50 @@ def test_names_structs_and_types(tmp_path):
     assert same(conventions.read_mat(tmp_path / "4.mat", names="t", n_visible=5, n_hidden=3), params)
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_reader_agrees_with_scipy(tmp_path, compressed):
+    """Numbers of every type, structs in structs and empty arrays are those that SciPy reads; the rest is None."""
+    rng = np.random.default_rng(0)
+    content = {f"n{k}": (100 * rng.uniform(size=(3, 4))).astype(k) for k in "fdbBhHiIqQ"}
+    content |= {"cube": rng.normal(size=(2, 3, 4)), "empty": np.zeros((0, 3)), "one": 2.5, "long_name_" * 3: np.eye(2)}
+    numbers = dict(content)
+    content["s"] = {"a": np.arange(3.0), "t": {"b": np.eye(2), "text": "abc"}}
+    content |= {"text": "abc", "cell": np.array([1, "a"], dtype=object), "z": np.eye(2) * 1j, "l": np.eye(2) > 0}
+    scipy_io.savemat(tmp_path / "all.mat", content, do_compression=compressed, long_field_names=True)
+    wanted = scipy_io.loadmat(tmp_path / "all.mat")
+    read = read_mat5((tmp_path / "all.mat").read_bytes())
+    assert set(read) == set(content)
+    for name in numbers:
+        assert np.array_equal(read[name], wanted[name])
+        assert read[name].dtype == wanted[name].dtype
+    assert np.array_equal(read["s"]["a"], [[0, 1, 2]])
+    assert np.array_equal(read["s"]["t"]["b"], np.eye(2))
+    assert [read[k] for k in ("text", "cell", "z", "l")] + [read["s"]["t"]["text"]] == [None] * 5
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_mat_files_are_errors(tmp_path, seed):
+    """Bytes changed at random, or cut off, give an error or finite weights of the right shapes; never a crash."""
+    params, _ = make(1, 5, 3)
+    content = params._asdict() | {"s": {"a": np.eye(2)}, "text": "abc"}
+    scipy_io.savemat(tmp_path / "x.mat", content, do_compression=seed == 3)
+    good, rng = (tmp_path / "x.mat").read_bytes(), np.random.default_rng(seed)
+    refused = 0
+    for _ in range(300):
+        data = bytearray(good)
+        for at in rng.integers(128, len(data), 3):
+            data[at] = rng.integers(256)
+        (tmp_path / "x.mat").write_bytes(data[: rng.integers(len(data)) if rng.integers(4) == 0 else None])
+        try:
+            read = conventions.read_mat(tmp_path / "x.mat")
+        except conventions.MatFileError:
+            refused += 1
+        else:
+            assert [a.shape for a in read] == [a.shape for a in params]
+            assert all(np.isfinite(a).all() for a in read)
+    assert refused >= 100
+
+
 def write(path, **content):
     scipy_io.savemat(path, content)
     return path
@@ -190,19 +235,22 @@ def test_failed_write_leaves_the_old_file(tmp_path):
     assert [f.name for f in tmp_path.iterdir()] == ["w.mat"]
 
 
-def test_numpy_alone_and_what_to_install():
-    """Maps, layouts and .npz need NumPy alone; .mat and .rda files say what to install, or how to do without."""
+def test_numpy_alone_and_what_to_install(tmp_path):
+    """Maps, layouts, .npz and .mat need NumPy alone; version 4 and R's files say what to install."""
+    params, _ = make(1, 5, 3)
+    conventions.write_mat(tmp_path / "5.mat", params)
+    scipy_io.savemat(tmp_path / "4.mat", params._asdict(), format="4")
     code = (
         "import sys\n"
         "for name in ('scipy', 'sklearn', 'pandas', 'rdata'): sys.modules[name] = None\n"
         "from sae_fast import conventions as c\n"
-        "c.ufldl.unpack(c.ufldl.pack(c.ufldl.unpack(range(22), 4, 2)), 4, 2); c.matlab.to_ours()\n"
-        "for call in (lambda: c.read_mat('x.mat'), lambda: c.read_cran_fit(sys.argv[1])):\n"
+        "c.ufldl.unpack(c.ufldl.pack(c.read_mat('5.mat')), 5, 3); c.matlab.to_ours()\n"
+        "for call in (lambda: c.read_mat('4.mat'), lambda: c.read_cran_fit(sys.argv[1])):\n"
         "    try: call()\n"
         "    except ImportError as error: print(error)\n"
     )
     run = [sys.executable, "-c", code, str(DATA / "r_fit.rds")]
-    out = subprocess.run(run, capture_output=True, text=True, timeout=120, check=True).stdout
+    out = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True).stdout
     assert "sae-fast[estimators]" in out
     assert "sae-fast[r]" in out
     assert "R.matlab::writeMat" in out

@@ -13,7 +13,7 @@ import numpy as np
 from .._checks import check_count, check_params
 from .._types import Hidden, Output, Params
 from ._base import Rescaling
-from ._r import _hidden_of, rescaling
+from ._r import hidden_of, rescaling
 
 _EXPORT = (
     'pip install "sae-fast[r]" to read it, or write the weights in R: R.matlab::writeMat("fit.mat", '
@@ -90,9 +90,10 @@ def read_cran_fit(path: str | PathLike[str], *, name: str | None = None, layer: 
         raise ValueError(f"path must end in .rda, .RData, .rds or .npz, got {str(path)!r}")
     with open(path, "rb"):
         pass  # a file that is not there is an OSError, whatever the library would say
-    fit = _from_npz(path) if suffix == ".npz" else _from_r(path, suffix, name, layer)
+    found = _from_npz(path) if suffix == ".npz" else _from_r(path, suffix, name, layer)
     try:
-        unit = _hidden_of(str(fit.get("unit.type", "logistic")))
+        fit = found if suffix == ".npz" else _flatten(found)
+        unit = hidden_of(str(fit.get("unit.type", "logistic")))
         weights = (fit["W"][0], fit["b"][0], fit["W"][1], fit["b"][1])
         arrays = tuple(np.array(a, dtype=np.float64, order="C") for a in weights)
         params, _ = check_params((arrays[0], arrays[1].reshape(-1), arrays[2], arrays[3].reshape(-1)))
@@ -123,7 +124,7 @@ def _from_npz(path: str | PathLike[str]) -> dict[str, Any]:
     return fit | {theirs: found[ours].item() for theirs, ours in renamed if ours in found}
 
 
-def _from_r(path: str | PathLike[str], suffix: str, name: str | None, layer: int | None) -> dict[str, Any]:
+def _from_r(path: str | PathLike[str], suffix: str, name: str | None, layer: int | None) -> Mapping[str, Any]:
     try:
         import rdata
     except ImportError as error:
@@ -135,7 +136,7 @@ def _from_r(path: str | PathLike[str], suffix: str, name: str | None, layer: int
     except Exception as error:  # a damaged file makes rdata raise whatever it stumbles over
         raise CranFileError(f"{path} is not a file of R, or it is damaged: {error}") from error
     value = content if suffix == ".rds" else _chosen(path, content, name)
-    return _flatten(_layer(path, value, layer))
+    return _layer(path, value, layer)
 
 
 def _is_fit(value: object) -> bool:
@@ -172,7 +173,7 @@ def _layer(path: str | PathLike[str], value: Any, layer: int | None) -> Mapping[
 def _flatten(fit: Mapping[str, Any]) -> dict[str, Any]:
     """R's vectors of length one as scalars, and the rescaling as arguments of ``rescaling``."""
     if len(fit["W"]) != 2:
-        raise CranFileError(f"the fit must have 3 layers, got nl = {len(fit['W']) + 1}")
+        raise ValueError(f"it must have 3 layers, got nl = {len(fit['W']) + 1}")
     flat: dict[str, Any] = {"W": fit["W"], "b": fit["b"]}
     for key in ("unit.type", "mean.error.training.set"):
         if fit.get(key) is not None:

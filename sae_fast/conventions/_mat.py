@@ -1,9 +1,11 @@
-"""Weights in MATLAB's and Octave's ``.mat`` files, by SciPy."""
+"""Weights in MATLAB's and Octave's ``.mat`` files; SciPy reads version 4, and writes."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from .._atomic import replacing
 from .._checks import ParamsLike, check_params
 from .._types import Params
 from ._base import Convention
+from ._mat5 import is_mat5, read_mat5
 from ._ufldl import ufldl
 
 _FIELDS = ("W1", "b1", "W2", "b2")
@@ -34,14 +37,14 @@ def _scipy_io() -> Any:
 
 
 def _load(path: str | PathLike[str]) -> dict[str, Any]:
-    library = _scipy_io()
-    with open(path, "rb") as file:
-        head = file.read(520)
-    if b"\x89HDF" in head:
+    data = Path(path).read_bytes()
+    if b"\x89HDF" in data[:520]:
         raise MatFileError(f"{path} is a MAT-file of version 7.3 (HDF5); save it as version 7: {_SAVE}")
     try:
-        found: dict[str, Any] = library.loadmat(path, appendmat=False)
-    except MemoryError:
+        if is_mat5(data):
+            return read_mat5(data)
+        found: dict[str, Any] = _scipy_io().loadmat(io.BytesIO(data))
+    except ImportError:
         raise
     except Exception as error:  # a damaged file makes SciPy raise whatever it stumbles over
         raise MatFileError(f"{path} is not a MAT-file of version 4 to 7.2, or it is damaged: {error}") from error
@@ -52,10 +55,9 @@ def _pick(found: Mapping[str, Any], dotted: str, path: str | PathLike[str]) -> N
     """The numeric array of that name; ``a.b`` is the field ``b`` of the struct ``a``."""
     value: Any = found
     for part in dotted.split("."):
-        fields = value if isinstance(value, Mapping) else getattr(value, "dtype", None) and value.dtype.names
-        if not fields or part not in fields:
+        if not isinstance(value, Mapping) or part not in value:
             raise MatFileError(f"{path} has no variable {dotted!r}, only {_listed(found)}; pass names=")
-        value = value[part] if isinstance(value, Mapping) else value[part].ravel()[0]  # a struct is an array of one
+        value = value[part]
     array = np.asarray(value)
     if array.dtype.kind not in "fiu":
         raise MatFileError(

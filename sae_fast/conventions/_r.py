@@ -18,7 +18,7 @@ _TANH = (
 )
 
 
-def _hidden_of(unit_type: str) -> Hidden:
+def hidden_of(unit_type: str) -> Hidden:
     if not isinstance(unit_type, str) or unit_type not in _UNITS:
         raise reject("unit_type", unit_type, "'logistic' or 'tanh'")
     return _UNITS[unit_type]
@@ -48,7 +48,7 @@ def to_ours(*, lambda_: float, beta: float, rho: float, unit_type: str = "logist
     >>> conventions.r_autoencoder.to_ours(lambda_=2e-4, beta=6, rho=0.01).settings
     {'rho': 0.01, 'beta': 6.0, 'weight_decay': 0.0002, 'hidden': 'sigmoid', 'output': 'sigmoid'}
     """
-    unit = _hidden_of(unit_type)
+    unit = hidden_of(unit_type)
     rho, beta, weight_decay = check_penalty(rho, beta, lambda_)
     return Mapped(rho, beta, weight_decay, unit, unit, 1.0, (_TANH,) if unit == "tanh" and beta > 0 else ())
 
@@ -156,7 +156,7 @@ def rescaling(
     >>> scale.transform([[0, 255]])
     array([[0.001, 0.999]])
     """
-    unit = _hidden_of(unit_type)
+    unit = hidden_of(unit_type)
     offset = check_in("rescaling_offset", rescaling_offset, 0.0, 0.5, "in [0, 0.5)")
     if rescaling_min is None or rescaling_max is None:
         if X is None:
