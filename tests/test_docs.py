@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGES = ("conventions.md",)
+PAGES = ("conventions.md", "guide.md")
 
 
 @pytest.mark.parametrize("page", PAGES)
