@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from .._checks import check_activations, check_in, check_penalty, check_real
 from .._types import Hidden, Output
-from ._base import Convention, Mapped, Rescaling, check_samples, layout, reject
+from ._base import Convention, Mapped, Rescaling, check_samples, reject
+from ._layout import layout
 
 _SPARSITY = (
     "its sparsity is a pull on the biases alone, -rate * sparsity_beta * (average - average_activation), with a "

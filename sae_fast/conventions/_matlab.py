@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from .._checks import check_activations, check_count, check_penalty
 from .._types import Hidden, Output
-from ._base import Convention, Mapped, Rescaling, check_samples, layout, reject
+from ._base import Convention, Mapped, Rescaling, check_samples, check_theirs, reject
+from ._layout import layout
 
 _SATLIN = "satlin, max(0, min(1, z)), has no counterpart here"
 
@@ -91,7 +92,11 @@ def to_ours(
         )
     if DecoderTransferFunction not in ("logsig", "purelin"):
         raise reject("DecoderTransferFunction", DecoderTransferFunction, "'logsig' or 'purelin'")
-    rho, beta, decay = check_penalty(SparsityProportion, SparsityRegularization, L2WeightRegularization)
+    rho, beta, decay = check_theirs(
+        ("SparsityProportion", SparsityProportion),
+        ("SparsityRegularization", SparsityRegularization),
+        ("L2WeightRegularization", L2WeightRegularization),
+    )
     factor = _factor(mean_over, n_visible)
     output: Output = "sigmoid" if DecoderTransferFunction == "logsig" else "linear"
     return Mapped(rho, beta / factor, decay / factor, "sigmoid", output, factor)

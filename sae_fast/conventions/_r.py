@@ -7,9 +7,10 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from .._checks import check_activations, check_in, check_penalty
+from .._checks import check_activations, check_in, check_penalty, check_real
 from .._types import Hidden, Output
-from ._base import Convention, Mapped, Rescaling, check_samples, layout, reject
+from ._base import Convention, Mapped, Rescaling, check_samples, check_theirs, reject
+from ._layout import layout
 
 _UNITS: dict[str, Hidden] = {"logistic": "sigmoid", "tanh": "tanh"}
 _TANH = (
@@ -49,7 +50,7 @@ def to_ours(*, lambda_: float, beta: float, rho: float, unit_type: str = "logist
     {'rho': 0.01, 'beta': 6.0, 'weight_decay': 0.0002, 'hidden': 'sigmoid', 'output': 'sigmoid'}
     """
     unit = hidden_of(unit_type)
-    rho, beta, weight_decay = check_penalty(rho, beta, lambda_)
+    rho, beta, weight_decay = check_theirs(("rho", rho), ("beta", beta), ("lambda_", lambda_))
     return Mapped(rho, beta, weight_decay, unit, unit, 1.0, (_TANH,) if unit == "tanh" and beta > 0 else ())
 
 
@@ -164,11 +165,12 @@ def rescaling(
         samples = check_samples(X)
         rescaling_min = float(samples.min()) if rescaling_min is None else rescaling_min
         rescaling_max = float(samples.max()) if rescaling_max is None else rescaling_max
-    width = float(rescaling_max) - float(rescaling_min)
+    bottom, top = check_real("rescaling_min", rescaling_min), check_real("rescaling_max", rescaling_max)
+    width = top - bottom
     if not 0.0 < width < float("inf"):
-        raise ValueError(f"X must have a range to map, got all values from {rescaling_min} to {rescaling_max}")
+        raise ValueError(f"the largest value must be above the smallest, got {top} and {bottom}")
     low, high = (offset, 1.0 - offset) if unit == "sigmoid" else (offset - 1.0, 1.0 - offset)
-    return Rescaling(float(rescaling_min), (high - low) / width, low)
+    return Rescaling(bottom, (high - low) / width, low)
 
 
 _pack, _unpack = layout(("W1", "b1", "W2", "b2"), "F")

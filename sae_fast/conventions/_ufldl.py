@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from .._checks import ParamsLike, check_activations, check_count, check_params, check_penalty
 from .._types import FloatArray, Hidden, Output, Params
-from ._base import Convention, Mapped, as_vector, layout, no_rescaling, reject
+from ._base import Convention, Mapped, check_theirs, no_rescaling, reject
+from ._layout import as_vector, layout
 
 
 def ufldl_to_ours(
@@ -43,7 +44,7 @@ def ufldl_to_ours(
     array([[0., 2., 4., 6.],
            [1., 3., 5., 7.]])
     """
-    rho, beta, weight_decay = check_penalty(sparsityParam, beta, lambda_)
+    rho, beta, weight_decay = check_theirs(("sparsityParam", sparsityParam), ("beta", beta), ("lambda_", lambda_))
     return Mapped(rho, beta, weight_decay, "sigmoid", "linear" if linear_decoder else "sigmoid", 1.0)
 
 
@@ -97,7 +98,7 @@ def mlpack_to_ours(*, lambda_: float = 1e-4, beta: float = 3.0, rho: float = 0.0
     >>> theta.reshape((2 * 25 + 1, 64 + 1), order="F").shape  # its matrix [W1, b1; W2', 0; b2', 0]
     (51, 65)
     """
-    rho, beta, weight_decay = check_penalty(rho, beta, lambda_)
+    rho, beta, weight_decay = check_theirs(("rho", rho), ("beta", beta), ("lambda_", lambda_))
     return Mapped(rho, beta, weight_decay, "sigmoid", "sigmoid", 1.0)
 
 
