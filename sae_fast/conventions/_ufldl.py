@@ -193,7 +193,7 @@ ufldl = Convention(
 
 mlpack = Convention(
     name="mlpack",
-    package="mlpack's SparseAutoencoder (methods/sparse_autoencoder, mlpack 1 to 3)",
+    package="mlpack's SparseAutoencoder (methods/sparse_autoencoder)",
     formula="0.5/m sum diff^2 + 0.5 lambda (sum w1^2 + sum w2^2) + beta sum_j KL(rho || rhoCap_j)",
     differs=("samples are columns: X is the transpose of its data",),
     to_ours=mlpack_to_ours,
