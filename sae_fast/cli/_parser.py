@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .._arrays_io import STREAM, suffix_of
 from .._checks import HIDDEN, OUTPUT, check_in, check_rho
+from .._scale import SCALINGS
 from .._version import __version__
 
 
@@ -57,6 +58,7 @@ def _fit(p: argparse.ArgumentParser) -> None:
     p.add_argument("--weight-decay", metavar="L", type=_real("weight_decay"), default=1e-4, help="weight of L2")
     p.add_argument("--hidden", choices=HIDDEN, default="sigmoid", help="hidden units")
     p.add_argument("--output", choices=OUTPUT, default="sigmoid", help="output units")
+    p.add_argument("--scale", choices=SCALINGS, default="none", help="bring data into the output units' range")
     p.add_argument("--solver", choices=("lbfgs", "adam", "sgd"), default="lbfgs", help="optimiser")
     p.add_argument("--max-iter", metavar="N", type=_count, default=400, help="iterations, or epochs")
     p.add_argument("--batch-size", metavar="N", type=_count, default=256, help="samples of a minibatch")
