@@ -26,7 +26,7 @@ from ._types import Cost, Deltas, EpochInfo, Forward, History, Params
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import plot, reference
+    from . import conventions, plot, reference
     from ._convolved_features import ConvolvedFeatures
     from ._estimator import SparseAutoencoder
     from ._fold import fold
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ._stacked_classifier import StackedAutoencoderClassifier
     from ._whitening import PCAWhitener, ZCAWhitener
 
-_LAZY = {"SparseAutoencoder": "_estimator", "load": "_model_file", "plot": "", "reference": ""}
+_LAZY = {"SparseAutoencoder": "_estimator", "load": "_model_file", "plot": "", "reference": "", "conventions": ""}
 _LAZY |= {"StackedAutoencoder": "_stacked", "StackedAutoencoderClassifier": "_stacked_classifier"}
 _LAZY |= {"ConvolvedFeatures": "_convolved_features"}
 _LAZY |= {"PatchExtractor": "_patch_extractor", "UFLDLScaler": "_scalers", "UnitScaler": "_scalers"}
@@ -47,7 +47,8 @@ __all__ = [  # noqa: RUF022 (the lazy ones last)
     "Adam", "Cost", "Deltas", "Encoder", "EpochInfo", "Forward", "History", "Objective", "Params", "SGD", "__version__",
     "check_gradient", "cost", "cost_and_grad", "decode", "deltas", "encode", "flatten", "forward", "get_include",
     "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
-    "SparseAutoencoder", "StackedAutoencoder", "StackedAutoencoderClassifier", "load", "plot", "reference",
+    "SparseAutoencoder", "StackedAutoencoder", "StackedAutoencoderClassifier", "conventions", "load", "plot",
+    "reference",
     "ConvolvedFeatures", "PCAWhitener", "PatchExtractor", "UFLDLScaler", "UnitScaler", "ZCAWhitener", "convolve", "fold",
 ]
 # fmt: on
