@@ -11,6 +11,17 @@ from .._arrays_io import STREAM, suffix_of
 from .._checks import HIDDEN, OUTPUT, check_in, check_rho
 from .._version import __version__
 
+PICTURES = (
+    "summary",
+    "filters",
+    "loss",
+    "mean-activations",
+    "kl-penalty",
+    "reconstructions",
+    "activations",
+    "latent",
+)
+
 
 def make_parser() -> argparse.ArgumentParser:
     """The whole parser."""
@@ -26,8 +37,18 @@ def make_parser() -> argparse.ArgumentParser:
     _fit(_command(commands, "fit", "train on an array and write a model file"))
     _transform(_command(commands, "transform", "write the codes of an array"))
     _info(_command(commands, "info", "tell what is in a model file"))
+    _plot(_command(commands, "plot", "draw a model, and what it makes of samples"))
     _bench(_command(commands, "bench", "race against the peers that are installed, each in a process of its own"))
     return parser
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells each default once, and none where there is none."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False or "(default" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
 
 
 def _command(commands: argparse._SubParsersAction, name: str, purpose: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
@@ -36,7 +57,7 @@ def _command(commands: argparse._SubParsersAction, name: str, purpose: str) -> a
         help=purpose,
         description=purpose[0].upper() + purpose[1:] + ".",
         allow_abbrev=False,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_Help,
     )
     return made
 
@@ -86,6 +107,18 @@ def _info(p: argparse.ArgumentParser) -> None:
     p.add_argument("--json", action="store_true", help="as JSON")
 
 
+def _plot(p: argparse.ArgumentParser) -> None:
+    p.add_argument("model", metavar="MODEL", help="model file")
+    _data(p, nargs="?")
+    kinds = f"{', '.join(PICTURES[1:-1])} or {PICTURES[-1]} (default: {PICTURES[0]}, one figure with most of them)"
+    p.add_argument("--kind", metavar="KIND", choices=PICTURES, default="summary", help=kinds)
+    p.add_argument("-o", "--out", metavar="FILE", type=_picture, help=".png, .pdf or .svg (default: MODEL-KIND.png)")
+    p.add_argument("--shape", metavar="8x8[x3]", type=_shape, help="of a sample that is a picture (default: a square)")
+    p.add_argument("--labels", metavar="Y", type=_array, help="labels of the samples, to colour their codes by")
+    p.add_argument("--dpi", metavar="N", type=_real("dpi"), default=200.0, help="dots per inch, 10 to 1200 (default: 200)")
+    p.set_defaults(wrong=p.error)
+
+
 def _bench(p: argparse.ArgumentParser) -> None:
     p.add_argument("--quick", action="store_true", help="the main works in float32, within a minute")
     p.add_argument("--only", metavar="TEXT", default="", help="works whose name has TEXT in it")
@@ -94,8 +127,10 @@ def _bench(p: argparse.ArgumentParser) -> None:
     p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
 
 
-def _data(p: argparse.ArgumentParser) -> None:
-    p.add_argument("data", metavar="X", type=_array, help="samples: .npy, .npz, .csv, .parquet; - is CSV on stdin")
+def _data(p: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    p.add_argument(
+        "data", metavar="X", nargs=nargs, type=_array, help="samples: .npy, .npz, .csv, .parquet; - is CSV on stdin"
+    )
     p.add_argument("--key", metavar="NAME", help="array of an .npz file that holds several (default: the only one)")
 
 
@@ -111,6 +146,22 @@ def _model_out(text: str) -> str:
     if Path(text).suffix != ".safetensors":
         raise argparse.ArgumentTypeError(f"the name of a model file must end in .safetensors, got {text!r}")
     return text
+
+
+def _picture(text: str) -> str:
+    if Path(text).suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise argparse.ArgumentTypeError(f"the name of a picture must end in .png, .pdf or .svg, got {text!r}")
+    return text
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        shape = tuple(int(n) for n in text.lower().split("x"))
+    except ValueError:
+        shape = ()
+    if len(shape) not in (2, 3) or min(shape) < 1 or (len(shape) == 3 and 3 not in (shape[0], shape[2])):
+        raise argparse.ArgumentTypeError(f"must be ROWSxCOLUMNS, or ROWSxCOLUMNSx3 in colour, got {text!r}")
+    return shape
 
 
 def _count(text: str) -> int:
@@ -135,6 +186,7 @@ def _seed(text: str) -> int:
 
 _RANGES: dict[str, Callable[[float], float]] = {
     "rho": check_rho,
+    "dpi": lambda x: check_in("dpi", x, 10.0, math.nextafter(1200.0, math.inf), "in [10, 1200]"),
     "beta": lambda x: check_in("beta", x, 0.0, math.inf, ">= 0 and finite"),
     "weight_decay": lambda x: check_in("weight_decay", x, 0.0, math.inf, ">= 0 and finite"),
     "tol": lambda x: check_in("tol", x, 0.0, math.inf, ">= 0 and finite"),

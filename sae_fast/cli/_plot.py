@@ -1,0 +1,73 @@
+"""``sae-fast plot``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import plot
+from .._arrays_io import ArrayFileError, read_table
+from .._model_file import load
+from ._transform import check_columns
+
+# What each kind does with samples.
+_NEED_SAMPLES = ("reconstructions", "activations", "latent")
+_NO_SAMPLES = ("filters", "loss", "kl-penalty")
+_LABELLED = ("latent", "summary")
+_SHAPED = ("filters", "reconstructions", "summary")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw one picture and write it, whole or not at all."""
+    _check_usage(arguments)
+    kind = arguments.kind
+    out = Path(arguments.out or f"{Path(arguments.model).stem}-{kind}.png")
+    if not out.resolve().parent.is_dir():
+        raise FileNotFoundError(f"the folder of {out} does not exist")
+    model = load(arguments.model)
+    options: dict[str, Any] = {"shape": arguments.shape} if kind in _SHAPED else {}
+    samples: list[Any] = []
+    if arguments.data is not None:
+        table = read_table(arguments.data, arguments.key)
+        check_columns(model, table, arguments.data)
+        samples = [table.values]
+        if arguments.labels is not None:
+            samples.append(_labels(arguments.labels, len(table.values)))
+    draw = getattr(plot, kind.replace("-", "_"))
+    plot.save(draw(model, *samples, **options), out, dpi=arguments.dpi)
+    print(f"sae-fast: wrote {out}", file=sys.stderr)
+    return 0
+
+
+def _check_usage(arguments: argparse.Namespace) -> None:
+    kind = arguments.kind
+    if arguments.data is None and kind in _NEED_SAMPLES:
+        arguments.wrong(f"--kind {kind} needs samples: give X after MODEL")
+    if arguments.data is not None and kind in _NO_SAMPLES:
+        arguments.wrong(f"--kind {kind} takes no samples, got {arguments.data}")
+    if arguments.labels is not None and (kind not in _LABELLED or arguments.data is None):
+        arguments.wrong(f"--labels needs samples X and --kind {' or '.join(_LABELLED)}")
+    if arguments.shape is not None and kind not in _SHAPED:
+        arguments.wrong(f"--shape is for --kind {', '.join(_SHAPED)}, got {kind}")
+
+
+def _labels(path: str, n: int) -> NDArray[Any]:
+    """One label for each sample: numbers, or text from .npy."""
+    labels: NDArray[Any]
+    if Path(path).suffix.lower() == ".npy":
+        try:
+            labels = np.load(path, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise ArrayFileError(f"{path} is damaged or not a .npy file of labels: {error}") from error
+    else:
+        labels = read_table(path).values
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.shape != (n,):
+        raise ValueError(f"{path} must hold a label for each of the {n} samples, got shape {labels.shape}")
+    return labels
