@@ -209,13 +209,13 @@ def test_help_and_version(capsys):
 
 
 def test_demo(tmp_path, capsys):
-    """The demo reaches a sparse code of real patches and writes its four files."""
+    """The demo reaches a sparse code of real patches and writes its five files."""
     assert main(["demo", "--out", str(tmp_path / "demo"), "--quiet"]) == 0
     out = capsys.readouterr().out
     for word in ("mean activation", "PCA, 25 comp.", "x faster", "400 iterations"):
         assert word in out
     names = sorted(os.listdir(tmp_path / "demo"))
-    assert names == ["codes.npy", "filters.png", "loss.png", "model.safetensors"]
+    assert names == ["codes.npy", "filters.png", "loss.png", "model.safetensors", "summary.png"]
     fitted = sf.load(tmp_path / "demo" / "model.safetensors")
     assert fitted.cost_.total < 0.45
     np.testing.assert_allclose(fitted.rho_hat_, 0.01, atol=0.01)

@@ -115,7 +115,9 @@ def _plot(p: argparse.ArgumentParser) -> None:
     p.add_argument("-o", "--out", metavar="FILE", type=_picture, help=".png, .pdf or .svg (default: MODEL-KIND.png)")
     p.add_argument("--shape", metavar="8x8[x3]", type=_shape, help="of a sample that is a picture (default: a square)")
     p.add_argument("--labels", metavar="Y", type=_array, help="labels of the samples, to colour their codes by")
-    p.add_argument("--dpi", metavar="N", type=_real("dpi"), default=200.0, help="dots per inch, 10 to 1200 (default: 200)")
+    p.add_argument(
+        "--dpi", metavar="N", type=_real("dpi"), default=200.0, help="dots per inch, 10 to 1200 (default: 200)"
+    )
     p.set_defaults(wrong=p.error)
 
 
