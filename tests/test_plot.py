@@ -194,7 +194,7 @@ def test_loss_of_epochs_validation_and_stacks():
     early = model(solver="adam", early_stopping=True, max_iter=5).fit(patches())
     ax = plot.loss(early, scale="linear")
     lines = {line.get_label(): line.get_ydata() for line in ax.lines}
-    np.testing.assert_array_equal(lines["$J$, validation"], early.validation_curve_)
+    np.testing.assert_array_equal(lines["validation"], early.validation_curve_)
     assert ax.get_xlabel() == "epoch"
     params, X = make(50, 9, 4)
     _, history = sf.train(params, X, n_epochs=1, beta=0.0, weight_decay=0.0)
@@ -403,7 +403,7 @@ def test_summary_tells_the_numbers_and_takes_a_figure(fitted):
     assert len(titles(own)) == 4
     assert all(ax.get_window_extent().x1 < right.bbox.x0 for ax in own.axes)
     text = left._suptitle.get_text()
-    for part in ("12 inputs, 6 hidden units, sigmoid / sigmoid", r"$\rho$ = 0.2", f"{fitted.cost_.total:.5g}"):
+    for part in (r"12 $\rightarrow$ 6 units, sigmoid / sigmoid", r"$\rho$ = 0.2", f"{fitted.cost_.total:.5g}"):
         assert part in text
 
 

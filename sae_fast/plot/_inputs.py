@@ -23,7 +23,7 @@ Shape = tuple[int, int] | tuple[int, int, int]
 
 def weights(model: Any, layer: int = -1) -> F64:
     """Encoder weights of one layer as combinations of the inputs: ``W_layer ... W_1``, (n_units, n_visible)."""
-    chain = _chain(model)
+    chain = chain_of(model)
     if not -len(chain) <= layer < len(chain):
         raise ValueError(f"layer must be in 0..{len(chain) - 1} (or count from the end), got {layer}")
     product = _matrix(chain[0])
@@ -35,11 +35,11 @@ def weights(model: Any, layer: int = -1) -> F64:
     return product
 
 
-def _chain(model: Any) -> list[Any]:
-    """Encoder weights layer by layer."""
+def chain_of(model: Any) -> list[Any]:
+    """Encoder weights layer by layer: a stack has its ``(W, b)`` in ``encoder_``."""
     _check_fitted(model)
-    if hasattr(model, "layers_"):
-        return [_first_matrix(one) for one in model.layers_]
+    if hasattr(model, "encoder_"):
+        return [_first_matrix(one) for one in model.encoder_]
     if isinstance(model, (list, tuple)) and not _is_params(model) and all(map(_is_layer, model)):
         return [_first_matrix(one) for one in model] or [model]
     return [_first_matrix(model)]
@@ -143,10 +143,14 @@ def reconstruction(model: Any, X: ArrayLike, hidden: Hidden | None, output: Outp
 
 
 def hidden_of(model: Any, hidden: Hidden | None) -> Hidden:
-    """The kind of hidden unit: ``hidden``, else what the model says, else sigmoid."""
-    found: Any = getattr(model, "hidden", "sigmoid") if hidden is None else hidden
-    kind: Any = found if isinstance(found, str) else found[-1]
-    return cast("Hidden", HIDDEN[check_hidden(kind)])
+    """The kind of (the last layer's) hidden unit: ``hidden``, else what the model says, else sigmoid."""
+    found: Any = model.units_[-1] if hasattr(model, "units_") else getattr(model, "hidden", "sigmoid")
+    return cast("Hidden", HIDDEN[check_hidden(found if hidden is None else hidden)])
+
+
+def of_last_layer(value: Any) -> Any:
+    """What a stack keeps layer by layer, for its last one."""
+    return value[-1] if isinstance(value, (list, tuple)) else value
 
 
 # Pictures

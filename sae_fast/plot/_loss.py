@@ -31,7 +31,8 @@ def loss(
     Parameters
     ----------
     model : fitted model or History
-        Or what :func:`sae_fast.train` returns. Of a stack, the curve of each layer's own training is drawn.
+        Or what :func:`sae_fast.train` returns. Of a stack, each layer's own
+        training and the fine-tuning of all are drawn, one line each.
     kind : {"lines", "stacked"}
         Lines, or areas that add up to J.
     scale : {"log", "linear"}, optional
@@ -126,14 +127,17 @@ def _curves(model: Any) -> list[Curve]:
             (f"layer {i + 1}", np.asarray(values, dtype=np.float64), {"color": CLASSES[i % len(CLASSES)]})
             for i, values in enumerate(model.loss_curves_)
         ]
+        tuning = getattr(model, "fine_tune_loss_curve_", ())
+        if len(tuning):
+            found.append(("fine-tuning", np.asarray(tuning, dtype=np.float64), {"color": INK}))
     elif isinstance(model, History) or hasattr(model, "loss_curve_"):
         total = model.cost if isinstance(model, History) else model.loss_curve_
         found = [("$J$", np.asarray(total, dtype=np.float64), {"color": INK, "zorder": 3})]
-        validation = getattr(model, "validation_curve_", None)
-        if validation is not None:
-            found.append(("$J$, validation", np.asarray(validation), {"color": VERMILION, "linestyle": (0, (3, 1.5))}))
     else:
         raise TypeError(f"model must be a fitted model or History, got {type(model).__name__}")
+    validation = getattr(model, "validation_curve_", None)
+    if validation is not None:
+        found.append(("validation", np.asarray(validation), {"color": VERMILION, "linestyle": (0, (3, 1.5))}))
     if not all(values.ndim == 1 and values.size for _, values, _ in found):
         raise ValueError("model must have a cost curve of at least one iteration, got an empty one")
     return found

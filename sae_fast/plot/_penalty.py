@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import check_in, check_rho
-from ._inputs import F64
+from ._inputs import F64, of_last_layer
 from ._style import BLUE, CLASSES, GREEN, INK, ORANGE, VERMILION, axes_or_new, style
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ def kl_penalty(rho: Any = (0.01, 0.05, 0.2), *, beta: float | None = None, ax: A
 
     Parameters
     ----------
-    rho : float, sequence of float or SparseAutoencoder
-        Wanted mean activations, one curve each; or a fitted model, whose units are drawn on the curve of its rho.
+    rho : float, sequence of float or fitted model
+        Wanted mean activations, one curve each; or a model, whose units (of a stack those of its last layer) are drawn
+        on the curve of its rho.
     beta : float, optional
         Weight of the penalty; by default that of the model, or 1.
     ax : matplotlib.axes.Axes, optional
@@ -50,8 +51,8 @@ def kl_penalty(rho: Any = (0.01, 0.05, 0.2), *, beta: float | None = None, ax: A
     """
     rho_hat: F64 | None = None
     if hasattr(rho, "rho_hat_"):
-        beta = rho.beta if beta is None else beta
-        rho_hat, wanted = np.asarray(rho.rho_hat_, dtype=np.float64), [check_rho(rho.rho)]
+        beta = of_last_layer(rho.beta) if beta is None else beta
+        rho_hat, wanted = np.asarray(of_last_layer(rho.rho_hat_), float), [check_rho(of_last_layer(rho.rho))]
     else:
         wanted = [check_rho(r) for r in np.atleast_1d(np.asarray(rho, dtype=object))]
     weight = check_in("beta", 1.0 if beta is None else beta, 0.0, np.inf, ">= 0 and finite")

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .._types import Hidden, Output
 from ._filters import filters
-from ._inputs import Shape, as_pictures, weights
+from ._inputs import Shape, as_pictures, chain_of, weights
 from ._loss import loss
 from ._samples import latent, reconstructions
 from ._style import new_figure, style
@@ -142,7 +142,7 @@ def _panels(model: Any, X: ArrayLike | None, y: ArrayLike | None, hidden: Hidden
     found: dict[str, Draw] = {}
     if hasattr(model, "loss_curve_") or hasattr(model, "loss_curves_"):
         found["Cost"] = lambda ax: loss(model, ax=ax)
-    if X is not None or hasattr(model, "unit_report"):
+    if X is not None or hasattr(model, "rho_hat_"):
         found["Mean activations"] = lambda ax: mean_activations(model, X, hidden=hidden, ax=ax)
     if X is not None:
         found["Activations"] = lambda ax: activations(model, X, hidden=hidden, ax=ax)
@@ -168,9 +168,10 @@ def _reconstructs(model: Any) -> bool:
 
 def _about(model: Any) -> str:
     """Sizes, settings and result in a line."""
-    W = weights(model)
-    text = [f"{W.shape[1]} inputs, {len(W)} hidden unit{'s' * (len(W) > 1)}"]
-    if hasattr(model, "hidden") and hasattr(model, "output"):
+    chain = chain_of(model)
+    sizes = [weights(model).shape[1], *(len(W) for W in chain)]
+    text = [r" $\rightarrow$ ".join(map(str, sizes)) + " units"]
+    if isinstance(getattr(model, "hidden", None), str) and isinstance(getattr(model, "output", None), str):
         text[0] += f", {model.hidden} / {model.output}"
     settings = (("rho", r"$\rho$"), ("beta", r"$\beta$"), ("weight_decay", r"$\lambda$"))
     known = [

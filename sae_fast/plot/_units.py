@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from .._checks import check_in, check_rho
 from .._types import Hidden
 from .._unit_report import judge
-from ._inputs import F64, code_blocks, finite, hidden_of
+from ._inputs import F64, code_blocks, finite, hidden_of, of_last_layer
 from ._style import BLUE, GREY, INK, ORANGE, VERMILION, axes_or_new, end_labels, style
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def mean_activations(
     Parameters
     ----------
     model : fitted model, Params or array_like of shape (n_hidden,)
-        Whose units; or their mean activations themselves.
+        Whose units, of a stack those of its last layer; or their mean activations themselves.
     X : array_like of shape (n_samples, n_visible), optional
         Samples to measure on; by default the training data, as the model remembers them. Needed for Params.
     rho : float, optional
@@ -64,7 +64,7 @@ def mean_activations(
     [0.06, 0.05, 0.04]
     """
     if rho is None:
-        rho = getattr(model, "_rho_fitted_", None)
+        rho = of_last_layer(getattr(model, "_rho_fitted_", getattr(model, "rho", None)))
     wanted = None if rho is None else check_rho(rho)
     rho_hat, status = _judged(model, X, wanted, hidden)
     order = np.argsort(-rho_hat, kind="stable")
@@ -106,13 +106,13 @@ def _judged(model: Any, X: ArrayLike | None, rho: float | None, hidden: Hidden |
             n, total = n + len(block), total + block.sum(axis=0)
             low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
         rho_hat = total / n
-        return rho_hat, judge(0.05 if rho is None else rho, rho_hat, low, high, np.empty((len(low), 0))).status
+        return rho_hat, judge(0.05 if rho is None else rho, rho_hat, low, high, np.zeros((len(low), 1))).status
     if hasattr(model, "unit_report"):
         report = model.unit_report()
         return np.asarray(report.rho_hat), np.asarray(report.status)
     if isinstance(model, (list, tuple)) and any(np.ndim(a) > 1 for a in model):
         raise ValueError("X must be given: weights alone do not tell mean activations")
-    rho_hat = np.asarray(getattr(model, "rho_hat_", model), dtype=np.float64)
+    rho_hat = np.asarray(of_last_layer(model.rho_hat_) if hasattr(model, "rho_hat_") else model, dtype=np.float64)
     if rho_hat.ndim != 1 or rho_hat.size == 0:
         raise ValueError(f"mean activations must have shape (n_hidden,), got {rho_hat.shape}")
     finite("mean activations", rho_hat)
