@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -16,6 +18,7 @@ from sklearn.exceptions import NotFittedError
 
 import sae_fast as sf
 from sae_fast import plot
+from sae_fast.plot._style import _apart
 
 from .conftest import make
 from .test_estimator import model, patches
@@ -175,6 +178,14 @@ def test_loss_draws_the_curve_and_its_parts(fitted):
     assert 0 <= heights[0] <= heights[-1] <= 1
     assert ax.get_xlabel() == "iteration of L-BFGS"
     assert ax.get_yscale() == "log"
+
+
+def test_names_at_the_edge_move_as_little_as_they_must():
+    """Far ones stay; near ones share the move; all end within the axes."""
+    np.testing.assert_allclose(_apart([0.1, 0.5, 0.9], 0.1), [0.1, 0.5, 0.9])
+    np.testing.assert_allclose(_apart([0.5, 0.5, 0.9], 0.1), [0.45, 0.55, 0.9])
+    np.testing.assert_allclose(_apart([0.98, 1.3], 0.1), [0.9, 1.0])
+    np.testing.assert_allclose(_apart([-3.0, 0.0], 0.1), [0.0, 0.1])
 
 
 def test_stacked_loss_adds_up(fitted):
@@ -463,3 +474,17 @@ def test_failed_save_leaves_what_was_there(tmp_path):
         plot.save(ax, path, dpi=0)
     with pytest.raises(FileNotFoundError):
         plot.save(ax, tmp_path / "no" / "x.png")
+
+
+def test_gallery_is_complete():
+    """Each picture that the gallery's code saves is shown, committed and small; it uses all of plot's names."""
+    docs = Path(__file__).resolve().parent.parent / "docs"
+    page = (docs / "plots.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.S))
+    compile(code, "plots.md", "exec")
+    saved = set(re.findall(r"plot\.save\(.*\"([\w-]+\.png)\"", code))
+    assert saved == set(re.findall(r"images/plots/([\w-]+\.png)", page))
+    files = {p.name: p.stat().st_size for p in (docs / "images" / "plots").iterdir()}
+    assert set(files) == saved
+    assert max(files.values()) <= 60_000
+    assert set(re.findall(r"plot\.(\w+)\(", code)) == set(plot.__all__)

@@ -8,7 +8,7 @@ from ._filters import filters
 from ._loss import loss
 from ._penalty import kl_penalty
 from ._samples import latent, reconstructions
-from ._style import save, style
+from ._style import new_figure, save, style
 from ._summary import summary
 from ._units import activations, mean_activations
 
@@ -19,6 +19,7 @@ __all__ = [
     "latent",
     "loss",
     "mean_activations",
+    "new_figure",
     "reconstructions",
     "save",
     "style",

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._checks import check_count
 from .._types import Hidden, Output
 from ._inputs import F64, Shape, as_pictures, codes, finite, reconstruction
-from ._style import BLUE, CLASSES, CONTINUOUS, SIGNED, axes_or_new, style
+from ._style import BLUE, CLASSES, CONTINUOUS, INK, SIGNED, axes_or_new, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,9 +162,10 @@ def latent(
         raise ValueError(f"codes must have at least 2 columns, got shape {found.shape}")
     points, names = _plane(found, units)
     with style():
-        ax = axes_or_new(ax, 3.5, 3.2)
+        wide, high = np.ptp(points, axis=0)
+        ax = axes_or_new(ax, 3.5, 0.6 + 2.8 * float(np.clip(high / wide, 0.5, 1.2)) if wide > 0 else 3.4)
         size = float(np.clip(300 / np.sqrt(len(points)), 2, 14))
-        dots: dict[str, Any] = {"s": size, "linewidths": 0, "alpha": 0.7, "rasterized": len(points) > 2000}
+        dots: dict[str, Any] = {"s": size, "linewidths": 0, "alpha": 0.6, "rasterized": len(points) > 2000}
         if labels is None:
             ax.scatter(points[:, 0], points[:, 1], color=BLUE, **dots)
         elif _are_classes(labels):
@@ -177,7 +178,7 @@ def latent(
         ax.set_xlabel(names[0])
         ax.set_ylabel(names[1])
         if names[0].startswith("PC"):
-            ax.set_aspect("equal", adjustable="datalim")
+            ax.set_aspect("equal")
     return ax
 
 
@@ -230,9 +231,7 @@ def _plane(found: F64, units: tuple[int, int] | None) -> tuple[F64, list[str]]:
 
 
 def _classes(ax: Axes, points: F64, labels: NDArray[Any], classes: NDArray[Any], dots: dict[str, Any]) -> None:
-    """One colour per class, named in a halo at its median; beyond ten classes colours repeat, names do not."""
-    from matplotlib.patheffects import withStroke
-
+    """One colour per class, named at its median; beyond ten classes colours repeat, names do not."""
     colours = np.array(CLASSES)[np.arange(len(classes)) % len(CLASSES)]
     position = np.searchsorted(classes, labels)
     ax.scatter(points[:, 0], points[:, 1], c=colours[position], **dots)
@@ -242,5 +241,12 @@ def _classes(ax: Axes, points: F64, labels: NDArray[Any], classes: NDArray[Any],
             continue
         text = f"{name:g}" if labels.dtype.kind == "f" else str(name)
         x, height = np.median(mine, axis=0)
-        halo = [withStroke(linewidth=2, foreground="white")]
-        ax.text(x, height, text, color=colour, weight="bold", ha="center", va="center", path_effects=halo, zorder=4)
+        badge = {"boxstyle": "round,pad=0.2", "facecolor": colour, "edgecolor": "white", "linewidth": 0.6}
+        ax.text(x, height, text, color=_legible_on(colour), size=7, ha="center", va="center", bbox=badge, zorder=4)
+
+
+def _legible_on(colour: str) -> str:
+    from matplotlib.colors import to_rgb
+
+    luma = np.dot(to_rgb(colour), (0.299, 0.587, 0.114))
+    return "white" if luma < 0.6 else INK

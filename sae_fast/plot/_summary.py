@@ -122,7 +122,7 @@ def _layout(names: list[str], pictures: bool) -> list[list[str]]:
 
 
 def _smaller(ax: Axes) -> None:
-    """Type and dots for a small picture."""
+    """Type and dots for a small picture, which is used in full."""
     from matplotlib.collections import PathCollection
 
     ax.xaxis.label.set_fontsize(7)
@@ -135,6 +135,7 @@ def _smaller(ax: Axes) -> None:
     for dots in ax.collections:
         if isinstance(dots, PathCollection):
             dots.set_sizes(0.4 * dots.get_sizes())
+            ax.set_aspect("auto")
 
 
 def _panels(model: Any, X: ArrayLike | None, y: ArrayLike | None, hidden: Hidden | None) -> dict[str, Draw]:
