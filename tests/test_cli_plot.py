@@ -27,6 +27,7 @@ def _folder(tmp_path, monkeypatch):
     np.save("y.npy", np.arange(300) % 3)
     np.save("words.npy", np.where(np.arange(300) % 2, "odd", "even"))
     np.savetxt("y.csv", np.arange(300) / 7)
+    (tmp_path / "words.csv").write_text("kind\n" + "odd\neven\n" * 150)
     return tmp_path
 
 
@@ -46,7 +47,7 @@ def test_each_picture_is_what_the_function_draws(kind, folder, capsys):
     assert (folder / name).read_bytes() == (folder / "same.png").read_bytes()
 
 
-@pytest.mark.parametrize("labels", ["y.npy", "words.npy", "y.csv"])
+@pytest.mark.parametrize("labels", ["y.npy", "words.npy", "y.csv", "words.csv"])
 def test_labels_and_formats(labels, folder):
     """Labels are numbers or text; PDF and SVG by their names, PNG of any density."""
     for out, start in (("codes.pdf", b"%PDF"), ("codes.svg", b"<?xml"), ("codes.png", b"\x89PNG")):
@@ -96,14 +97,16 @@ def test_wrong_usage_is_2(arguments, message, capsys):
         (["--shape", "5x5"], "with 12 pixels, got (5, 5)"),
         (["X.npy", "--labels", "short.npy"], "short.npy must hold a label for each of the 300 samples, got shape (7,)"),
         (["X.npy", "--labels", "objects.npy"], "objects.npy is damaged or not a .npy file of labels"),
+        (["X.npy", "--labels", "two.csv"], "two.csv must have one column, a label for each sample, got 2"),
         (["narrow.npy"], "narrow.npy must have 12 columns, as the model, got 5"),
-        (["nan.npy"], "contains NaN"),
+        (["nan.npy"], "nan.npy contains NaN"),
         (["--out", "no/picture.png"], "the folder of no/picture.png does not exist"),
         (["--out", "folder.png"], "folder.png is a directory"),
     ],
 )
 def test_failure_is_1_with_one_line(arguments, message, folder, capsys):
     """What cannot be drawn exits with 1 and one line, and writes nothing."""
+    (folder / "two.csv").write_text("1,2\n" * 300)
     np.save("short.npy", np.zeros(7))
     np.save("objects.npy", np.array([None] * 300), allow_pickle=True)
     np.save("narrow.npy", np.zeros((4, 5)))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .. import Objective, SparseAutoencoder, flatten, get_num_threads, plot, reference
 from .._arrays_io import writing
+from .._atomic import make_folder
 from .._patches import natural_patches
 
 SETTINGS: dict[str, Any] = {"rho": 0.01, "beta": 3.0, "weight_decay": 1e-4}
@@ -23,7 +24,7 @@ SIDE, UNITS = 8, 25
 def run(arguments: argparse.Namespace) -> int:
     """Train, compare, draw."""
     folder = Path(arguments.out)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     print("sae-fast: drawing 10,000 patches of 8 x 8 pixels from two photographs", file=sys.stderr)
     X = natural_patches(10_000, SIDE)
     model = SparseAutoencoder(

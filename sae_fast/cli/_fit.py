@@ -6,12 +6,12 @@ import argparse
 import sys
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 
 from .. import SparseAutoencoder
 from .._arrays_io import read_table
+from .._atomic import check_target
 from .._fit import FitInterruptedWarning
 
 _OPTIONS = [
@@ -37,10 +37,7 @@ _OPTIONS = [
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and write the model; an interrupted fit is written too, and gives 1."""
-    parent = Path(arguments.out).resolve().parent
-    if not parent.is_dir():
-        # Known before the work, not after it.
-        raise FileNotFoundError(f"the folder of {arguments.out} does not exist")
+    check_target(arguments.out)
     table = read_table(arguments.data, arguments.key)
     X = table.values if arguments.dtype == "keep" else table.values.astype(arguments.dtype, copy=False)
     options = {name: getattr(arguments, name) for name in _OPTIONS}

@@ -28,17 +28,18 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sae-fast",
         description="Train sparse autoencoders and use their codes.",
-        epilog="Arrays are .npy, .npz, .csv (a header is found by itself) or .parquet files; rows are samples.",
+        epilog="Arrays are .npy, .npz, .csv (with or without a header) or .parquet files; rows are samples. "
+        "'sae-fast COMMAND --help' tells the options of a command; 'sae-fast demo' is a good start.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"sae-fast {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _demo(_command(commands, "demo", "learn edge filters from 10,000 image patches: nothing to download"))
+    _demo(_command(commands, "demo", "learn edge filters from 10,000 image patches, needs no data"))
     _fit(_command(commands, "fit", "train on an array and write a model file"))
-    _transform(_command(commands, "transform", "write the codes of an array"))
+    _transform(_command(commands, "transform", "turn an array into codes by a model"))
     _info(_command(commands, "info", "tell what is in a model file"))
-    _plot(_command(commands, "plot", "draw a model, and what it makes of samples"))
-    _bench(_command(commands, "bench", "race against the peers that are installed, each in a process of its own"))
+    _plot(_command(commands, "plot", "draw a model, and what it makes of samples, as PNG, PDF or SVG"))
+    _bench(_command(commands, "bench", "race against NumPy, PyTorch, JAX and others that are installed"))
     return parser
 
 
@@ -46,7 +47,7 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
     """Tells each default once, and none where there is none."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or action.default is False or "(default" in (action.help or ""):
+        if action.default in (None, False, True, "") or "(default" in (action.help or ""):
             return action.help
         return super()._get_help_string(action)
 
@@ -63,10 +64,12 @@ def _command(commands: argparse._SubParsersAction, name: str, purpose: str) -> a
 
 
 def _demo(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--out", metavar="DIR", default="sae_fast_demo", help="folder for pictures, model and codes")
+    p.add_argument(
+        "--out", metavar="DIR", default="sae_fast_demo", help="folder for pictures, model and codes; is made"
+    )
     p.add_argument("--max-iter", metavar="N", type=_count, default=400, help="iterations of L-BFGS")
     p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
-    p.add_argument("--quiet", action="store_true", help="no progress")
+    p.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def _fit(p: argparse.ArgumentParser) -> None:
@@ -75,40 +78,94 @@ def _fit(p: argparse.ArgumentParser) -> None:
     p.add_argument("--n-components", metavar="N", type=_count, default=25, help="hidden units")
     p.add_argument("--rho", metavar="R", type=_real("rho"), default=0.05, help="wanted mean activation, in (0, 1)")
     p.add_argument("--beta", metavar="B", type=_real("beta"), default=3.0, help="weight of the sparsity penalty")
-    p.add_argument("--weight-decay", metavar="L", type=_real("weight_decay"), default=1e-4, help="weight of L2")
-    p.add_argument("--hidden", choices=HIDDEN, default="sigmoid", help="hidden units")
-    p.add_argument("--output", choices=OUTPUT, default="sigmoid", help="output units")
-    p.add_argument("--solver", choices=("lbfgs", "adam", "sgd"), default="lbfgs", help="optimiser")
-    p.add_argument("--max-iter", metavar="N", type=_count, default=400, help="iterations, or epochs")
-    p.add_argument("--batch-size", metavar="N", type=_count, default=256, help="samples of a minibatch")
-    p.add_argument("--learning-rate", metavar="A", type=_real("learning_rate"), help="(default: adam 0.001, sgd 0.1)")
-    p.add_argument("--momentum", metavar="M", type=_real("momentum"), default=0.9, help="of sgd, in [0, 1)")
-    p.add_argument("--tol", metavar="T", type=_real("tol"), default=1e-7, help="relative fall of J that counts")
-    p.add_argument("--n-iter-no-change", metavar="N", type=_count, default=10, help="patience of --tol")
-    p.add_argument("--early-stopping", action="store_true", help="judge by a validation part of the data")
     p.add_argument(
-        "--validation-fraction", metavar="F", type=_real("validation_fraction"), default=0.1, help="its share"
+        "--weight-decay",
+        metavar="L",
+        type=_real("weight_decay"),
+        default=1e-4,
+        help="weight of the L2 penalty on the weights",
     )
-    p.add_argument("--random-state", metavar="SEED", type=_seed, help="seed (default: a fresh one)")
-    p.add_argument("--dtype", choices=("keep", "float32", "float64"), default="keep", help="type to work in")
+    p.add_argument("--hidden", choices=HIDDEN, default="sigmoid", help="activation of the hidden units")
+    p.add_argument(
+        "--output",
+        choices=OUTPUT,
+        default="sigmoid",
+        help="activation of the output units: sigmoid for data in 0..1, tanh in -1..1, linear any",
+    )
+    p.add_argument(
+        "--solver",
+        choices=("lbfgs", "adam", "sgd"),
+        default="lbfgs",
+        help="optimiser: lbfgs over all samples, adam and sgd by minibatches",
+    )
+    p.add_argument(
+        "--max-iter", metavar="N", type=_count, default=400, help="iterations of lbfgs, epochs of adam and sgd, at most"
+    )
+    p.add_argument(
+        "--batch-size", metavar="N", type=_count, default=256, help="samples of a minibatch, for adam and sgd"
+    )
+    p.add_argument(
+        "--learning-rate",
+        metavar="A",
+        type=_real("learning_rate"),
+        help="step of adam and sgd (default: 0.001 and 0.1)",
+    )
+    p.add_argument("--momentum", metavar="M", type=_real("momentum"), default=0.9, help="of sgd, in [0, 1)")
+    p.add_argument(
+        "--tol",
+        metavar="T",
+        type=_real("tol"),
+        default=1e-7,
+        help="the cost J must fall by more than this share of itself",
+    )
+    p.add_argument(
+        "--n-iter-no-change",
+        metavar="N",
+        type=_count,
+        default=10,
+        help="stop after so many iterations without such a fall",
+    )
+    p.add_argument("--early-stopping", action="store_true", help="judge by a part of the data that is not trained on")
+    p.add_argument(
+        "--validation-fraction", metavar="F", type=_real("validation_fraction"), default=0.1, help="share of that part"
+    )
+    p.add_argument(
+        "--random-state",
+        metavar="SEED",
+        type=_seed,
+        help="seed; the same one gives the same model (default: a fresh one)",
+    )
+    p.add_argument(
+        "--dtype",
+        choices=("keep", "float32", "float64"),
+        default="keep",
+        help="type to work in; keep is float32 for float32 data, else float64",
+    )
     p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
-    p.add_argument("--quiet", action="store_true", help="no progress")
+    p.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def _transform(p: argparse.ArgumentParser) -> None:
-    p.add_argument("model", metavar="MODEL", help="model file")
+    p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit")
     _data(p)
-    p.add_argument("-o", "--out", metavar="FILE", type=_array, default=STREAM, help="codes; - is CSV on stdout")
+    p.add_argument(
+        "-o",
+        "--out",
+        metavar="FILE",
+        type=_array,
+        default=STREAM,
+        help="where to write the codes: .npy, .npz, .csv, .parquet; - is CSV on stdout",
+    )
     p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
 
 
 def _info(p: argparse.ArgumentParser) -> None:
-    p.add_argument("model", metavar="MODEL", help="model file")
-    p.add_argument("--json", action="store_true", help="as JSON")
+    p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit")
+    p.add_argument("--json", action="store_true", help="as JSON, with all that the file holds")
 
 
 def _plot(p: argparse.ArgumentParser) -> None:
-    p.add_argument("model", metavar="MODEL", help="model file")
+    p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit")
     _data(p, nargs="?")
     kinds = f"{', '.join(PICTURES[1:-1])} or {PICTURES[-1]} (default: {PICTURES[0]}, one figure with most of them)"
     p.add_argument("--kind", metavar="KIND", choices=PICTURES, default="summary", help=kinds)
@@ -201,7 +258,11 @@ _RANGES: dict[str, Callable[[float], float]] = {
 def _real(name: str) -> Callable[[str], float]:
     def convert(text: str) -> float:
         try:
-            return _RANGES[name](float(text))
+            number = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+        try:
+            return _RANGES[name](number)
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import plot
-from .._arrays_io import ArrayFileError, read_table
+from .._arrays_io import STREAM, ArrayFileError, read_table, suffix_of
+from .._atomic import check_target
 from .._model_file import load
 from ._transform import check_columns
 
@@ -27,8 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check_usage(arguments)
     kind = arguments.kind
     out = Path(arguments.out or f"{Path(arguments.model).stem}-{kind}.png")
-    if not out.resolve().parent.is_dir():
-        raise FileNotFoundError(f"the folder of {out} does not exist")
+    check_target(out)
     model = load(arguments.model)
     options: dict[str, Any] = {"shape": arguments.shape} if kind in _SHAPED else {}
     samples: list[Any] = []
@@ -57,13 +58,18 @@ def _check_usage(arguments: argparse.Namespace) -> None:
 
 
 def _labels(path: str, n: int) -> NDArray[Any]:
-    """One label for each sample: numbers, or text from .npy."""
+    """One label for each sample, numbers or text; a CSV file may have a header."""
     labels: NDArray[Any]
-    if Path(path).suffix.lower() == ".npy":
+    suffix = suffix_of(path)
+    if path == STREAM:
+        raise ValueError("--labels must be a file: stdin is for samples")
+    if suffix == ".npy":
         try:
             labels = np.load(path, allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise ArrayFileError(f"{path} is damaged or not a .npy file of labels: {error}") from error
+    elif suffix == ".csv":
+        labels = _csv_labels(path, n)
     else:
         labels = read_table(path).values
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -71,3 +77,19 @@ def _labels(path: str, n: int) -> NDArray[Any]:
     if labels.shape != (n,):
         raise ValueError(f"{path} must hold a label for each of the {n} samples, got shape {labels.shape}")
     return labels
+
+
+def _csv_labels(path: str, n: int) -> NDArray[Any]:
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        try:
+            rows = [row for row in csv.reader(file) if row]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ArrayFileError(f"{path} is damaged or not a .csv file of labels: {error}") from error
+    widest = max(map(len, rows), default=0)
+    if widest != 1:
+        raise ArrayFileError(f"{path} must have one column, a label for each sample, got {widest}")
+    text = [row[0] for row in rows[1 if len(rows) == n + 1 else 0 :]]
+    try:
+        return np.array(text, dtype=np.float64)
+    except ValueError:
+        return np.array(text)
