@@ -100,7 +100,7 @@ private:
         for (Size p = of_visible.begin; p < of_visible.end; ++p) {
             const T* rows = params_.W2 + v.offset(p) * h.n;
             k_.pack_transposed(params_.W2, h.n, v.n, h.n, scratch_.W2_t, p, p + 1);
-            k_.pack_rows(rows, h.n, v.used(p), h.n, scratch_.W2_n, v.n, v.offset(p));
+            k_.pack_right(rows, h.n, v.used(p), h.n, scratch_.W2_n, v.n, v.offset(p));
             if (decay) scratch_.decay[h.count() + p] = k_.sum_squares(rows, v.used(p) * h.n);
         }
         if (plan_.n_blocks == 1) {
@@ -133,12 +133,25 @@ private:
             }
     }
 
+    // Asks for the panel of weights after p: strip s of a group for its share of it. `of` are the panels of outputs,
+    // `in` those of inputs.
+    void ask_for_weights(Left<T>& A, const T* weights, const PanelSplit& of, Size p, const PanelSplit& in, Panels part,
+                         Range group, Size s) const noexcept {
+        if (!plan_.far || p + 1 >= of.count()) return;
+        const Size begin = in.offset(part.begin);
+        const Size end = part.end == in.count() ? in.n : in.offset(part.end);
+        const Size n_strips = group.end - group.begin;
+        A.n_coming = (end - begin) * of.width(p + 1) / n_strips;
+        A.coming = weights + of.offset(p + 1) * in.n + begin * of.width(p + 1) + (s - group.begin) * A.n_coming;
+    }
+
     void activate_panel(const Left<T>& X, Size s, Size p) noexcept {
         const PanelSplit& h = plan_.hidden;
         const Size at = s * h.padded() + h.offset(p);
         T* z = folded_panel(s, p);
         const Size n_rows = plan_.rows_of_strip(s);
-        k_.product(X, n_rows, plan_.visible.n, scratch_.W1_t + h.offset(p) * plan_.visible.n, h.vectors(p), z);
+        k_.product(X, n_rows, plan_.visible.n, {0, plan_.visible.count()},
+                   scratch_.W1_t + h.offset(p) * plan_.visible.n, h.shape(p), z);
         k_.hidden_forward(problem_.hidden, z, n_rows, h.vectors(p), scratch_.b1 + h.offset(p), weights_of_strip(s),
                           scratch_.sum_s + at, scratch_.sum_c + at);
     }
@@ -147,21 +160,35 @@ private:
         const Size n_panels = plan_.hidden.count();
         if (plan_.n_blocks == 1)
             return share_panels(team, plan_.hidden, {0, plan_.n_strips}, [&](Size p, Size s) {
-                activate_panel({scratch_.blocks[0].X, plan_.block, s * plan_.strip, 0, 0}, s, p);
+                activate_panel({scratch_.blocks[0].X, plan_.block, s * plan_.strip, 0}, s, p);
             });
         T* strip = scratch_.strips + team.id * plan_.strip * plan_.visible.padded();
         const Range mine = team.share(plan_.n_strips);
-        for (Size s = mine.begin; s < mine.end; ++s) {
-            Left<T> X = plain_rows<T>(problem_.X, s * plan_.strip);
-            if (X.ld == 0) {
-                pack_samples(problem_.X, s * plan_.strip, plan_.rows_of_strip(s), strip, plan_.strip, 0, buffer(team));
-                X = {strip, plan_.strip, 0, 0, 0};
-            }
-            for (Size p = 0; p < n_panels; ++p) {
-                X.ahead = p == 0 && X.ld > 0 && s + 2 < plan_.n_strips ? plan_.strip : 0;
-                activate_panel(X, s, p);
-            }
+        const bool plain = plain_rows<T>(problem_.X, 0).ld > 0;
+        const Size group = plain ? plan_.group : 1;
+        for (Size s0 = mine.begin; s0 < mine.end; s0 += group) {
+            const Range strips{s0, std::min(s0 + group, mine.end)};
+            if (!plain)
+                pack_samples(problem_.X, s0 * plan_.strip, plan_.rows_of_strip(s0), strip, plan_.strip, 0,
+                             buffer(team));
+            for (Size p = 0; p < n_panels; ++p)
+                for (Size s = strips.begin; s < strips.end; ++s) {
+                    Left<T> X{strip, plan_.strip, 0, 0};
+                    if (plain) X = plain_rows<T>(problem_.X, s * plan_.strip);
+                    if (s + group < mine.end)
+                        X.ask = samples_to_come(s + group, plan_.visible.n * p / n_panels,
+                                                plan_.visible.n * (p + 1) / n_panels);
+                    ask_for_weights(X, scratch_.W1_t, plan_.hidden, p, plan_.visible, {0, plan_.visible.count()},
+                                    strips, s);
+                    activate_panel(X, s, p);
+                }
         }
+    }
+
+    // Columns of strip s that a product may ask for; none where they do not lie side by side.
+    Ask<T> samples_to_come(Size s, Size begin, Size end) const noexcept {
+        const Left<T> rows = plain_rows<T>(problem_.X, s * plan_.strip);
+        return rows.ld == 0 ? Ask<T>() : Ask<T>{rows.data + begin, rows.ld, end - begin};
     }
 
     void means(Team team) noexcept {
@@ -250,24 +277,33 @@ private:
         k_.unfold(problem_.hidden, folded_panel(s, p), a2, plan_.rows_of_strip(s), h.vectors(p));
     }
 
-    void delta3_panel(const Block<T>& block, Size s, Size p, Size row0) noexcept {
+    // `coming` is a strip whose samples will be packed soon, or -1.
+    void delta3_panel(const Block<T>& block, Range group, Size s, Size p, Size row0, Panels part,
+                      Size coming) noexcept {
         const PanelSplit& v = plan_.visible;
         const Size n_rows = plan_.rows_of_strip(s);
         const Size at = v.offset(p) * plan_.block + row0 * v.width(p);
-        k_.product({block.a2, plan_.block, row0, 0, 0}, n_rows, plan_.hidden.n,
-                   scratch_.W2_t + v.offset(p) * plan_.hidden.n, v.vectors(p), block.delta3 + at);
+        Left<T> a2{block.a2, plan_.block, row0, 0};
+        if (coming >= 0 && part.begin == 0) a2.ask = samples_to_come(coming, v.offset(p), v.offset(p) + v.used(p));
+        ask_for_weights(a2, scratch_.W2_t, v, p, plan_.hidden, part, group, s);
+        k_.product(a2, n_rows, plan_.hidden.n, part, scratch_.W2_t + v.offset(p) * plan_.hidden.n, v.shape(p),
+                   block.delta3 + at);
+        if (part.end < plan_.hidden.count()) return;
         scratch_.squares[s * v.count() + p] = k_.output_delta(
             problem_.output, block.delta3 + at, block.X + at, n_rows, v.vectors(p), v.used(p),
             scratch_.b2 + v.offset(p), weights_of_strip(s), scratch_.sum_delta3 + s * v.padded() + v.offset(p));
     }
 
-    void delta2_panel(const Block<T>& block, Size s, Size p, Size row0, T* row) noexcept {
+    void delta2_panel(const Block<T>& block, Range group, Size s, Size p, Size row0, Size coming, T* row) noexcept {
         const PanelSplit& h = plan_.hidden;
         const Size n_rows = plan_.rows_of_strip(s);
         T* panel = block.delta2 + h.offset(p) * plan_.block + row0 * h.width(p);
         T* sum = scratch_.sum_delta2 + s * h.padded() + h.offset(p);
-        k_.product({block.delta3, plan_.block, row0, 0, 0}, n_rows, plan_.visible.n,
-                   scratch_.W2_n + h.offset(p) * plan_.visible.n, h.vectors(p), panel);
+        Left<T> delta3{block.delta3, plan_.block, row0, 0};
+        if (coming >= 0) delta3.ask = {folded_panel(coming, p), h.width(p), h.width(p)};
+        ask_for_weights(delta3, scratch_.W2_n, h, p, plan_.visible, {0, plan_.visible.count()}, group, s);
+        k_.product(delta3, n_rows, plan_.visible.n, {0, plan_.visible.count()},
+                   scratch_.W2_n + h.offset(p) * plan_.visible.n, h.shape(p), panel);
         k_.hidden_delta(problem_.hidden, panel, folded_panel(s, p), n_rows, h.vectors(p), scratch_.slope + h.offset(p),
                         weights_of_strip(s), sum);
         if (penalised()) penalty_of_tiny_units(s, p, panel, sum, row);
@@ -280,14 +316,9 @@ private:
         const auto row0 = [&](Size s) { return (s - strips.begin) * plan_.strip; };
         if (by_strips_) {
             const Range part = team.share(n_strips);
-            for (Size s = strips.begin + part.begin; s < strips.begin + part.end; ++s) {
-                if (plan_.n_blocks > 1) pack_block(team, block, s, row0(s));
-                for (Size p = 0; p < plan_.hidden.count(); ++p) unfold_panel(block, s, p, row0(s));
-                for (Size p = 0; p < plan_.visible.count(); ++p) delta3_panel(block, s, p, row0(s));
-                if (!deltas_) continue;
-                for (Size p = 0; p < plan_.hidden.count(); ++p) delta2_panel(block, s, p, row0(s), buffer(team));
-                hand_out(block, s, row0(s));
-            }
+            const Range mine{strips.begin + part.begin, strips.begin + part.end};
+            for (Size s = mine.begin; s < mine.end; s += plan_.group)
+                deltas_of_group(team, block, {s, std::min(s + plan_.group, mine.end)}, mine, strips.begin);
             return;
         }
         const Range part = team.share(n_strips);
@@ -296,14 +327,42 @@ private:
             for (Size p = 0; p < plan_.hidden.count(); ++p) unfold_panel(block, s, p, row0(s));
         }
         team.barrier();
-        share_panels(team, plan_.visible, strips, [&](Size p, Size s) { delta3_panel(block, s, p, row0(s)); });
+        share_panels(team, plan_.visible, strips, [&](Size p, Size s) {
+            delta3_panel(block, {s, s + 1}, s, p, row0(s), {0, plan_.hidden.count()}, -1);
+        });
         if (!deltas_) return;
         team.barrier();
         share_panels(team, plan_.hidden, strips,
-                     [&](Size p, Size s) { delta2_panel(block, s, p, row0(s), buffer(team)); });
+                     [&](Size p, Size s) { delta2_panel(block, {s, s + 1}, s, p, row0(s), -1, buffer(team)); });
         if (results_.delta3 == nullptr && results_.delta2 == nullptr) return;
         team.barrier();
         for (Size s = strips.begin + part.begin; s < strips.begin + part.end; ++s) hand_out(block, s, row0(s));
+    }
+
+    // Strips of a group side by side, so that a panel of weights serves all of them while it is in cache.
+    void deltas_of_group(Team team, const Block<T>& block, Range group, Range mine, Size first) noexcept {
+        const auto row0 = [&](Size s) { return (s - first) * plan_.strip; };
+        // The strip that this member turns to a group later, perhaps in the next block.
+        const auto coming = [&](Size s) {
+            Size next = s + plan_.group;
+            if (next >= mine.end) next += plan_.strips_per_block() - (mine.end - mine.begin);
+            return plan_.n_blocks > 1 && next < plan_.n_strips ? next : -1;
+        };
+        for (Size s = group.begin; s < group.end; ++s) {
+            if (plan_.n_blocks > 1) pack_block(team, block, s, row0(s));
+            for (Size p = 0; p < plan_.hidden.count(); ++p) unfold_panel(block, s, p, row0(s));
+        }
+        for (Panels part{0, 0}; part.end < plan_.hidden.count();) {
+            part = plan_.hidden.part(part.end, kPartColumns);
+            for (Size p = 0; p < plan_.visible.count(); ++p)
+                for (Size s = group.begin; s < group.end; ++s)
+                    delta3_panel(block, group, s, p, row0(s), part, coming(s));
+        }
+        if (!deltas_) return;
+        for (Size p = 0; p < plan_.hidden.count(); ++p)
+            for (Size s = group.begin; s < group.end; ++s)
+                delta2_panel(block, group, s, p, row0(s), coming(s), buffer(team));
+        for (Size s = group.begin; s < group.end; ++s) hand_out(block, s, row0(s));
     }
 
     void pack_block(Team team, const Block<T>& block, Size s, Size row0) noexcept {
@@ -330,31 +389,29 @@ private:
         const Range mine = team.share(2 * v.padded() / v.lanes * h.count());
         Size at = 0;
         for (int which = 0; which < 2; ++which)
-            for (Size p = 0; p < v.count(); ++p)
-                for (Size q = 0; q < h.count(); ++q) {
-                    if (at >= mine.begin && at < mine.end) {
-                        // What one block finishes at once never leaves the cache.
-                        T* C = plan_.n_blocks == 1 ? scratch_.tiles + team.id * plan_.tile()
-                                                   : (which == 0 ? scratch_.grad_W1 : scratch_.grad_W2_t) +
-                                                         v.offset(p) * h.n + h.offset(q) * v.width(p);
-                        gradient_tile(which == 0 ? block.delta2 : block.a2, which == 0 ? block.X : block.delta3, b, p,
-                                      q, C);
-                        if (b == plan_.n_blocks - 1) finish_tile(which, p, q, C);
+            for (Size q0 = 0; q0 < h.count(); q0 += plan_.n_left)
+                for (Size p = 0; p < v.count(); ++p)
+                    for (Size q = q0; q < std::min(q0 + plan_.n_left, h.count()); ++q) {
+                        if (at >= mine.begin && at < mine.end) gradient_tile(team, block, which, b, p, q);
+                        at += v.vectors(p);
                     }
-                    at += v.vectors(p);
-                }
     }
 
-    void gradient_tile(const T* A, const T* B, Size b, Size p, Size q, T* C) noexcept {
+    void gradient_tile(Team team, const Block<T>& block, int which, Size b, Size p, Size q) noexcept {
         const PanelSplit& v = plan_.visible;
         const PanelSplit& h = plan_.hidden;
         const Size n_rows = plan_.rows_of_block(b);
-        A += h.offset(q) * plan_.block;
-        B += v.offset(p) * plan_.block;
+        const T* A = (which == 0 ? block.delta2 : block.a2) + h.offset(q) * plan_.block;
+        const T* B = (which == 0 ? block.X : block.delta3) + v.offset(p) * plan_.block;
+        // What one block finishes at once never leaves the cache.
+        T* C = plan_.n_blocks == 1 ? scratch_.tiles + team.id * plan_.tile()
+                                   : (which == 0 ? scratch_.grad_W1 : scratch_.grad_W2_t) + v.offset(p) * h.n +
+                                         h.offset(q) * v.width(p);
         const Size ahead = q + 1 < h.count() ? h.width(q) * plan_.block : 0;
         for (Size r = 0; r < n_rows; r += kOuterRows)
             k_.outer(A + r * h.width(q), h.width(q), h.used(q), B + r * v.width(p), v.vectors(p),
                      std::min(kOuterRows, n_rows - r), C, b > 0 || r > 0, ahead);
+        if (b == plan_.n_blocks - 1) finish_tile(which, p, q, C);
     }
 
     void finish_tile(int which, Size p, Size q, const T* C) noexcept {

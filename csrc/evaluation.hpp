@@ -14,7 +14,8 @@
 
 namespace sae_fast {
 
-constexpr Size kOuterRows = 256;  // rows of one partial sum of a weight gradient
+constexpr Size kOuterRows = 256;        // rows of one partial sum of a weight gradient
+constexpr Size kCache = Size(1) << 19;  // bytes that are to stay in the second-level cache
 
 struct Plan {
     PanelSplit visible, hidden;
@@ -24,6 +25,9 @@ struct Plan {
     Size block = 0;  // rows of a block, a multiple of strip
     Size n_blocks = 0;
     Size n_buffers = 0;  // blocks in memory: 1 or 2
+    bool far = false;    // are the weights too many for the second-level cache?
+    Size group = 1;      // strips that take a panel of weights in turn
+    Size n_left = 1;     // panels of hidden whose tiles of a gradient take a panel of visible in turn
 
     Plan(Size m_, Size n_visible, Size n_hidden, Size lanes, Size element) noexcept
         : visible(n_visible, lanes), hidden(n_hidden, lanes), m(m_) {
@@ -35,6 +39,9 @@ struct Plan {
         block = n_strips * strip <= fitting + fitting / 2 ? n_strips * strip : fitting;
         n_blocks = (n_strips * strip + block - 1) / block;
         n_buffers = std::min<Size>(n_blocks, 2);
+        far = hidden.padded() * visible.n * element > kCache;
+        if (far) group = std::clamp<Size>(kCache / (strip * visible.padded() * element), 1, 4);
+        n_left = std::clamp<Size>(kCache / (3 * lanes * block * element), 1, hidden.count());
     }
     Size rows_of_strip(Size s) const noexcept { return std::min(strip, m - s * strip); }
     Size strips_per_block() const noexcept { return block / strip; }

@@ -22,18 +22,36 @@ namespace sae_fast {
 #define SAE_FAST_ONE_COPY __attribute__((noinline, noclone))
 #endif
 
+/// Consecutive panels.
+struct Panels {
+    Size begin, end;
+};
+
+/// What a product has to know of a panel: its vectors, and how many rows of the right operand share one (see below).
+struct PanelShape {
+    Size vectors, fold;
+};
+
 /// How n columns are cut into panels of `lanes`-wide vectors: threes first, then one or two narrower ones.
-/// Never a lone vector beside wider panels: 3 + 1 becomes 2 + 2, which keeps the multiply-add units busy.
+/// Never a lone full vector beside wider panels: 3 + 1 becomes 2 + 2, which keeps the multiply-add units busy.
+///
+/// A last vector that is at most half used is a panel of its own. As the right operand of `product` it is folded, so
+/// that no multiply-add is spent on padding: a vector holds `fold` rows of lanes / fold columns, lane c * fold + i
+/// being column c of row k + i, and meets `fold` neighbours of a row of the left operand.
 struct PanelSplit {
     Size n = 0;       // columns
     Size lanes = 1;   // elements in a vector
     Size n_wide = 0;  // panels of 3 vectors
     Size n_rest = 0;  // narrower panels behind them: 0, 1 or 2
     Size rest = 0;    // vectors in each of those
+    Size fold = 1;    // > 1: there is a folded panel, behind all others
 
     PanelSplit() = default;
     SAE_FAST_INLINE PanelSplit(Size n_, Size lanes_) noexcept : n(n_), lanes(lanes_) {
-        const Size vectors = (n + lanes - 1) / lanes;
+        const Size last = n % lanes;
+        if (last > 0)
+            while (last * fold * 2 <= lanes) fold *= 2;
+        const Size vectors = (n + lanes - 1) / lanes - (fold > 1 ? 1 : 0);
         const Size over = vectors % 3;
         n_wide = vectors / 3;
         if (over == 1 && vectors > 1) {
@@ -45,10 +63,13 @@ struct PanelSplit {
             rest = over;
         }
     }
-    SAE_FAST_INLINE Size count() const noexcept { return n_wide + n_rest; }
-    SAE_FAST_INLINE Size vectors(Size p) const noexcept { return p < n_wide ? 3 : rest; }
+    SAE_FAST_INLINE Size n_unfolded() const noexcept { return n_wide + n_rest; }
+    SAE_FAST_INLINE Size count() const noexcept { return n_unfolded() + (fold > 1 ? 1 : 0); }
+    SAE_FAST_INLINE Size vectors(Size p) const noexcept { return p < n_wide ? 3 : p < n_unfolded() ? rest : 1; }
+    SAE_FAST_INLINE PanelShape shape(Size p) const noexcept { return {vectors(p), p < n_unfolded() ? 1 : fold}; }
     SAE_FAST_INLINE Size width(Size p) const noexcept { return vectors(p) * lanes; }
     SAE_FAST_INLINE Size offset(Size p) const noexcept {
+        if (p > n_unfolded()) return padded();
         return lanes * (p <= n_wide ? 3 * p : 3 * n_wide + (p - n_wide) * rest);
     }
     /// Columns of panel p that belong to the matrix.
@@ -56,8 +77,27 @@ struct PanelSplit {
         const Size left = n - offset(p);
         return left < width(p) ? left : width(p);
     }
+    /// The panels from `begin` on that have at most `most` columns together, one at least.
+    SAE_FAST_INLINE Panels part(Size begin, Size most) const noexcept {
+        Size end = begin + 1;
+        while (end < count() && offset(end + 1) - offset(begin) <= most) ++end;
+        return {begin, end};
+    }
     /// Columns with padding.
-    SAE_FAST_INLINE Size padded() const noexcept { return lanes * (3 * n_wide + n_rest * rest); }
+    SAE_FAST_INLINE Size padded() const noexcept { return lanes * (3 * n_wide + n_rest * rest + (fold > 1 ? 1 : 0)); }
+};
+
+/// Columns of a left operand after which a tile of a product goes back to memory: enough for that not to matter. A
+/// panel of the right operand then comes from the second-level cache, which costs less than shorter parts do.
+constexpr Size kPartColumns = 832;
+
+/// Rows of n elements, ld apart, that will be read soon: a product asks for them while it computes, a few for each of
+/// its own rows.
+template <class T>
+struct Ask {
+    const T* data = nullptr;
+    Size ld = 0;
+    Size n = 0;
 };
 
 /// The left operand of a product: rows row0 ... of panels with room for `capacity` rows, or, where ld > 0, plain rows
@@ -68,7 +108,10 @@ struct Left {
     Size capacity;
     Size row0;
     Size ld;
-    Size ahead = 0;  // plain rows: so many rows further on will be read soon, and are asked for now
+    Ask<T> ask{};               // of left operands to come
+    Ask<T> ask_out{};           // of where the result will go
+    const T* coming = nullptr;  // the next right operand, where it comes from far away
+    Size n_coming = 0;          // its elements
 };
 
 /// The kernels of one instruction set for one type.
@@ -81,14 +124,19 @@ struct Kernels {
     void (*pack_rows)(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0);
     /// dst (n_rows, n_cols), rows dst_stride apart  <-  panels; the inverse of pack_rows.
     void (*unpack_rows)(const T* src, Size capacity, Size row0, Size n_rows, Size n_cols, T* dst, Size dst_stride);
-    /// Panels of W^T: dst panel p holds (n_in rows, columns = the outputs of panel p). W: (n_out, n_in), rows ld apart.
+    /// Rows row0 ... of the right operand of a product, where pack_rows does not fold: all panels of `n_cols` columns.
+    /// row0 is a multiple of `lanes`, and so is n_rows unless these are the last ones.
+    void (*pack_right)(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0);
+    /// Panels of W^T, a right operand: dst panel p holds (n_in rows, columns = the outputs of panel p). W: (n_out,
+    /// n_in), rows ld apart.
     void (*pack_transposed)(const T* W, Size ld, Size n_out, Size n_in, T* dst, Size panel_begin, Size panel_end);
 
-    /// C (n_rows, n_vec * lanes) = A B.  A: n_rows of n_k columns, in panels, or plain rows `ld` apart where ld > 0;
-    /// B: (n_k, n_vec * lanes).
-    /// Each element is one chain of multiply-adds in the order of k, whatever the blocking: a row's result
-    /// does not depend on its neighbours.
-    void (*product)(Left<T> A, Size n_rows, Size n_k, const T* B, Size n_vec, T* C);
+    /// C (n_rows, shape.vectors * lanes) = A B over the columns of A in `part`, continuing C where part.begin > 0 (C is
+    /// complete after the last part). A: n_rows of n_k columns, in panels, or plain rows `ld` apart where ld > 0; B: a
+    /// panel (n_k, shape).
+    /// Each element is one chain of multiply-adds in the order of k (of a folded panel: 2 * fold chains and their sum),
+    /// whatever the blocking: a row's result does not depend on its neighbours.
+    void (*product)(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, PanelShape shape, T* C);
     /// One row of a layer: out (n_out,) = unit(x W^T + b), with the bits of product and activate. x: (n_k,), B: the
     /// panels of W^T, bias: padded.
     void (*layer_row)(Unit unit, const T* x, Size n_k, const T* B, Size n_out, const T* bias, T* out);

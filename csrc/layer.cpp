@@ -11,12 +11,14 @@ namespace {
 
 // One panel of outputs for some rows: product, activation, and out it goes while it is in the first-level cache.
 template <class T>
-void apply_panel(const Kernels<T>& k, const PackedLayer<T>& layer, const Left<T>& A, Size n_rows, Size p, T* out,
+void apply_panel(const Kernels<T>& k, const PackedLayer<T>& layer, Left<T> A, Size n_rows, Size p, T* out,
                  Size out_stride) noexcept {
     constexpr std::size_t most = 3 * 64 / sizeof(T) * static_cast<std::size_t>(kLayerStrip);  // 3 vectors of 64 bytes
     alignas(64) T z[most];
     const PanelSplit& split = layer.split;
-    k.product(A, n_rows, layer.n_in, layer.W + split.offset(p) * layer.n_in, split.vectors(p), z);
+    A.ask_out = {out + split.offset(p), out_stride, split.used(p)};
+    k.product(A, n_rows, layer.n_in, {0, PanelSplit(layer.n_in, k.lanes).count()},
+              layer.W + split.offset(p) * layer.n_in, split.shape(p), z);
     k.activate(layer.unit, z, n_rows, split.vectors(p), split.used(p), layer.bias + split.offset(p),
                out + split.offset(p), out_stride);
 }
@@ -43,6 +45,7 @@ void apply_layer(Team team, const PackedLayer<T>& layer, const Samples& X, T* ou
         return;
     }
     const Size n_eighths = (X.n_samples + 7) / 8;  // whole tiles of rows
+    const bool far = split.padded() * layer.n_in * Size(sizeof(T)) > (Size(1) << 19);
     const Range eighths = team.share(n_eighths);
     const Size end = std::min(eighths.end * 8, X.n_samples);
     for (Size row = eighths.begin * 8; row < end; row += kLayerStrip) {
@@ -51,10 +54,19 @@ void apply_layer(Team team, const PackedLayer<T>& layer, const Samples& X, T* ou
         if (buffer.strips != nullptr) {
             T* strip = buffer.strips + team.id * kLayerStrip * PanelSplit(layer.n_in, k.lanes).padded();
             pack_samples(X, row, n_rows, strip, kLayerStrip, 0, buffer.rows + team.id * layer.n_in);
-            A = {strip, kLayerStrip, 0, 0, 0};
+            A = {strip, kLayerStrip, 0, 0};
         }
         for (Size p = 0; p < split.count(); ++p) {
-            A.ahead = p == 0 && A.ld > 0 && row + 2 * kLayerStrip <= end ? kLayerStrip : 0;
+            A.ask = {};
+            if (A.ld > 0 && row + 2 * kLayerStrip <= end) {
+                const Size begin = layer.n_in * p / split.count();
+                A.ask = {A.data + kLayerStrip * A.ld + begin, A.ld, layer.n_in * (p + 1) / split.count() - begin};
+            }
+            if (far) {
+                const Size next = p + 1 < split.count() ? p + 1 : 0;
+                A.coming = layer.W + split.offset(next) * layer.n_in;
+                A.n_coming = split.width(next) * layer.n_in;
+            }
             apply_panel(k, layer, A, n_rows, p, out + row * out_stride, out_stride);
         }
     }

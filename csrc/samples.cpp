@@ -89,8 +89,8 @@ static bool is_plain(const Samples& X) noexcept {
 
 template <class T>
 Left<T> plain_rows(const Samples& X, Size begin) noexcept {
-    if (!is_plain<T>(X) || X.rows != nullptr || X.row_stride <= 0) return {nullptr, 0, 0, 0, 0};
-    return {reinterpret_cast<const T*>(row_of(X, begin)), 0, 0, X.row_stride / static_cast<Size>(sizeof(T)), 0};
+    if (!is_plain<T>(X) || X.rows != nullptr || X.row_stride <= 0) return {nullptr, 0, 0, 0};
+    return {reinterpret_cast<const T*>(row_of(X, begin)), 0, 0, X.row_stride / static_cast<Size>(sizeof(T))};
 }
 
 template <class T>

@@ -22,6 +22,7 @@ constexpr std::size_t alignment_of(std::size_t n_bytes) noexcept { return n_byte
 void Workspace::Free::operator()(void* p) const noexcept { ::operator delete(p, std::align_val_t(alignment)); }
 
 void* Workspace::reserve(std::size_t n_bytes) {
+    wanted_ = n_bytes;
     if (n_bytes > size_) {
         release();
         const std::size_t alignment = alignment_of(n_bytes);
@@ -33,6 +34,12 @@ void* Workspace::reserve(std::size_t n_bytes) {
 #endif
     }
     return memory_.get();
+}
+
+void Workspace::rest() noexcept {
+#if defined(__linux__) && defined(MADV_FREE)
+    if (size_ >= kHugePage) madvise(memory_.get(), size_, MADV_FREE);
+#endif
 }
 
 void Workspace::release() noexcept {

@@ -27,15 +27,22 @@ from ._version import __version__
 if TYPE_CHECKING:
     from . import plot, reference
     from ._estimator import SparseAutoencoder
+    from ._fold import fold
     from ._model_file import load
+    from ._patch_extractor import PatchExtractor
+    from ._scalers import UFLDLScaler, UnitScaler
+    from ._whitening import PCAWhitener, ZCAWhitener
 
 _LAZY = {"SparseAutoencoder": "_estimator", "load": "_model_file", "plot": "", "reference": ""}
+_LAZY |= {"PatchExtractor": "_patch_extractor", "UFLDLScaler": "_scalers", "UnitScaler": "_scalers"}
+_LAZY |= {"PCAWhitener": "_whitening", "ZCAWhitener": "_whitening", "fold": "_fold"}
 # fmt: off
 __all__ = [  # noqa: RUF022 (the lazy ones last)
     "Adam", "Cost", "Deltas", "Encoder", "EpochInfo", "Forward", "History", "Objective", "Params", "SGD", "__version__",
     "check_gradient", "cost", "cost_and_grad", "decode", "deltas", "encode", "flatten", "forward", "get_include",
     "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
     "SparseAutoencoder", "load", "plot", "reference",
+    "PCAWhitener", "PatchExtractor", "UFLDLScaler", "UnitScaler", "ZCAWhitener", "fold",
 ]
 # fmt: on
 

@@ -73,16 +73,16 @@ def check_penalty(rho: object, beta: object, weight_decay: object) -> tuple[floa
     )
 
 
-def check_count(name: str, value: SupportsIndex) -> int:
-    """``value`` as an int >= 1."""
+def check_count(name: str, value: SupportsIndex, least: int = 1) -> int:
+    """``value`` as an int >= ``least``."""
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
         number = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {value!r}") from None
-    if number < 1:
-        raise ValueError(f"{name} must be >= 1, got {number}")
+    if number < least:
+        raise ValueError(f"{name} must be >= {least}, got {number}")
     return number
 
 

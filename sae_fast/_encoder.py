@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from . import _core
 from ._checks import ParamsLike, check_hidden, check_params
+from ._scale import CUTS, Clip, UFLDLScale, check_clip
 from ._types import FloatArray, Hidden
+
+_KIND = "Encoder"
+AnyEncoder = TypeVar("AnyEncoder", bound="Encoder")
 
 
 class Encoder(_core.Encoder):
@@ -33,6 +37,8 @@ class Encoder(_core.Encoder):
         Activation.
     dtype : numpy.dtype
         Of the codes.
+    W1, b1 : ndarray of shape (n_hidden, n_visible) and (n_hidden,), read-only
+        Weights and bias.
 
     Notes
     -----
@@ -56,32 +62,68 @@ class Encoder(_core.Encoder):
         self.n_hidden, self.n_visible = checked.W1.shape
         self.hidden: Hidden = hidden
         self.dtype: np.dtype[Any] = dtype
-        self._W1: FloatArray = checked.W1.copy()
-        self._b1: FloatArray = checked.b1.copy()
+        self.W1: FloatArray = checked.W1.copy()
+        self.b1: FloatArray = checked.b1.copy()
+        self.W1.flags.writeable = self.b1.flags.writeable = False
 
     @classmethod
-    def load(cls, path: str | PathLike[str]) -> Self:
-        """The encoder of a model file; needs safetensors, and not scikit-learn.
+    def load(cls, path: str | PathLike[str], *, clip: Clip = "error") -> Self:
+        """The encoder of a model file, or of a file that :meth:`save` wrote; needs safetensors, and not scikit-learn.
+
+        The scaling of a model that has one is folded into the weights (:func:`sae_fast.fold`).
+
+        Parameters
+        ----------
+        path : path-like
+            A safetensors file.
+        clip : {"error", "ignore"}
+            What to do with the cut of ``scale="ufldl"``, which cannot be folded: ``"ignore"`` leaves it out, and codes
+            of samples that it would not touch are the same.
 
         Raises
         ------
         ModelFileError
             A ``ValueError``: not a model file of this package, damaged, or of a newer format.
+        ValueError
+            The model cuts its data, and ``clip`` is ``"error"``.
         OSError
             The file cannot be read.
         """
-        from ._model_file import read
+        from ._model_file import ModelFileError, read_tensors, single_layer
 
-        found = read(path)
-        return cls(found.params, hidden=found.hidden)
+        check_clip(clip)
+        tensors, about = read_tensors(path)
+        if about.get("kind") == _KIND:
+            try:
+                return from_layer(cls, tensors["W1"], tensors["b1"], about["hidden"])
+            except (KeyError, TypeError, ValueError, IndexError) as error:
+                raise ModelFileError(f"{path} does not hold an encoder: {error}") from error
+        found = single_layer(path, tensors, about)
+        W1, b1 = found.params.W1, found.params.b1
+        if found.scale is not None:
+            if clip == "error" and isinstance(found.scale, UFLDLScale):
+                raise ValueError(f"{path} holds a model with scale='ufldl', which {CUTS}")
+            W, b = found.scale.absorb(W1.astype(np.float64), b1.astype(np.float64))
+            W1, b1 = W.astype(W1.dtype), b.astype(b1.dtype)
+        return from_layer(cls, W1, b1, found.hidden)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the encoder to one safetensors file, whole or not at all; :meth:`load` reads it.
+
+        The way to ship what :func:`sae_fast.fold` made of a pipeline.
+        """
+        from ._model_file import write_tensors
+
+        write_tensors(path, {"W1": self.W1, "b1": self.b1}, {"format": 2, "kind": _KIND, "hidden": self.hidden})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self._W1, self._b1, self.hidden)
+        return from_layer, (type(self), self.W1, self.b1, self.hidden)
 
     def __repr__(self) -> str:
         return f"Encoder({self.n_visible} -> {self.n_hidden}, {self.hidden}, {self.dtype})"
 
 
-def _rebuild(cls: type[Encoder], W1: FloatArray, b1: FloatArray, hidden: Hidden) -> Encoder:
+def from_layer(cls: type[AnyEncoder], W1: FloatArray, b1: FloatArray, hidden: Hidden) -> AnyEncoder:
+    """An encoder from weights and bias alone."""
     decoder = np.zeros((W1.shape[1], W1.shape[0]), W1.dtype), np.zeros(W1.shape[1], W1.dtype)
     return cls((W1, b1, *decoder), hidden=hidden)

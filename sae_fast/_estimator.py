@@ -8,29 +8,34 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from os import PathLike
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 try:
     from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
     from sklearn.utils import check_random_state
     from sklearn.utils.metaestimators import available_if
-    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+    from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError('SparseAutoencoder needs scikit-learn: pip install "sae-fast[estimators]"') from error
 
 from . import _core
-from ._checks import check_activations, check_count, check_in, check_n_threads, check_penalty, check_sample_weight
+from ._checks import check_activations, check_count, check_in, check_n_threads, check_penalty
 from ._fit import FitControl
 from ._functional import decode, encode, init_params
+from ._scale import RANGES, SCALINGS, Clip, Scaling
+from ._scalers import UFLDLScaler, UnitScaler
 from ._solvers import EpochSolver, LbfgsSolver, Solver, epoch_options
+from ._transformer import weights_of
 from ._types import Cost, EpochInfo, FloatArray, Hidden, Output, Params
 from ._unit_report import BLOCK, UnitReport, judge
 
+if TYPE_CHECKING:
+    from ._encoder import Encoder
+
 SOLVERS = ("lbfgs", "adam", "sgd")
-RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 LBFGS_MEMORY = 20
 
 
@@ -63,6 +68,12 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         Activation of the hidden layer.
     output : {"sigmoid", "tanh", "linear"}
         Activation of the output layer. Sigmoid reaches data in [0, 1], tanh in [-1, 1], linear any.
+    scale : {"none", "minmax", "ufldl"}
+        How the data are brought into the range of the output unit: not at all; each feature by its smallest and
+        largest value, as :class:`UnitScaler` does; or each sample less its mean and cut at three standard deviations,
+        as :class:`UFLDLScaler` does. Each ``fit``, and the first ``partial_fit``, learns it from its samples; from then
+        on it belongs to the model. All methods take and give data in the user's units. Weights, ``cost_`` and the
+        curves are those of the scaled data.
     solver : {"lbfgs", "adam", "sgd"}
         L-BFGS over all samples, or minibatches. L-BFGS reaches the lowest cost; Adam is quick on much data.
     max_iter : int
@@ -102,13 +113,15 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     rho_hat_ : ndarray of shape (n_components,)
         Mean activations over the training data, mapped to [0, 1].
     cost_ : Cost
-        J and its parts at ``params_`` over the training data.
+        J and its parts at ``params_`` over the training data, as the network sees them: scaled.
     loss_curve_ : ndarray of shape (n_iter_,)
         J by iteration (for minibatches: mean over the epoch).
     loss_parts_ : ndarray of shape (n_iter_, 3)
         Reconstruction, weight decay and sparsity by iteration.
     validation_curve_ : ndarray
         Validation J by iteration; with early stopping.
+    scaler_ : UnitScaler, UFLDLScaler or None
+        What scales the data, fitted; None for ``scale="none"``.
     n_iter_ : int
         Iterations done.
     n_features_in_ : int
@@ -126,6 +139,8 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     (200, 8)
     """
 
+    scaler_: UnitScaler | UFLDLScaler | None = None
+
     def __init__(
         self,
         n_components: int = 25,
@@ -135,6 +150,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         weight_decay: float = 1e-4,
         hidden: Hidden = "sigmoid",
         output: Output = "sigmoid",
+        scale: Scaling = "none",
         solver: str = "lbfgs",
         max_iter: int = 400,
         batch_size: int = 256,
@@ -156,6 +172,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         self.weight_decay = weight_decay
         self.hidden = hidden
         self.output = output
+        self.scale = scale
         self.solver = solver
         self.max_iter = max_iter
         self.batch_size = batch_size
@@ -198,7 +215,8 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         """
         settings = self._check_parameters()
         data = self._validate(X, reset=True)
-        weight = self._weights(sample_weight, data)
+        weight = weights_of(sample_weight, data)
+        data = self._learn_scale(data, weight)
         self._warn_of_range(data)
         rng = check_random_state(self.random_state)
         start = self._start(data, rng)
@@ -249,9 +267,11 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         settings = self._check_parameters()
         first = not hasattr(self, "params_")
         data = self._validate(X, reset=first)
-        if not first:
-            data = data.astype(self.params_.W1.dtype, copy=False)
-        weight = self._weights(sample_weight, data)
+        weight = weights_of(sample_weight, data)
+        if first:
+            data = self._learn_scale(data, weight)
+        else:
+            data = self._scaled(data).astype(self.params_.W1.dtype, copy=False)
         threads = check_n_threads(self.n_threads)
         if first or getattr(self, "_trainer", None) is None:
             rng = check_random_state(self.random_state)
@@ -280,6 +300,8 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             raise ValueError("validation_fraction must be in (0, 1), got 0.0")
         if self.solver not in SOLVERS:
             raise ValueError(f"solver must be 'lbfgs', 'adam' or 'sgd', got {self.solver!r}")
+        if not isinstance(self.scale, str) or self.scale not in SCALINGS:
+            raise ValueError(f"scale must be 'none', 'minmax' or 'ufldl', got {self.scale!r}")
         if self.callback is not None and not callable(self.callback):
             raise TypeError(f"callback must be callable or None, got {self.callback!r}")
         units = check_activations(self.hidden, self.output)
@@ -289,11 +311,17 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         data: NDArray[Any] = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
         return data
 
-    def _weights(self, sample_weight: ArrayLike | None, X: NDArray[Any]) -> NDArray[np.float64] | None:
-        if sample_weight is None:
-            return None
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        return check_sample_weight(weight, len(X))
+    def _learn_scale(self, X: NDArray[Any], weight: NDArray[np.float64] | None) -> NDArray[Any]:
+        """Set ``scaler_`` by the samples; the scaled samples."""
+        self.scaler_ = None
+        if self.scale == "minmax":
+            self.scaler_ = UnitScaler(self.output).fit(X, sample_weight=weight)
+        elif self.scale == "ufldl":
+            self.scaler_ = UFLDLScaler(output=self.output).fit(X, sample_weight=weight)
+        return self._scaled(X)
+
+    def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
+        return X if self.scaler_ is None else self.scaler_._scale.forward(X)
 
     def _start(self, X: NDArray[Any], rng: np.random.RandomState) -> Params:
         if self.warm_start and hasattr(self, "params_"):
@@ -349,15 +377,14 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         self._rho_fitted_ = float(self.rho)
 
     def _warn_of_range(self, X: NDArray[Any]) -> None:
-        if self.output not in RANGES:
+        if self.scaler_ is not None or self.output not in RANGES:
             return
         low, high = RANGES[self.output]
         found = float(X.min()), float(X.max())
         if found[0] < low or found[1] > high:
             warnings.warn(
                 f"the data reach from {found[0]:.4g} to {found[1]:.4g}, but a {self.output} output unit only from "
-                f"{low:g} to {high:g}: scale them first (for example MinMaxScaler((0.1, 0.9)) for sigmoid), or take "
-                "output='linear'",
+                f"{low:g} to {high:g}: take scale='minmax', or output='linear'",
                 DataRangeWarning,
                 stacklevel=3,
             )
@@ -378,21 +405,27 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     def transform(self, X: ArrayLike) -> FloatArray:
         """Codes of the samples, shape (n_samples, n_components), in the dtype of ``params_``."""
         check_is_fitted(self)
-        return encode(self.params_, self._validate(X, reset=False), hidden=self.hidden, n_threads=self.n_threads)
+        return self._encode(self._validate(X, reset=False))
 
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
-        """Reconstructions from codes ``X`` (n_samples, n_components), shape (n_samples, n_features)."""
+        """Reconstructions from codes ``X`` (n_samples, n_components), shape (n_samples, n_features).
+
+        With ``scale="ufldl"`` they are about mean 0: the codes do not tell the samples' means.
+        """
         check_is_fitted(self)
-        codes = np.asarray(X)
-        return decode(self.params_, codes, output=self.output, n_threads=self.n_threads)
+        a3 = decode(self.params_, np.asarray(X), output=self.output, n_threads=self.n_threads)
+        return a3 if self.scaler_ is None else self.scaler_._scale.backward(a3)
 
     def reconstruct(self, X: ArrayLike) -> FloatArray:
-        """Reconstructions of the samples, ``inverse_transform(transform(X))`` without wrapping."""
+        """Reconstructions of the samples, ``inverse_transform(transform(X))`` without wrapping.
+
+        With ``scale="ufldl"`` each is put about the mean of its sample.
+        """
         check_is_fitted(self)
         return self._reconstruct(self._validate(X, reset=False))
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Minus each sample's reconstruction error ``1/2 sum (a3 - x)^2``, shape (n_samples,)."""
+        """Minus each sample's reconstruction error ``1/2 sum (reconstruct(x) - x)^2``, shape (n_samples,)."""
         check_is_fitted(self)
         data = self._validate(X, reset=False)
         errors = np.empty(len(data))
@@ -402,12 +435,24 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             errors[i : i + BLOCK] = 0.5 * np.einsum("ij,ij->i", difference, difference)
         return -errors
 
+    def _encode(self, X: NDArray[Any]) -> FloatArray:
+        if self.scaler_ is None:
+            return encode(self.params_, X, hidden=self.hidden, n_threads=self.n_threads)
+        codes = np.empty((len(X), self._n_features_out), self.params_.W1.dtype)
+        for i in range(0, len(X), BLOCK):
+            rows = slice(i, i + BLOCK)
+            encode(self.params_, self._scaled(X[rows]), hidden=self.hidden, out=codes[rows], n_threads=self.n_threads)
+        return codes
+
     def _reconstruct(self, X: NDArray[Any]) -> FloatArray:
-        codes = encode(self.params_, X, hidden=self.hidden, n_threads=self.n_threads)
-        return decode(self.params_, codes, output=self.output, n_threads=self.n_threads)
+        a3 = decode(self.params_, self._encode(X), output=self.output, n_threads=self.n_threads)
+        return a3 if self.scaler_ is None else self.scaler_._scale.restore(a3, X)
 
     def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
-        """Mean of :meth:`score_samples`: minus the reconstruction part of J; larger is better."""
+        """Mean of :meth:`score_samples`; larger is better.
+
+        Without ``scale`` it is minus the reconstruction part of J.
+        """
         return float(
             np.average(self.score_samples(X), weights=None if sample_weight is None else np.asarray(sample_weight))
         )
@@ -416,6 +461,12 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         """What each hidden unit does on the training data; see :class:`UnitReport`."""
         check_is_fitted(self)
         return judge(self._rho_fitted_, self.rho_hat_, *self._unit_range_, self.params_.W1)
+
+    def fold(self, *, clip: Clip = "error", dtype: DTypeLike | None = None) -> Encoder:
+        """An :class:`Encoder` with the scaling in its weights; see :func:`sae_fast.fold`."""
+        from ._fold import fold
+
+        return fold(self, clip=clip, dtype=dtype)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to one safetensors file, whole or not at all; :func:`sae_fast.load` reads it."""

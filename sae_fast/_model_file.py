@@ -2,7 +2,10 @@
 
 Layout: tensors ``W1``, ``b1``, ``W2``, ``b2``, ``rho_hat``, ``loss_curve``, ``unit_lowest``, ``unit_highest``; the
 metadata entry ``sae_fast`` holds a JSON object with ``format`` (a number), ``versions``, ``hyper_parameters``,
-``fitted``, ``feature_names`` and ``checksum``, the SHA-256 over all tensors and the rest of the object.
+``fitted``, ``feature_names`` and ``checksum``, the SHA-256 over all tensors and the rest of the object. A model that
+scales its data has format 2, which older versions refuse rather than forget the scaling: ``scale`` holds its numbers,
+and the tensors ``scale_minimum`` and ``scale_span`` those of each feature. An encoder's file, of format 2 too, has a
+``kind``, ``hidden``, and the tensors ``W1`` and ``b1``.
 """
 
 from __future__ import annotations
@@ -20,13 +23,15 @@ from numpy.typing import NDArray
 
 from ._atomic import replacing
 from ._checks import check_activations, check_params
+from ._scale import Scale, scale_from_json, scale_to_json
 from ._types import Cost, Hidden, Output, Params
 from ._version import __version__
 
 if TYPE_CHECKING:
     from ._estimator import SparseAutoencoder
 
-FORMAT = 1
+FORMAT = 2  # the newest that is read; what older versions understand is still written in format 1
+KIND = "SparseAutoencoder"
 _KEY = "sae_fast"
 _PARAMS = ("W1", "b1", "W2", "b2")
 
@@ -47,6 +52,7 @@ class ModelFile:
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     feature_names: list[str] | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    scale: Scale | None = None
 
 
 def _safetensors() -> Any:
@@ -69,20 +75,28 @@ def _checksum(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> str:
 
 
 def write(path: str | PathLike[str], model: ModelFile) -> None:
-    """Write a model file, whole or not at all."""
-    library = _safetensors()
-    # safetensors stores the memory of an array as it lies: only C order is what its shape says.
-    named = dict(zip(_PARAMS, model.params, strict=True)) | model.arrays
-    tensors = {k: np.ascontiguousarray(v) for k, v in named.items()}
+    """Write the file of a single layer, whole or not at all."""
     about = {
-        "format": FORMAT,
-        "versions": {"sae_fast": __version__, "numpy": np.__version__},
+        "format": 1 if model.scale is None else 2,
         "hidden": model.hidden,
         "output": model.output,
         "hyper_parameters": model.hyper_parameters,
         "fitted": model.fitted,
         "feature_names": model.feature_names,
     }
+    arrays = dict(zip(_PARAMS, model.params, strict=True)) | model.arrays
+    if model.scale is not None:
+        about["scale"], scale_arrays = scale_to_json(model.scale)
+        arrays |= scale_arrays
+    write_tensors(path, arrays, about)
+
+
+def write_tensors(path: str | PathLike[str], arrays: dict[str, NDArray[Any]], about: dict[str, Any]) -> None:
+    """Write arrays and JSON with versions and checksum, whole or not at all."""
+    library = _safetensors()
+    # safetensors stores the memory of an array as it lies: only C order is what its shape says.
+    tensors = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
+    about = about | {"versions": {"sae_fast": __version__, "numpy": np.__version__}}
     about["checksum"] = _checksum(tensors, about)
     data = library.save(tensors, {_KEY: json.dumps(about)})
     with replacing(path) as temporary:
@@ -90,15 +104,20 @@ def write(path: str | PathLike[str], model: ModelFile) -> None:
 
 
 def read(path: str | PathLike[str]) -> ModelFile:
-    """Read and verify a model file.
+    """Read and verify the file of a single layer.
 
     Raises
     ------
     ModelFileError
-        Not a model file of this package, damaged, or of a newer format.
+        Not a model file of this package, damaged, of a newer format, or of another kind.
     OSError
         The file cannot be read.
     """
+    return single_layer(path, *read_tensors(path))
+
+
+def read_tensors(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Arrays and JSON of a model file of any kind, verified; errors as for :func:`read`."""
     library = _safetensors()
     name = str(path)
     data = Path(path).read_bytes()
@@ -121,9 +140,19 @@ def read(path: str | PathLike[str]) -> ModelFile:
         )
     if not good:
         raise ModelFileError(f"{name} is damaged: its checksum does not match its contents")
+    return tensors, about
+
+
+def single_layer(path: str | PathLike[str], tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> ModelFile:
+    """The single layer that verified contents hold."""
+    kind = about.get("kind", KIND)
+    if kind != KIND:
+        reader = "sae_fast.Encoder.load" if kind == "Encoder" else "sae_fast.load"
+        raise ModelFileError(f"{path} holds {kind!r}, not {KIND!r}: read it with {reader}")
     try:
         params, _ = check_params(tuple(tensors.pop(k) for k in _PARAMS))
         check_activations(about["hidden"], about["output"])
+        scale = scale_from_json(about["scale"], tensors, params.W1.shape[1]) if about["format"] >= 2 else None
         return ModelFile(
             Params(*params),
             about["hidden"],
@@ -133,9 +162,10 @@ def read(path: str | PathLike[str]) -> ModelFile:
             tensors,
             about["feature_names"],
             about["versions"],
+            scale,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{name} does not hold a model: {error}") from error
+        raise ModelFileError(f"{path} does not hold a model: {error}") from error
 
 
 def save(model: SparseAutoencoder, path: str | PathLike[str]) -> None:
@@ -155,7 +185,9 @@ def save(model: SparseAutoencoder, path: str | PathLike[str]) -> None:
     }
     fitted = {"n_iter": model.n_iter_, "cost": list(model.cost_), "rho": model._rho_fitted_}
     feature_names = None if names is None else [str(n) for n in names]
-    write(path, ModelFile(model.params_, model.hidden, model.output, hyper, fitted, arrays, feature_names))
+    scale = None if model.scaler_ is None else model.scaler_._scale
+    found = ModelFile(model.params_, model.hidden, model.output, hyper, fitted, arrays, feature_names, scale=scale)
+    write(path, found)
 
 
 def load(path: str | PathLike[str]) -> SparseAutoencoder:
@@ -188,6 +220,7 @@ def load(path: str | PathLike[str]) -> SparseAutoencoder:
     (100, 4)
     """
     from ._estimator import SparseAutoencoder
+    from ._scalers import scaler_from
 
     found = read(path)
     known = SparseAutoencoder().get_params()
@@ -198,6 +231,8 @@ def load(path: str | PathLike[str]) -> SparseAutoencoder:
     try:
         model.params_ = found.params
         model.n_features_in_ = found.params.W1.shape[1]
+        if found.scale is not None:
+            model.scaler_ = scaler_from(found.scale, found.output, model.n_features_in_)
         model.rho_hat_ = found.arrays["rho_hat"]
         model.loss_curve_ = found.arrays["loss_curve"]
         model.loss_parts_ = found.arrays["loss_parts"]

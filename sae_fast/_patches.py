@@ -34,18 +34,13 @@ def natural_patches(
     """
     from sklearn.datasets import load_sample_images
 
+    from ._patch_extractor import PatchExtractor
+    from ._scalers import UFLDLScaler
+
     luma = np.array([0.299, 0.587, 0.114])
     pictures = [_even_contrast(_whiten(np.log1p(_halve(p @ luma)))) for p in load_sample_images().images]
-    rng = np.random.default_rng(random_state)
-    patches = np.empty((n_samples, size, size))
-    for patch in patches:
-        picture = pictures[rng.integers(len(pictures))]
-        row, column = (rng.integers(_MARGIN, n - size - _MARGIN + 1) for n in picture.shape)
-        patch[:] = picture[row : row + size, column : column + size]
-    flat = patches.reshape(n_samples, -1)
-    flat -= flat.mean(axis=1, keepdims=True)
-    limit = 3 * flat.std()
-    scaled: NDArray[np.floating] = (0.5 + 0.4 * np.clip(flat, -limit, limit) / limit).astype(dtype)
+    extractor = PatchExtractor(size, n_samples, margin=_MARGIN, random_state=random_state)
+    scaled: NDArray[np.floating] = UFLDLScaler().fit_transform(extractor.fit_transform(pictures)).astype(dtype)
     return scaled
 
 

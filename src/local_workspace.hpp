@@ -1,4 +1,5 @@
-// A workspace for calls that bring none: one a thread, kept while it is small enough that nobody misses the memory.
+// A workspace for calls that bring none: one a thread. A small one is kept as it is, a larger one on loan from the
+// system, which may take its pages back; a huge one is given back, since it counts as used until then.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,10 @@ class LocalWorkspace {
 public:
     LocalWorkspace() : workspace_(local()) {}
     ~LocalWorkspace() {
-        if (workspace_.size() > kept) workspace_.release();
+        if (workspace_.size() > lent)
+            workspace_.release();
+        else if (workspace_.wanted() > kept)
+            workspace_.rest();
     }
     LocalWorkspace(const LocalWorkspace&) = delete;
     LocalWorkspace& operator=(const LocalWorkspace&) = delete;
@@ -19,6 +23,7 @@ public:
 
 private:
     static constexpr std::size_t kept = std::size_t(32) << 20;
+    static constexpr std::size_t lent = std::size_t(256) << 20;
     static Workspace& local() {
         thread_local Workspace workspace;
         return workspace;

@@ -1,7 +1,7 @@
 // The two products on panels, and the movement of matrices into and out of panels.
 #pragma once
 
-#include "tile.hpp"
+#include "folded.hpp"
 
 namespace sae_fast {
 namespace {
@@ -38,9 +38,9 @@ inline void with_rows(Size rows, Args... args) noexcept {
 template <class T, int NV>
 struct ProductTile {
     template <int R>
-    static void run(const Left<T>* A, Size row, const PanelSplit* split, Size p0, Size p1, const T* b, T* C,
-                    bool first) noexcept {
-        product_tile<T, R, NV>(*A, row, *split, p0, p1, b, C, first);
+    static void run(const Left<T>* A, Size row, const PanelSplit* split, Size p0, Size p1, const T* b, T* C, bool first,
+                    Trickle<T> trickle) noexcept {
+        product_tile<T, R, NV>(*A, row, *split, p0, p1, b, C, first, trickle);
     }
 };
 
@@ -52,42 +52,63 @@ struct OuterTile {
     }
 };
 
-template <class T>
-inline void prefetch(const Left<T>& A, Size row, Size n_rows, Size begin, Size end) noexcept {
+template <int Write, class T>
+inline void prefetch(const Ask<T>& ask, Size row, Size n_rows) noexcept {
     constexpr Size line = 64 / static_cast<Size>(sizeof(T));
-    for (Size i = 0; i < n_rows; ++i)
-        for (Size k = begin; k < end; k += line) __builtin_prefetch(A.data + (A.row0 + row + i) * A.ld + k, 0, 2);
+    for (Size i = row; i < row + n_rows; ++i)
+        for (Size k = 0; k < ask.n; k += line) __builtin_prefetch(ask.data + i * ask.ld + k, Write, Write != 0 ? 3 : 2);
 }
 
 template <class T, int NV>
-void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, const T* B, T* C) noexcept {
+void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, Panels part, const T* B, T* C) noexcept {
     constexpr Size width = NV * kLanes<T>;
-    const Size n_panels = split.count();
-    for (Size p0 = 0; p0 < n_panels;) {
-        Size p1 = p0 + 1;
-        while (p1 < n_panels && split.offset(p1 + 1) - split.offset(p0) <= kBlock<T>) ++p1;
-        const T* b = B + split.offset(p0) * width;
+    for (Panels p = part; p.begin < part.end; p.begin = p.end) {
+        p.end = split.part(p.begin, kPartColumns).end;
+        const T* b = B + split.offset(p.begin) * width;
         for (Size r = 0; r < n_rows;) {
             const Size rows = tile_rows(n_rows - r);
-            if (A.ahead > 0)
-                prefetch(A, r + A.ahead, rows, split.offset(p0), p1 == n_panels ? split.n : split.offset(p1));
-            with_rows<ProductTile<T, NV>>(rows, &A, r, &split, p0, p1, b, C + r * width, p0 == 0);
+            if (p.begin == part.begin) {
+                prefetch<0>(A.ask, r, rows);
+                prefetch<1>(A.ask_out, r, rows);
+            }
+            Trickle<T> trickle{b, 0};
+            if (A.coming != nullptr && p.begin == part.begin)
+                trickle = {A.coming + r * A.n_coming / n_rows, rows * A.n_coming / (n_rows * split.n)};
+            with_rows<ProductTile<T, NV>>(rows, &A, r, &split, p.begin, p.end, b, C + r * width, p.begin == 0, trickle);
             r += rows;
         }
-        p0 = p1;
     }
 }
 
+template <class T, int F>
+struct FoldedPanel {
+    static void run(const Left<T>* A, Size n_rows, const PanelSplit* split, Panels part, const T* B, T* C) noexcept {
+        for (Panels p = part; p.begin < part.end; p.begin = p.end) {
+            p.end = split->part(p.begin, kPartColumns).end;
+            for (Size r = 0; r < n_rows;) {
+                const Size rows = tile_rows(n_rows - r);
+                if (p.begin == part.begin) {
+                    prefetch<0>(A->ask, r, rows);
+                    prefetch<1>(A->ask_out, r, rows);
+                }
+                with_rows<FoldedTile<T, F>>(rows, A, r, split, p, B, C + r * kLanes<T>);
+                r += rows;
+            }
+        }
+    }
+};
+
 template <class T>
-void product(Left<T> A, Size n_rows, Size n_k, const T* B, Size n_vec, T* C) noexcept {
+void product(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, PanelShape shape, T* C) noexcept {
     const PanelSplit split(n_k, kLanes<T>);
-    switch (n_vec) {
+    if (shape.fold > 1) return with_fold<T, FoldedPanel>(shape.fold, &A, n_rows, &split, part, B, C);
+    switch (shape.vectors) {
         case 1:
-            return product_panel<T, 1>(A, n_rows, split, B, C);
+            return product_panel<T, 1>(A, n_rows, split, part, B, C);
         case 2:
-            return product_panel<T, 2>(A, n_rows, split, B, C);
+            return product_panel<T, 2>(A, n_rows, split, part, B, C);
         default:
-            return product_panel<T, 3>(A, n_rows, split, B, C);
+            return product_panel<T, 3>(A, n_rows, split, part, B, C);
     }
 }
 
@@ -114,12 +135,12 @@ void outer(const T* A, Size a_stride, Size n_i, const T* B, Size n_vec, Size n_k
     }
 }
 
-// Row after row, as the source lies in memory.
+// The first panels, row after row, as the source lies in memory.
 template <class T>
-void pack_rows(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0) noexcept {
-    const PanelSplit split(n_cols, kLanes<T>);
+inline void pack_panels(const PanelSplit& split, Size n_panels, const T* src, Size src_stride, Size n_rows, T* dst,
+                        Size capacity, Size row0) noexcept {
     for (Size r = 0; r < n_rows; ++r, src += src_stride)
-        for (Size p = 0; p < split.count(); ++p) {
+        for (Size p = 0; p < n_panels; ++p) {
             const Size width = split.width(p);
             const Size used = split.used(p);
             const Size whole = used / kLanes<T>;
@@ -129,6 +150,22 @@ void pack_rows(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, 
             if (used % kLanes<T> != 0)
                 store(to + whole * kLanes<T>, load_some(from + whole * kLanes<T>, used % kLanes<T>));
         }
+}
+
+template <class T>
+void pack_rows(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0) noexcept {
+    const PanelSplit split(n_cols, kLanes<T>);
+    pack_panels(split, split.count(), src, src_stride, n_rows, dst, capacity, row0);
+}
+
+template <class T>
+void pack_right(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0) noexcept {
+    const PanelSplit split(n_cols, kLanes<T>);
+    const Size p = split.n_unfolded();
+    pack_panels(split, p, src, src_stride, n_rows, dst, capacity, row0);
+    if (p < split.count())
+        pack_folded(src + split.offset(p), src_stride, Size(1), n_rows, split.used(p), split.fold,
+                    dst + split.offset(p) * capacity + row0 / split.fold * kLanes<T>);
 }
 
 template <class T>
@@ -204,6 +241,10 @@ void pack_transposed(const T* W, Size ld, Size n_out, Size n_in, T* dst, Size pa
         const Size width = split.width(p);
         const Size used = split.used(p);
         T* to = dst + split.offset(p) * n_in;
+        if (p >= split.n_unfolded()) {
+            pack_folded(W + split.offset(p) * ld, Size(1), ld, n_in, used, split.fold, to);
+            continue;
+        }
         for (Size k = 0; k < n_in; k += n) {
             const Size cols = n_in - k < n ? n_in - k : n;
             for (Size j = 0; j < width; j += n) {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "epilogues.hpp"
-#include "simd.hpp"
+#include "folded.hpp"
 
 namespace sae_fast {
 namespace {
@@ -42,9 +42,27 @@ inline void row_rest(const PanelSplit& split, Unit u, const T* x, Size n_k, cons
     if constexpr (NW > 0) row_group<T, NW, 0, 1>(u, x, n_k, B, bias, n_used, out);
 }
 
+template <class T, int F>
+struct FoldedRow {
+    static void run(const T* x, Size n_k, const T* B, T* z) noexcept {
+        const PanelSplit split(n_k, kLanes<T>);
+        for (Panels part{0, 0}; part.begin < split.count(); part.begin = part.end) {
+            part.end = split.part(part.begin, kPartColumns).end;
+            folded_tile<T, 1, F>({x, 0, 0, n_k}, 0, split, part, B, z);
+        }
+    }
+};
+
 template <class T>
 void layer_row(Unit u, const T* x, Size n_k, const T* B, Size n_out, const T* bias, T* out) noexcept {
     const PanelSplit split(n_out, kLanes<T>);
+    if (const Size p = split.n_unfolded(); p < split.count()) {
+        const Size at = split.offset(p);
+        alignas(64) T z[kLanes<T>];
+        with_fold<T, FoldedRow>(split.fold, x, n_k, B + at * n_k, static_cast<T*>(z));
+        activate(u, z, Size(1), Size(1), n_out - at, bias + at, out + at, Size(0));
+        n_out = at;
+    }
     constexpr Size group = 9 * kLanes<T>;
     Size wide = split.n_wide;
     for (; wide > 3; wide -= 3, B += group * n_k, bias += group, out += group, n_out -= group)

@@ -11,7 +11,7 @@
     extern const Kernels<T> NAME;                                                                               \
     const Kernels<T> NAME = {                                                                                   \
         SAE_FAST_TEXT(SAE_FAST_ISA), kLanes<T>,                                                                 \
-        pack_rows<T>, unpack_rows<T>, pack_transposed<T>, product<T>, layer_row<T>, outer<T>,                                 \
+        pack_rows<T>, unpack_rows<T>, pack_right<T>, pack_transposed<T>, product<T>, layer_row<T>, outer<T>,                                 \
         hidden_forward<T>, activate<T>, unfold<T>, output_delta<T>, hidden_delta<T>,                            \
         finish_rows<T>, finish_transposed<T>, sum_squares<T>, multiply_adds<T>, dot<T>, scale<T>, add_scaled<T>,                  \
         update_sgd<T>, update_momentum<T>, update_adam<T>};

@@ -6,19 +6,24 @@
 namespace sae_fast {
 namespace {
 
-/// Elements of k after which a tile goes back to memory: long enough for that not to matter. A panel of B then comes
-/// from the second-level cache, which costs less than shorter blocks do.
+/// Memory that will be read soon, asked for a little with each k, since a burst would keep the kernel's own reads
+/// waiting.
 template <class T>
-constexpr Size kBlock = 832;
+struct Trickle {
+    const T* at;
+    Size step;
+};
 
 /// C (R, NV vectors, width apart) (+)= sum over k of a[i * a_stride + k] * b[k].
 template <class T, int R, int NV>
-inline void tile_product(const T* a, Size a_stride, Size n_k, const T* b, Vec<T> (&acc)[R][NV]) noexcept {
+inline void tile_product(const T* a, Size a_stride, Size n_k, const T* b, Vec<T> (&acc)[R][NV],
+                         Trickle<T>& trickle) noexcept {
     constexpr Size width = NV * kLanes<T>;
     const T* rows[R];
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) rows[i] = a + i * a_stride;
-    for (Size k = 0; k < n_k; ++k, b += width) {
+    for (Size k = 0; k < n_k; ++k, b += width, trickle.at += trickle.step) {
+        __builtin_prefetch(trickle.at, 0, 2);
         Vec<T> bv[NV];
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) bv[j] = load(b + j * kLanes<T>);
@@ -57,8 +62,8 @@ inline void store_tile(const Vec<T> (&acc)[R][NV], T* C) noexcept {
 
 /// One row tile of `product` over the panels p0 ... p1 - 1 of A; continues C's chains unless `first`.
 template <class T, int R, int NV>
-void product_tile(const Left<T>& A, Size row, const PanelSplit& split, Size p0, Size p1, const T* b, T* C,
-                  bool first) noexcept {
+void product_tile(const Left<T>& A, Size row, const PanelSplit& split, Size p0, Size p1, const T* b, T* C, bool first,
+                  Trickle<T> trickle) noexcept {
     Vec<T> acc[R][NV];
     if (first)
         clear_tile<T>(acc);
@@ -67,12 +72,13 @@ void product_tile(const Left<T>& A, Size row, const PanelSplit& split, Size p0, 
     if (A.ld > 0) {
         const Size begin = split.offset(p0);
         const Size end = p1 == split.count() ? split.n : split.offset(p1);
-        tile_product<T, R, NV>(A.data + (A.row0 + row) * A.ld + begin, A.ld, end - begin, b, acc);
+        tile_product<T, R, NV>(A.data + (A.row0 + row) * A.ld + begin, A.ld, end - begin, b, acc, trickle);
     } else {
         for (Size p = p0; p < p1; ++p) {
             const Size width = split.width(p);
             const Size used = split.used(p);
-            tile_product<T, R, NV>(A.data + split.offset(p) * A.capacity + (A.row0 + row) * width, width, used, b, acc);
+            tile_product<T, R, NV>(A.data + split.offset(p) * A.capacity + (A.row0 + row) * width, width, used, b, acc,
+                                   trickle);
             b += used * NV * kLanes<T>;
         }
     }
@@ -83,6 +89,12 @@ void product_tile(const Left<T>& A, Size row, const PanelSplit& split, Size p0, 
 template <class T, int R, int NV>
 void outer_tile(const T* a, Size a_stride, Size n_k, const T* b, T* C, bool accumulate, Size ahead) noexcept {
     constexpr Size width = NV * kLanes<T>;
+    if (accumulate) {
+        // C comes from far away when the gradient is large, and is wanted all at once when k ends.
+        constexpr Size line = 64 / static_cast<Size>(sizeof(T));
+#pragma GCC unroll 32
+        for (Size i = 0; i < R * width; i += line) __builtin_prefetch(C + i, 1, 3);
+    }
     Vec<T> acc[R][NV];
     clear_tile<T>(acc);
     for (Size k = 0; k < n_k; ++k, a += a_stride, b += width) {

@@ -21,6 +21,7 @@ _OPTIONS = [
     "weight_decay",
     "hidden",
     "output",
+    "scale",
     "solver",
     "max_iter",
     "batch_size",

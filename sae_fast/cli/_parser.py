@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .._arrays_io import STREAM, suffix_of
 from .._checks import HIDDEN, OUTPUT, check_in, check_rho
+from .._scale import SCALINGS
 from .._version import __version__
 
 PICTURES = (
@@ -91,6 +92,12 @@ def _fit(p: argparse.ArgumentParser) -> None:
         choices=OUTPUT,
         default="sigmoid",
         help="activation of the output units: sigmoid for data in 0..1, tanh in -1..1, linear any",
+    )
+    p.add_argument(
+        "--scale",
+        choices=SCALINGS,
+        default="none",
+        help="bring the data into the output units' range, as part of the model: minmax by feature, ufldl by sample",
     )
     p.add_argument(
         "--solver",

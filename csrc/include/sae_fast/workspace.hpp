@@ -12,7 +12,12 @@ public:
     /// std::bad_alloc.
     void* reserve(std::size_t n_bytes);
     std::size_t size() const noexcept { return size_; }
+    /// What the last reserve() asked for.
+    std::size_t wanted() const noexcept { return wanted_; }
     void release() noexcept;
+    /// Nobody needs the contents until the next reserve(): where the system can, it may take back the pages of a large
+    /// block when memory is short. They cost nothing if it did not.
+    void rest() noexcept;
 
 private:
     struct Free {
@@ -20,7 +25,7 @@ private:
         void operator()(void* p) const noexcept;
     };
     std::unique_ptr<void, Free> memory_;
-    std::size_t size_ = 0;
+    std::size_t size_ = 0, wanted_ = 0;
 };
 
 /// Hands out pieces of a block one after another. Without a block it only counts, so that one function can say how

@@ -1,0 +1,184 @@
+// The folded panel of a right operand (see PanelSplit): a few columns beyond whole vectors cost what they are worth,
+// since several rows share a vector. F = fold, a power of two up to the number of lanes.
+#pragma once
+
+#include "tile.hpp"
+
+namespace sae_fast {
+namespace {
+
+/// F elements at p, again and again.
+template <class T, int F>
+inline Vec<T> repeat(const T* p) noexcept {
+    if constexpr (F == kLanes<T>) {
+        return load(p);
+#if defined(__AVX2__)
+    } else if constexpr (F * sizeof(T) == 8) {
+        double pair;
+        __builtin_memcpy(&pair, p, sizeof pair);
+        return reinterpret_cast<Vec<T>>(splat(pair));
+#endif
+#if defined(__AVX512F__)
+    } else if constexpr (F * sizeof(T) == 16) {
+        return reinterpret_cast<Vec<T>>(
+            _mm512_maskz_broadcast_f64x2(0xff, _mm_loadu_pd(reinterpret_cast<const double*>(p))));
+    } else if constexpr (F * sizeof(T) == 32) {
+        return reinterpret_cast<Vec<T>>(
+            _mm512_maskz_broadcast_f64x4(0xff, _mm256_loadu_pd(reinterpret_cast<const double*>(p))));
+#elif defined(__AVX2__)
+    } else if constexpr (F * sizeof(T) == 16) {
+        const __m128d half = _mm_loadu_pd(reinterpret_cast<const double*>(p));
+        return reinterpret_cast<Vec<T>>(_mm256_insertf128_pd(_mm256_castpd128_pd256(half), half, 1));
+#endif
+    } else {
+        Vec<T> v{};
+#pragma GCC unroll 16
+        for (int l = 0; l < static_cast<int>(kLanes<T>); ++l) v[l] = p[l % F];
+        return v;
+    }
+}
+
+/// Lanes 0, 2, 4, ... plus lanes 1, 3, 5, ..., in the first half.
+template <class T>
+inline Vec<T> sum_pairs(Vec<T> v) noexcept {
+    constexpr int n = static_cast<int>(kLanes<T>);
+    Vec<T> even{}, odd{};
+#if defined(__clang__)
+    for (int l = 0; l < n / 2; ++l) {
+        even[l] = v[2 * l];
+        odd[l] = v[2 * l + 1];
+    }
+#else
+    IntVec<T> at{};
+#pragma GCC unroll 16
+    for (int l = 0; l < n / 2; ++l) at[l] = 2 * l;
+    even = __builtin_shuffle(v, at);
+    odd = __builtin_shuffle(v, at + 1);
+#endif
+    return even + odd;
+}
+
+template <class T, int F>
+inline Vec<T> unfold_columns(Vec<T> v) noexcept {
+#pragma GCC unroll 4
+    for (int f = F; f > 1; f /= 2) v = sum_pairs<T>(v);
+    return v;
+}
+
+/// acc[i] += F elements from k on of row i, times one vector of B.
+template <class T, int R, int F>
+inline void folded_step(const T* const (&rows)[R], Size k, const T* b, Vec<T> (&acc)[R]) noexcept {
+    const Vec<T> right = load(b);
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) acc[i] += repeat<T, F>(rows[i] + k) * right;
+}
+
+/// The same for the fewer than F elements that end a row: nothing behind it is read, nor multiplied, for it may be NaN.
+template <class T, int R, int F>
+inline void folded_end(const T* const (&rows)[R], Size k, Size n_k, const T* b, Vec<T> (&acc)[R]) noexcept {
+    const Vec<T> right = load(b);
+    for (int i = 0; i < R; ++i) {
+        alignas(64) T left[F] = {};
+        for (Size j = 0; k + j < n_k; ++j) left[j] = rows[i][k + j];
+        acc[i] += repeat<T, F>(left) * right;
+    }
+}
+
+/// Two chains an element and row, those of the even and of the odd vectors of B; `at` is the first one's number.
+template <class T, int R, int F>
+inline void folded_product(const T* a, Size a_stride, Size n_k, const T* b, Size at, Vec<T> (&even)[R],
+                           Vec<T> (&odd)[R]) noexcept {
+    constexpr Size n = kLanes<T>;
+    const T* rows[R];
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) rows[i] = a + i * a_stride;
+    Size k = 0;
+    if (at % 2 != 0 && n_k >= F) {
+        folded_step<T, R, F>(rows, k, b, odd);
+        k += F;
+        b += n;
+    }
+    for (; k + 2 * F <= n_k; k += 2 * F, b += 2 * n) {
+        folded_step<T, R, F>(rows, k, b, even);
+        folded_step<T, R, F>(rows, k + F, b + n, odd);
+    }
+    bool even_next = at % 2 == 0 || k > 0;
+    if (k + F <= n_k) {
+        folded_step<T, R, F>(rows, k, b, even);
+        k += F;
+        b += n;
+        even_next = false;
+    }
+    if (k < n_k) folded_end<T, R, F>(rows, k, n_k, b, even_next ? even : odd);
+}
+
+/// One row tile of `product` for a folded panel, over one part. Between parts C holds the sum of the chains so far,
+/// still folded.
+template <class T, int R, int F>
+void folded_tile(const Left<T>& A, Size row, const PanelSplit& split, Panels part, const T* B, T* C) noexcept {
+    constexpr Size n = kLanes<T>;
+    Vec<T> even[R], odd[R];
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) {
+        even[i] = part.begin == 0 ? Vec<T>{} : load(C + i * n);
+        odd[i] = Vec<T>{};
+    }
+    if (A.ld > 0) {
+        const Size begin = split.offset(part.begin);
+        const Size end = part.end == split.count() ? split.n : split.offset(part.end);
+        folded_product<T, R, F>(A.data + (A.row0 + row) * A.ld + begin, A.ld, end - begin, B + begin / F * n, begin / F,
+                                even, odd);
+    } else {
+        for (Size p = part.begin; p < part.end; ++p) {
+            const Size begin = split.offset(p), width = split.width(p);
+            folded_product<T, R, F>(A.data + begin * A.capacity + (A.row0 + row) * width, width, split.used(p),
+                                    B + begin / F * n, begin / F, even, odd);
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) {
+        const Vec<T> sum = even[i] + odd[i];
+        store(C + i * n, part.end == split.count() ? unfold_columns<T, F>(sum) : sum);
+    }
+}
+
+template <class T, int F>
+struct FoldedTile {
+    template <int R>
+    static void run(const Left<T>* A, Size row, const PanelSplit* split, Panels part, const T* b, T* C) noexcept {
+        folded_tile<T, R, F>(*A, row, *split, part, b, C);
+    }
+};
+
+/// n_cols columns of n_k rows, folded: element (k, c) is src[k * row_stride + c * column_stride].
+template <class T>
+inline void pack_folded(const T* src, Size row_stride, Size column_stride, Size n_k, Size n_cols, Size fold,
+                        T* to) noexcept {
+    for (Size k = 0; k < n_k; k += fold, to += kLanes<T>)
+        for (Size l = 0; l < kLanes<T>; ++l) {
+            const Size c = l / fold;
+            const Size r = k + l % fold;
+            to[l] = c < n_cols && r < n_k ? src[r * row_stride + c * column_stride] : T(0);
+        }
+}
+
+// Calls F::run(...) with the fold (2 ... lanes) known to the compiler.
+template <class T, template <class, int> class F, class... Args>
+inline void with_fold(Size fold, Args... args) noexcept {
+    switch (fold) {
+        case 2:
+            return F<T, 2>::run(args...);
+        case 4:
+            if constexpr (kLanes<T> >= 4) return F<T, 4>::run(args...);
+            break;
+        case 8:
+            if constexpr (kLanes<T> >= 8) return F<T, 8>::run(args...);
+            break;
+        default:
+            if constexpr (kLanes<T> >= 16) return F<T, 16>::run(args...);
+    }
+    __builtin_unreachable();
+}
+
+}  // namespace
+}  // namespace sae_fast

@@ -1,0 +1,202 @@
+"""What scales data into the range of an output unit, and how a layer takes the scaling over. NumPy alone.
+
+A layer on scaled data, ``W (S x + t) + b``, is the layer ``(W S) x + (W t + b)`` on the data themselves; ``absorb``
+gives its weights and bias.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._checks import check_in, check_output
+from ._types import FloatArray, Output
+
+Scaling: TypeAlias = Literal["none", "minmax", "ufldl"]
+Clip: TypeAlias = Literal["error", "ignore"]
+Layer: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+SCALINGS = ("none", "minmax", "ufldl")
+RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+MARGIN = 0.1
+CUTS = (
+    "cuts data, which no affine map does; clip='ignore' leaves the cut out, and codes of samples that it would not "
+    "touch are the same"
+)
+
+
+def check_clip(clip: str) -> None:
+    """What :func:`sae_fast.fold` shall do with a step that cuts."""
+    if not isinstance(clip, str) or clip not in ("error", "ignore"):
+        raise ValueError(f"clip must be 'error' or 'ignore', got {clip!r}")
+
+
+def target_range(output: Output, margin: float) -> tuple[float, float]:
+    """Where scaled data lie: the range of the output unit less ``margin`` of it at both ends."""
+    check_output(output)
+    check_in("margin", margin, 0.0, 0.5, "in [0, 0.5)")
+    low, high = RANGES.get(output, RANGES["sigmoid"])
+    free = margin * (high - low)
+    return low + free, high - free
+
+
+class UnitScale(NamedTuple):
+    """``low + (high - low) (x - minimum) / span``; a feature of span 0 is constant, and becomes the middle."""
+
+    low: float
+    high: float
+    minimum: NDArray[np.float64]
+    span: NDArray[np.float64]
+
+    def forward(self, X: FloatArray) -> FloatArray:
+        """Scaled data, in the dtype of ``X``."""
+        kind = X.dtype.type
+        constant = self.span == 0
+        scaled: FloatArray = X - self.minimum.astype(kind)
+        # A span learned in float64 may be 0 in float32, where nothing resolves it.
+        scaled /= np.where(constant, 1, np.maximum(self.span, np.finfo(kind).tiny)).astype(kind)
+        scaled[:, constant] = 0.5
+        scaled *= kind(self.high - self.low)
+        scaled += kind(self.low)
+        return scaled
+
+    def backward(self, X: FloatArray) -> FloatArray:
+        """Data from scaled data."""
+        kind = X.dtype.type
+        data: FloatArray = X - kind(self.low)
+        data *= (self.span / (self.high - self.low)).astype(kind)
+        data += self.minimum.astype(kind)
+        return data
+
+    def restore(self, scaled: FloatArray, X: FloatArray) -> FloatArray:
+        """Data from the scaled reconstructions of the samples ``X``."""
+        return self.backward(scaled)
+
+    def absorb(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> Layer:
+        """The layer that scales first."""
+        constant = self.span == 0
+        slope = np.where(constant, 0.0, (self.high - self.low) / np.where(constant, 1.0, self.span))
+        start = np.where(constant, 0.5 * (self.low + self.high), self.low)
+        folded = W * slope
+        return folded, b + (W @ start - folded @ self.minimum)
+
+
+class UFLDLScale(NamedTuple):
+    """Each sample less its own mean, cut at +-limit, mapped to [low, high]; at limit 0 all is the middle."""
+
+    low: float
+    high: float
+    limit: float
+
+    def forward(self, X: FloatArray) -> FloatArray:
+        """Scaled data, in the dtype of ``X``."""
+        kind = X.dtype.type
+        scaled = self._centred(X)
+        limit = kind(self.limit)
+        np.clip(scaled, -limit, limit, out=scaled)
+        scaled /= limit if limit > 0 else kind(1)
+        scaled *= kind(0.5 * (self.high - self.low))
+        scaled += kind(0.5 * (self.high + self.low))
+        return scaled
+
+    def backward(self, X: FloatArray) -> FloatArray:
+        """Data about their samples' means, which the scaled data do not tell."""
+        kind = X.dtype.type
+        data: FloatArray = X - kind(0.5 * (self.high + self.low))
+        data *= kind(2 * self.limit / (self.high - self.low))
+        return data
+
+    def restore(self, scaled: FloatArray, X: FloatArray) -> FloatArray:
+        """Data from the scaled reconstructions of the samples ``X``, about whose means they are put."""
+        data = self.backward(scaled)
+        data += X.mean(axis=1, keepdims=True, dtype=np.float64).astype(data.dtype)
+        return data
+
+    def absorb(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> Layer:
+        """The layer that scales first, without the cut."""
+        slope = 0.5 * (self.high - self.low) / self.limit if self.limit > 0 else 0.0
+        folded = slope * (W - W.mean(axis=1, keepdims=True))
+        return folded, b + 0.5 * (self.high + self.low) * W.sum(axis=1)
+
+    @staticmethod
+    def _centred(X: FloatArray) -> FloatArray:
+        centred: FloatArray = X - X.mean(axis=1, keepdims=True, dtype=np.float64).astype(X.dtype)
+        return centred
+
+
+Scale: TypeAlias = UnitScale | UFLDLScale
+
+
+def unit_scale(
+    X: FloatArray, output: Output, margin: float, per_feature: bool = True, weight: NDArray[np.float64] | None = None
+) -> UnitScale:
+    """Learn the smallest and largest value of each feature, or of all data, over the samples of weight > 0.
+
+    A feature that varies by rounding alone counts as constant.
+    """
+    low, high = target_range(output, margin)
+    kind = np.finfo(X.dtype)
+    axis = 0 if per_feature else None
+    where: Any = True if weight is None else (weight > 0)[:, None]
+    minimum = np.broadcast_to(X.min(axis=axis, where=where, initial=np.inf), X.shape[1:]).astype(np.float64)
+    maximum = np.broadcast_to(X.max(axis=axis, where=where, initial=-np.inf), X.shape[1:]).astype(np.float64)
+    with np.errstate(over="ignore"):
+        span = maximum - minimum
+    if not np.all(span <= kind.max):
+        worst = int(np.argmax(span))
+        raise ValueError(f"X must have a range that {X.dtype} holds, got {minimum[worst]} to {maximum[worst]}")
+    rounding = 10 * float(kind.eps) * np.maximum(np.abs(minimum), np.abs(maximum))
+    span[span <= np.maximum(rounding, 4 * float(kind.tiny))] = 0.0
+    return UnitScale(low, high, minimum, span)
+
+
+def ufldl_scale(
+    X: FloatArray, n_sigma: float, output: Output, margin: float, weight: NDArray[np.float64] | None = None
+) -> UFLDLScale:
+    """Learn the standard deviation sigma of all entries about their samples' means, which may be weighted."""
+    low, high = target_range(output, margin)
+    check_in("n_sigma", n_sigma, np.nextafter(0.0, 1.0), np.inf, "> 0 and finite")
+    kind = np.finfo(X.dtype)
+    top = float(np.abs(X).max())
+    if not top * X.shape[1] < np.finfo(np.float64).max:
+        raise ValueError(f"X must have samples whose sums do not overflow, got {top}")
+    unit = top if top > 0 else 1.0
+    squares = np.empty(len(X))
+    rows = max(1, (1 << 20) // X.shape[1])
+    for i in range(0, len(X), rows):
+        block = X[i : i + rows].astype(np.float64) / unit
+        block -= block.mean(axis=1, keepdims=True)
+        squares[i : i + rows] = np.einsum("ij,ij->i", block, block)
+    sigma = np.sqrt(np.average(squares, weights=weight) / X.shape[1])
+    limit = float(n_sigma * sigma * unit)
+    # What is left of flat samples is the rounding of their mean.
+    flat = sigma <= 4 * kind.eps or limit <= 4 * kind.tiny
+    return UFLDLScale(low, high, 0.0 if flat else limit)
+
+
+def scale_to_json(scale: Scale) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
+    """Numbers and arrays of the model file."""
+    about: dict[str, Any] = {"low": scale.low, "high": scale.high}
+    if isinstance(scale, UnitScale):
+        return about | {"kind": "minmax"}, {"scale_minimum": scale.minimum, "scale_span": scale.span}
+    return about | {"kind": "ufldl", "limit": scale.limit}, {}
+
+
+def scale_from_json(about: dict[str, Any], arrays: dict[str, NDArray[Any]], n_visible: int) -> Scale:
+    """The inverse of :func:`scale_to_json`; ValueError, KeyError or TypeError if it does not hold a scale."""
+    low, high = float(about["low"]), float(about["high"])
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(f"scale must have low < high, got {low} and {high}")
+    if about["kind"] == "ufldl":
+        return UFLDLScale(low, high, check_in("limit", about["limit"], 0.0, np.inf, ">= 0 and finite"))
+    if about["kind"] != "minmax":
+        raise ValueError(f"scale must be 'minmax' or 'ufldl', got {about['kind']!r}")
+    minimum, span = arrays.pop("scale_minimum"), arrays.pop("scale_span")
+    for name, array in (("scale_minimum", minimum), ("scale_span", span)):
+        if array.shape != (n_visible,) or array.dtype != np.float64 or not np.all(np.isfinite(array)):
+            raise ValueError(f"{name} must be {n_visible} finite numbers, got {array.dtype} {array.shape}")
+    if np.any(span < 0):
+        raise ValueError("scale_span must be >= 0")
+    return UnitScale(low, high, minimum, span)
