@@ -47,9 +47,9 @@ __all__ = [  # noqa: RUF022 (the lazy ones last)
     "Adam", "Cost", "Deltas", "Encoder", "EpochInfo", "Forward", "History", "Objective", "Params", "SGD", "__version__",
     "check_gradient", "cost", "cost_and_grad", "decode", "deltas", "encode", "flatten", "forward", "get_include",
     "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
-    "SparseAutoencoder", "StackedAutoencoder", "StackedAutoencoderClassifier", "conventions", "load", "plot",
-    "reference",
-    "ConvolvedFeatures", "PCAWhitener", "PatchExtractor", "UFLDLScaler", "UnitScaler", "ZCAWhitener", "convolve", "fold",
+    "ConvolvedFeatures", "PCAWhitener", "PatchExtractor", "SparseAutoencoder", "StackedAutoencoder",
+    "StackedAutoencoderClassifier", "UFLDLScaler", "UnitScaler", "ZCAWhitener",
+    "conventions", "convolve", "fold", "load", "plot", "reference",
 ]
 # fmt: on
 

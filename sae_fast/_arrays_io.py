@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._atomic import replacing
+from ._csv_fault import csv_fault
 
 SUFFIXES = (".npy", ".npz", ".csv", ".parquet")
 STREAM = "-"
@@ -82,6 +83,8 @@ def read_table(path: str, key: str | None = None) -> Table:
     suffix = suffix_of(path)
     if key is not None and suffix != ".npz":
         raise ArrayFileError(f"{path}: a key is for .npz files")
+    if path != STREAM and Path(path).is_dir():
+        raise IsADirectoryError(f"{path} is a directory, wanted a file")
     try:
         if suffix == ".csv":
             table = _read_csv(path)
@@ -94,7 +97,7 @@ def read_table(path: str, key: str | None = None) -> Table:
     except ArrayFileError:
         raise
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ArrayFileError(f"{path} is damaged or not a {suffix} file of numbers: {error}") from error
+        raise ArrayFileError(f"{path} is damaged or not a {suffix} file of numbers: {_why(path, error)}") from error
     values = table.values
     if values.dtype.kind not in "fiub":
         raise ArrayFileError(f"{path} must hold real numbers, got dtype {values.dtype}")
@@ -103,14 +106,25 @@ def read_table(path: str, key: str | None = None) -> Table:
     return table
 
 
+def _why(path: str, error: BaseException) -> str:
+    """What is wrong, in words that help its owner."""
+    if "pickle" in str(error) or "Python objects" in str(error):
+        # NumPy takes all that it does not know for a pickle, and would tell how to load it unsafely.
+        return "it holds no array of numbers"
+    found = csv_fault(path) if suffix_of(path) == ".csv" and path != STREAM else None
+    return found or str(error).split(";")[0]
+
+
 def _read_npz(path: str, key: str | None) -> NDArray[Any]:
     # Opened here: NumPy forgets to close a file that turns out to be no archive.
     with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
         names = archive.files
+        if not names:
+            raise ArrayFileError(f"{path} holds no array")
         if key is None and len(names) == 1:
             key = names[0]
         if key not in names:
-            raise ArrayFileError(f"{path} holds {', '.join(names) or 'nothing'}: name one with --key")
+            raise ArrayFileError(f"{path} holds {', '.join(names)}: name one with --key")
         values: NDArray[Any] = archive[key]
     return values
 

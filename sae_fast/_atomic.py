@@ -25,13 +25,11 @@ def replacing(path: str | PathLike[str]) -> Iterator[Path]:
     >>> target.read_text()
     'whole'
     """
-    target = Path(path)
-    if target.is_dir():
-        raise IsADirectoryError(f"{target} is a directory, wanted a file name")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"the folder of {target} does not exist")
-    target = target.resolve()
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=target.suffix, dir=target.parent)
+    target = check_target(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=target.suffix, dir=target.parent)
+    except OSError as error:
+        raise type(error)(error.errno, f"cannot be written: {error.strerror}", str(path)) from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -42,6 +40,26 @@ def replacing(path: str | PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_target(path: str | PathLike[str]) -> Path:
+    """``path`` made absolute, if a file can be written there: worth knowing before long work, not after it."""
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a directory, wanted a file name")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"the folder of {target} does not exist")
+    if not os.access(target.parent, os.W_OK):
+        raise PermissionError(f"the folder of {target} cannot be written to")
+    return target.resolve()
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it; there may be one already, but not a file."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(f"{folder} is a file, wanted a folder") from None
 
 
 def _umask() -> int:

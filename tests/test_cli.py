@@ -125,6 +125,7 @@ def test_dtype_option(tmp_path, data):
         (["fit", "X.txt", "-o", "m.safetensors"], "must end in .npy, .npz, .csv, .parquet (or be -), got 'X.txt'"),
         (["fit", "X.npy", "-o", "m.pkl"], "must end in .safetensors, got 'm.pkl'"),
         (["fit", "X.npy", "-o", "m.safetensors", "--rho", "1.5"], "rho must be in (0, 1), got 1.5"),
+        (["fit", "X.npy", "-o", "m.safetensors", "--rho", "few"], "must be a number, got 'few'"),
         (["fit", "X.npy", "-o", "m.safetensors", "--beta", "-1"], "beta must be >= 0 and finite, got -1.0"),
         (["fit", "X.npy", "-o", "m.safetensors", "--n-components", "0"], "must be >= 1, got 0"),
         (["fit", "X.npy", "-o", "m.safetensors", "--max-iter", "many"], "must be an integer, got 'many'"),
@@ -149,7 +150,7 @@ def failing(tmp_path, data, fitted):
     return {
         "no such file": (["fit", str(tmp_path / "no.npy"), "-o", model], "No such file or directory"),
         "no such folder": (["fit", str(data), "-o", str(tmp_path / "no" / "m.safetensors")], "does not exist"),
-        "NaN": (["fit", str(tmp_path / "nan.npy"), "-o", model], "contains NaN"),
+        "NaN": (["fit", str(tmp_path / "nan.npy"), "-o", model], "nan.npy contains NaN"),
         "narrow": (
             ["transform", str(fitted), str(tmp_path / "narrow.npy")],
             "must have 12 columns, as the model, got 4",
@@ -157,11 +158,14 @@ def failing(tmp_path, data, fitted):
         "junk": (["info", str(tmp_path / "junk.safetensors")], "is not a model file of sae_fast"),
         "directory": (["transform", str(fitted), str(data), "-o", str(tmp_path / "d.npy")], "is a directory"),
         "no model": (["transform", str(tmp_path / "no.safetensors"), str(data)], "No such file or directory"),
+        "data are a directory": (["fit", str(tmp_path / "d.npy"), "-o", model], "d.npy is a directory, wanted a file"),
+        "demo into a file": (["demo", "--out", str(data)], "X.npy is a file, wanted a folder"),
         "key": (["fit", str(data), "--key", "a", "-o", model], "a key is for .npz files"),
     }
 
 
-FAILING = ("no such file", "no such folder", "NaN", "narrow", "junk", "directory", "no model", "key")
+FAILING = ("no such file", "no such folder", "NaN", "narrow", "junk", "directory", "no model", "data are a directory",
+           "demo into a file", "key")  # fmt: skip
 
 
 @pytest.mark.parametrize("case", FAILING)
@@ -177,6 +181,15 @@ def test_failure_is_1_with_one_line(case, tmp_path, data, fitted, capsys):
     assert len(captured.err.strip().splitlines()) == 1
     assert captured.out == ""
     assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser can write everywhere")
+def test_unwritable_folder_is_known_before_the_work(tmp_path, data, capsys):
+    """A folder that cannot be written to is an error before training, and names the file that was asked for."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    assert main(["fit", str(data), "-o", str(closed / "m.safetensors")]) == 1
+    assert f"the folder of {closed / 'm.safetensors'} cannot be written to" in capsys.readouterr().err
 
 
 def test_interrupted_fit_writes_the_best_so_far(tmp_path):
@@ -198,24 +211,35 @@ def test_interrupted_fit_writes_the_best_so_far(tmp_path):
 
 def test_help_and_version(capsys):
     """--help of every command and --version work."""
-    for arguments in (["--help"], ["demo", "--help"], ["fit", "--help"], ["transform", "--help"], ["info", "--help"]):
+    for arguments in (
+        ["--help"],
+        ["demo", "--help"],
+        ["fit", "--help"],
+        ["transform", "--help"],
+        ["info", "--help"],
+        ["plot", "--help"],
+        ["bench", "--help"],
+    ):
         with pytest.raises(SystemExit) as caught:
             main(arguments)
         assert caught.value.code == 0
-        assert "usage: sae-fast" in capsys.readouterr().out
+        text = capsys.readouterr().out
+        assert "usage: sae-fast" in text
+        assert "None" not in text
+        assert text.count("(default: )") == 0
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out == f"sae-fast {sf.__version__}\n"
 
 
 def test_demo(tmp_path, capsys):
-    """The demo reaches a sparse code of real patches and writes its four files."""
+    """The demo reaches a sparse code of real patches and writes its five files."""
     assert main(["demo", "--out", str(tmp_path / "demo"), "--quiet"]) == 0
     out = capsys.readouterr().out
     for word in ("mean activation", "PCA, 25 comp.", "x faster", "400 iterations"):
         assert word in out
     names = sorted(os.listdir(tmp_path / "demo"))
-    assert names == ["codes.npy", "filters.png", "loss.png", "model.safetensors"]
+    assert names == ["codes.npy", "filters.png", "loss.png", "model.safetensors", "summary.png"]
     fitted = sf.load(tmp_path / "demo" / "model.safetensors")
     assert fitted.cost_.total < 0.45
     np.testing.assert_allclose(fitted.rho_hat_, 0.01, atol=0.01)

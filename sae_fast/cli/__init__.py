@@ -43,17 +43,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             _say("interrupted; nothing was written")
             return 1
         except (OSError, ValueError, ImportError, MemoryError) as error:
-            _say(f"error: {_words(error)}")
+            _say(f"error: {_words(error, getattr(arguments, 'data', None))}")
             return 1
 
 
-def _words(error: BaseException) -> str:
+def _words(error: BaseException, data: str | None) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):
         return f"not enough memory: {error}" if str(error) else "not enough memory"
-    # scikit-learn adds paragraphs of advice on its own estimators.
-    return str(error).split("\n", 1)[0]
+    # scikit-learn adds paragraphs of advice on its own estimators, and does not know the file.
+    first = str(error).split("\n", 1)[0]
+    return first.replace("Input X", "stdin" if data == "-" else data) if data else first
 
 
 def _say(text: str) -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from .. import get_num_threads
+from .._atomic import make_folder
 from ..bench import WORKS, race
 from ..bench._race import installed
 from ..bench._report import table, write_json, write_page, write_plot
@@ -18,7 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     n_threads = arguments.n_threads or get_num_threads()
     folder = Path(arguments.out)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     works = [w for w in WORKS if (w.quick or not arguments.quick) and arguments.only in w.name]
     if not works:
         raise ValueError(f"no work has {arguments.only!r} in its name; there are: {', '.join(w.name for w in WORKS)}")

@@ -7,18 +7,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import Objective, SparseAutoencoder, flatten, get_num_threads, plot, reference
 from .._arrays_io import writing
-from .._atomic import replacing
+from .._atomic import make_folder
 from .._patches import natural_patches
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SETTINGS: dict[str, Any] = {"rho": 0.01, "beta": 3.0, "weight_decay": 1e-4}
 SIDE, UNITS = 8, 25
@@ -27,7 +24,7 @@ SIDE, UNITS = 8, 25
 def run(arguments: argparse.Namespace) -> int:
     """Train, compare, draw."""
     folder = Path(arguments.out)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     print("sae-fast: drawing 10,000 patches of 8 x 8 pixels from two photographs", file=sys.stderr)
     X = natural_patches(10_000, SIDE)
     model = SparseAutoencoder(
@@ -47,11 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     names = [str(name) for name in model.get_feature_names_out()]
     with writing(str(folder / "codes.npy"), (len(X), UNITS), X.dtype, names) as write:
         write(model.transform(X))
-    for name, draw in (("filters", plot.filters), ("loss", plot.loss)):
-        with replacing(folder / f"{name}.png") as temporary:
-            cast("Figure", draw(model).figure).savefig(temporary, dpi=120)
+    plot.save(plot.filters(model), folder / "filters.png")
+    plot.save(plot.loss(model), folder / "loss.png")
+    plot.save(plot.summary(model, X), folder / "summary.png")
     _summary(model, X, seconds, ours, theirs, arguments.n_threads or get_num_threads())
-    print(f"\nwrote filters.png, loss.png, model.safetensors and codes.npy to {folder}")
+    print(f"\nwrote filters.png, loss.png, summary.png, model.safetensors and codes.npy to {folder}")
     return 0
 
 

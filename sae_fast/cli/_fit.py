@@ -6,13 +6,13 @@ import argparse
 import sys
 import time
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import SparseAutoencoder, StackedAutoencoder
 from .._arrays_io import read_table
+from .._atomic import check_target
 from .._fit import FitInterruptedWarning
 
 _OPTIONS = [
@@ -39,10 +39,7 @@ _OPTIONS = [
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and write the model; an interrupted fit is written too, and gives 1."""
-    parent = Path(arguments.out).resolve().parent
-    if not parent.is_dir():
-        # Known before the work, not after it.
-        raise FileNotFoundError(f"the folder of {arguments.out} does not exist")
+    check_target(arguments.out)
     table = read_table(arguments.data, arguments.key)
     X = table.values if arguments.dtype == "keep" else table.values.astype(arguments.dtype, copy=False)
     model = _estimator(arguments)

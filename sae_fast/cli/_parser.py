@@ -12,23 +12,45 @@ from .._checks import HIDDEN, OUTPUT, check_in, check_rho
 from .._scale import SCALINGS
 from .._version import __version__
 
+PICTURES = (
+    "summary",
+    "filters",
+    "loss",
+    "mean-activations",
+    "kl-penalty",
+    "reconstructions",
+    "activations",
+    "latent",
+)
+
 
 def make_parser() -> argparse.ArgumentParser:
     """The whole parser."""
     parser = argparse.ArgumentParser(
         prog="sae-fast",
         description="Train sparse autoencoders and use their codes.",
-        epilog="Arrays are .npy, .npz, .csv (a header is found by itself) or .parquet files; rows are samples.",
+        epilog="Arrays are .npy, .npz, .csv (with or without a header) or .parquet files; rows are samples. "
+        "'sae-fast COMMAND --help' tells the options of a command; 'sae-fast demo' is a good start.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"sae-fast {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _demo(_command(commands, "demo", "learn edge filters from 10,000 image patches: nothing to download"))
+    _demo(_command(commands, "demo", "learn edge filters from 10,000 image patches, needs no data"))
     _fit(_command(commands, "fit", "train on an array and write a model file"))
-    _transform(_command(commands, "transform", "write the codes of an array"))
+    _transform(_command(commands, "transform", "turn an array into codes by a model"))
     _info(_command(commands, "info", "tell what is in a model file"))
-    _bench(_command(commands, "bench", "race against the peers that are installed, each in a process of its own"))
+    _plot(_command(commands, "plot", "draw a model, and what it makes of samples, as PNG, PDF or SVG"))
+    _bench(_command(commands, "bench", "race against NumPy, PyTorch, JAX and others that are installed"))
     return parser
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells each default once, and none where there is none."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False, True, "") or "(default" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
 
 
 def _command(commands: argparse._SubParsersAction, name: str, purpose: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
@@ -37,16 +59,18 @@ def _command(commands: argparse._SubParsersAction, name: str, purpose: str) -> a
         help=purpose,
         description=purpose[0].upper() + purpose[1:] + ".",
         allow_abbrev=False,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_Help,
     )
     return made
 
 
 def _demo(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--out", metavar="DIR", default="sae_fast_demo", help="folder for pictures, model and codes")
+    p.add_argument(
+        "--out", metavar="DIR", default="sae_fast_demo", help="folder for pictures, model and codes; is made"
+    )
     p.add_argument("--max-iter", metavar="N", type=_count, default=400, help="iterations of L-BFGS")
     p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
-    p.add_argument("--quiet", action="store_true", help="no progress")
+    p.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def _fit(p: argparse.ArgumentParser) -> None:
@@ -59,52 +83,139 @@ def _fit(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--rho", metavar="R", type=_real("rho"), default=0.05, help="wanted mean activation, in (0, 1)")
     p.add_argument("--beta", metavar="B", type=_real("beta"), default=3.0, help="weight of the sparsity penalty")
-    p.add_argument("--weight-decay", metavar="L", type=_real("weight_decay"), default=1e-4, help="weight of L2")
-    p.add_argument("--hidden", choices=HIDDEN, default="sigmoid", help="hidden units")
-    p.add_argument("--output", choices=OUTPUT, default="sigmoid", help="output units")
-    p.add_argument("--scale", choices=SCALINGS, default="none", help="bring data into the output units' range")
-    p.add_argument("--solver", choices=("lbfgs", "adam", "sgd"), default="lbfgs", help="optimiser")
-    p.add_argument("--max-iter", metavar="N", type=_count, default=400, help="iterations, or epochs")
-    p.add_argument("--batch-size", metavar="N", type=_count, default=256, help="samples of a minibatch")
-    p.add_argument("--learning-rate", metavar="A", type=_real("learning_rate"), help="(default: adam 0.001, sgd 0.1)")
-    p.add_argument("--momentum", metavar="M", type=_real("momentum"), default=0.9, help="of sgd, in [0, 1)")
-    p.add_argument("--tol", metavar="T", type=_real("tol"), default=1e-7, help="relative fall of J that counts")
-    p.add_argument("--n-iter-no-change", metavar="N", type=_count, default=10, help="patience of --tol")
-    p.add_argument("--early-stopping", action="store_true", help="judge by a validation part of the data")
     p.add_argument(
-        "--validation-fraction", metavar="F", type=_real("validation_fraction"), default=0.1, help="its share"
+        "--weight-decay",
+        metavar="L",
+        type=_real("weight_decay"),
+        default=1e-4,
+        help="weight of the L2 penalty on the weights",
     )
-    p.add_argument("--random-state", metavar="SEED", type=_seed, help="seed (default: a fresh one)")
-    p.add_argument("--dtype", choices=("keep", "float32", "float64"), default="keep", help="type to work in")
+    p.add_argument("--hidden", choices=HIDDEN, default="sigmoid", help="activation of the hidden units")
+    p.add_argument(
+        "--output",
+        choices=OUTPUT,
+        default="sigmoid",
+        help="activation of the output units: sigmoid for data in 0..1, tanh in -1..1, linear any",
+    )
+    p.add_argument(
+        "--scale",
+        choices=SCALINGS,
+        default="none",
+        help="bring the data into the output units' range, as part of the model: minmax by feature, ufldl by sample",
+    )
+    p.add_argument(
+        "--solver",
+        choices=("lbfgs", "adam", "sgd"),
+        default="lbfgs",
+        help="optimiser: lbfgs over all samples, adam and sgd by minibatches",
+    )
+    p.add_argument(
+        "--max-iter", metavar="N", type=_count, default=400, help="iterations of lbfgs, epochs of adam and sgd, at most"
+    )
+    p.add_argument(
+        "--batch-size", metavar="N", type=_count, default=256, help="samples of a minibatch, for adam and sgd"
+    )
+    p.add_argument(
+        "--learning-rate",
+        metavar="A",
+        type=_real("learning_rate"),
+        help="step of adam and sgd (default: 0.001 and 0.1)",
+    )
+    p.add_argument("--momentum", metavar="M", type=_real("momentum"), default=0.9, help="of sgd, in [0, 1)")
+    p.add_argument(
+        "--tol",
+        metavar="T",
+        type=_real("tol"),
+        default=1e-7,
+        help="the cost J must fall by more than this share of itself",
+    )
+    p.add_argument(
+        "--n-iter-no-change",
+        metavar="N",
+        type=_count,
+        default=10,
+        help="stop after so many iterations without such a fall",
+    )
+    p.add_argument("--early-stopping", action="store_true", help="judge by a part of the data that is not trained on")
+    p.add_argument(
+        "--validation-fraction", metavar="F", type=_real("validation_fraction"), default=0.1, help="share of that part"
+    )
+    p.add_argument(
+        "--random-state",
+        metavar="SEED",
+        type=_seed,
+        help="seed; the same one gives the same model (default: a fresh one)",
+    )
+    p.add_argument(
+        "--dtype",
+        choices=("keep", "float32", "float64"),
+        default="keep",
+        help="type to work in; keep is float32 for float32 data, else float64",
+    )
     p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
-    p.add_argument("--quiet", action="store_true", help="no progress")
+    p.add_argument("--quiet", action="store_true", help="show no progress")
 
     _fine_tuning(p.add_argument_group("stacks", "Fine-tuning of all layers together; with --hidden-layer-sizes."))
 
 
 def _fine_tuning(p: argparse._ArgumentGroup) -> None:
     p.add_argument("--no-fine-tune", dest="fine_tune", action="store_false", help="greedy training alone")
-    p.add_argument("--fine-tune-solver", choices=("lbfgs", "adam", "sgd"), default="lbfgs", help="optimiser")
-    p.add_argument("--fine-tune-max-iter", metavar="N", type=_count, default=200, help="iterations, or epochs")
     p.add_argument(
-        "--fine-tune-learning-rate", metavar="A", type=_real("learning_rate"), help="(default: adam 0.001, sgd 0.1)"
+        "--fine-tune-solver", choices=("lbfgs", "adam", "sgd"), default="lbfgs", help="optimiser, as --solver"
     )
     p.add_argument(
-        "--fine-tune-weight-decay", metavar="L", type=_real("weight_decay"), help="(default: that of --weight-decay)"
+        "--fine-tune-max-iter",
+        metavar="N",
+        type=_count,
+        default=200,
+        help="iterations of lbfgs, epochs of adam and sgd, at most",
+    )
+    p.add_argument(
+        "--fine-tune-learning-rate",
+        metavar="A",
+        type=_real("learning_rate"),
+        help="step of adam and sgd (default: 0.001 and 0.1)",
+    )
+    p.add_argument(
+        "--fine-tune-weight-decay",
+        metavar="L",
+        type=_real("weight_decay"),
+        help="weight of the L2 penalty on the weights (default: that of --weight-decay)",
     )
 
 
 def _transform(p: argparse.ArgumentParser) -> None:
-    p.add_argument("model", metavar="MODEL", help="model file")
+    p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit")
     _data(p)
-    p.add_argument("-o", "--out", metavar="FILE", type=_array, default=STREAM, help="codes; - is CSV on stdout")
+    p.add_argument(
+        "-o",
+        "--out",
+        metavar="FILE",
+        type=_array,
+        default=STREAM,
+        help="where to write the codes: .npy, .npz, .csv, .parquet; - is CSV on stdout",
+    )
     p.add_argument("--layer", metavar="K", type=_index, help="hidden layer of a stack, from 0 (default: the last)")
     p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
 
 
 def _info(p: argparse.ArgumentParser) -> None:
-    p.add_argument("model", metavar="MODEL", help="model file")
-    p.add_argument("--json", action="store_true", help="as JSON")
+    p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit")
+    p.add_argument("--json", action="store_true", help="as JSON, with all that the file holds")
+
+
+def _plot(p: argparse.ArgumentParser) -> None:
+    p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit")
+    _data(p, nargs="?")
+    kinds = f"{', '.join(PICTURES[1:-1])} or {PICTURES[-1]} (default: {PICTURES[0]}, one figure with most of them)"
+    p.add_argument("--kind", metavar="KIND", choices=PICTURES, default="summary", help=kinds)
+    p.add_argument("-o", "--out", metavar="FILE", type=_picture, help=".png, .pdf or .svg (default: MODEL-KIND.png)")
+    p.add_argument("--shape", metavar="8x8[x3]", type=_shape, help="of a sample that is a picture (default: a square)")
+    p.add_argument("--labels", metavar="Y", type=_array, help="labels of the samples, to colour their codes by")
+    p.add_argument(
+        "--dpi", metavar="N", type=_real("dpi"), default=200.0, help="dots per inch, 10 to 1200 (default: 200)"
+    )
+    p.set_defaults(wrong=p.error)
 
 
 def _bench(p: argparse.ArgumentParser) -> None:
@@ -115,8 +226,10 @@ def _bench(p: argparse.ArgumentParser) -> None:
     p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
 
 
-def _data(p: argparse.ArgumentParser) -> None:
-    p.add_argument("data", metavar="X", type=_array, help="samples: .npy, .npz, .csv, .parquet; - is CSV on stdin")
+def _data(p: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    p.add_argument(
+        "data", metavar="X", nargs=nargs, type=_array, help="samples: .npy, .npz, .csv, .parquet; - is CSV on stdin"
+    )
     p.add_argument("--key", metavar="NAME", help="array of an .npz file that holds several (default: the only one)")
 
 
@@ -132,6 +245,22 @@ def _model_out(text: str) -> str:
     if Path(text).suffix != ".safetensors":
         raise argparse.ArgumentTypeError(f"the name of a model file must end in .safetensors, got {text!r}")
     return text
+
+
+def _picture(text: str) -> str:
+    if Path(text).suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise argparse.ArgumentTypeError(f"the name of a picture must end in .png, .pdf or .svg, got {text!r}")
+    return text
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        shape = tuple(int(n) for n in text.lower().split("x"))
+    except ValueError:
+        shape = ()
+    if len(shape) not in (2, 3) or min(shape) < 1 or (len(shape) == 3 and 3 not in (shape[0], shape[2])):
+        raise argparse.ArgumentTypeError(f"must be ROWSxCOLUMNS, or ROWSxCOLUMNSx3 in colour, got {text!r}")
+    return shape
 
 
 def _integer(text: str) -> int:
@@ -168,6 +297,7 @@ def _seed(text: str) -> int:
 
 _RANGES: dict[str, Callable[[float], float]] = {
     "rho": check_rho,
+    "dpi": lambda x: check_in("dpi", x, 10.0, math.nextafter(1200.0, math.inf), "in [10, 1200]"),
     "beta": lambda x: check_in("beta", x, 0.0, math.inf, ">= 0 and finite"),
     "weight_decay": lambda x: check_in("weight_decay", x, 0.0, math.inf, ">= 0 and finite"),
     "tol": lambda x: check_in("tol", x, 0.0, math.inf, ">= 0 and finite"),
@@ -180,7 +310,11 @@ _RANGES: dict[str, Callable[[float], float]] = {
 def _real(name: str) -> Callable[[str], float]:
     def convert(text: str) -> float:
         try:
-            return _RANGES[name](float(text))
+            number = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+        try:
+            return _RANGES[name](number)
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -1,0 +1,192 @@
+"""What the hidden units do: mean activations, and the histogram of all activations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._checks import check_in, check_rho
+from .._types import Hidden
+from .._unit_report import judge
+from ._inputs import F64, code_blocks, finite, hidden_of, of_last_layer
+from ._style import BLUE, GREY, INK, ORANGE, VERMILION, axes_or_new, end_labels, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["activations", "mean_activations"]
+
+BINS = 50
+
+
+def mean_activations(
+    model: Any,
+    X: ArrayLike | None = None,
+    *,
+    rho: float | None = None,
+    hidden: Hidden | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Mean activation ``rho_hat`` of each hidden unit, sorted, beside the wanted ``rho``; dead and saturated marked.
+
+    Activations are mapped to [0, 1]. Which units count as dead or saturated: :class:`sae_fast._unit_report.UnitReport`.
+
+    Parameters
+    ----------
+    model : fitted model, Params or array_like of shape (n_hidden,)
+        Whose units, of a stack those of its last layer; or their mean activations themselves.
+    X : array_like of shape (n_samples, n_visible), optional
+        Samples to measure on; by default the training data, as the model remembers them. Needed for Params.
+    rho : float, optional
+        Wanted mean activation; by default that of the model.
+    hidden : {"sigmoid", "tanh"}, optional
+        Of Params; by default sigmoid.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        Mean activations outside [0, 1], or Params without samples.
+
+    Examples
+    --------
+    >>> import sae_fast as sf
+    >>> ax = sf.plot.mean_activations([0.06, 0.04, 0.05], rho=0.05)
+    >>> [float(y) for y in ax.lines[-1].get_ydata()]
+    [0.06, 0.05, 0.04]
+    """
+    if rho is None:
+        rho = of_last_layer(getattr(model, "_rho_fitted_", getattr(model, "rho", None)))
+    wanted = None if rho is None else check_rho(rho)
+    rho_hat, status = _judged(model, X, wanted, hidden)
+    order = np.argsort(-rho_hat, kind="stable")
+    rho_hat, status = rho_hat[order], status[order]
+    ranks = np.arange(1, len(rho_hat) + 1)
+    size = float(np.clip(150 / len(ranks), 1.5, 4))
+    with style():
+        ax = axes_or_new(ax)
+        if wanted is not None:
+            ax.axhline(wanted, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)), label=r"$\rho$")
+        for name, marker, colour in (("dead", "x", VERMILION), ("saturated", "^", ORANGE), ("ok", "o", BLUE)):
+            mine = status == name
+            if mine.any():
+                label = f"{name} ({mine.sum()})"
+                ax.plot(ranks[mine], rho_hat[mine], marker, color=colour, markersize=size, label=label)
+        _finish(ax, len(ranks), max(float(rho_hat.max()), wanted or 0), marked=bool(np.any(status != "ok")))
+        if wanted is not None:
+            end_labels(ax, [(rf"$\rho$ = {wanted:g}", wanted, GREY)])
+    return ax
+
+
+def _finish(ax: Axes, n: int, top: float, *, marked: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    ax.set_xlim(0.5 - 0.02 * n, n + 0.5 + 0.02 * n)
+    ax.set_ylim(-0.03 * top, 1.15 * top if top > 0 else 1)
+    ax.set_xlabel("units, most active first")
+    ax.set_ylabel(r"mean activation $\hat\rho_j$")
+    if marked:
+        ax.legend()
+
+
+def _judged(model: Any, X: ArrayLike | None, rho: float | None, hidden: Hidden | None) -> tuple[F64, Any]:
+    """Mean activations, and ``ok``, ``dead`` or ``saturated`` for each."""
+    if X is not None:
+        n, total, low, high = 0, np.zeros(1), np.full(1, np.inf), np.full(1, -np.inf)
+        for block in code_blocks(model, X, hidden):
+            n, total = n + len(block), total + block.sum(axis=0)
+            low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
+        rho_hat = total / n
+        return rho_hat, judge(0.05 if rho is None else rho, rho_hat, low, high, np.zeros((len(low), 1))).status
+    if hasattr(model, "unit_report"):
+        report = model.unit_report()
+        return np.asarray(report.rho_hat), np.asarray(report.status)
+    if isinstance(model, (list, tuple)) and any(np.ndim(a) > 1 for a in model):
+        raise ValueError("X must be given: weights alone do not tell mean activations")
+    rho_hat = np.asarray(of_last_layer(model.rho_hat_) if hasattr(model, "rho_hat_") else model, dtype=np.float64)
+    if rho_hat.ndim != 1 or rho_hat.size == 0:
+        raise ValueError(f"mean activations must have shape (n_hidden,), got {rho_hat.shape}")
+    finite("mean activations", rho_hat)
+    if rho_hat.min() < 0 or rho_hat.max() > 1:
+        raise ValueError(f"mean activations must be in [0, 1], got {rho_hat.min():g} to {rho_hat.max():g}")
+    return rho_hat, np.full(len(rho_hat), "ok")
+
+
+def activations(
+    model: Any,
+    X: ArrayLike | None = None,
+    *,
+    threshold: float = 0.1,
+    hidden: Hidden | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Histogram of the activations of all units over all samples, on a logarithmic count: how sparse the codes are.
+
+    Activations of tanh units are mapped to [0, 1], where 0 is inactive.
+
+    Parameters
+    ----------
+    model : fitted model, Params or array_like of shape (n_samples, n_hidden)
+        Whose units; or codes in [0, 1].
+    X : array_like of shape (n_samples, n_visible), optional
+        Samples to encode; none if codes are given. Read block by block: they may be larger than memory.
+    threshold : float
+        Activations above it count as active, in [0, 1).
+    hidden : {"sigmoid", "tanh"}, optional
+        Of Params; by default sigmoid.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        Codes outside [0, 1], or ``threshold`` out of its range.
+
+    Examples
+    --------
+    >>> import sae_fast as sf
+    >>> ax = sf.plot.activations([[0.0, 0.02], [0.9, 0.01]])
+    >>> ax.texts[0].get_text()
+    '25.0 % active (> 0.1)'
+    """
+    limit = check_in("threshold", threshold, 0.0, 1.0, "in [0, 1)")
+    if X is None:
+        given = np.asarray(model, dtype=np.float64)
+        if given.ndim != 2 or given.size == 0:
+            raise ValueError(f"codes must have shape (n_samples, n_hidden), got {given.shape}")
+        blocks: Iterable[F64] = [finite("codes", given)]
+        symbol = "$s$"
+    else:
+        blocks = code_blocks(model, X, hidden)
+        symbol = "$(a_2 + 1) / 2$" if hidden_of(model, hidden) == "tanh" else "$a_2$"
+    counts, edges, active, total = np.zeros(BINS, int), np.linspace(0, 1, BINS + 1), 0, 0
+    for block in blocks:
+        if block.min() < 0 or block.max() > 1:
+            raise ValueError(f"codes must be in [0, 1], got {block.min():g} to {block.max():g}")
+        counts += np.histogram(block, edges)[0]
+        active += int(np.sum(block > limit))
+        total += block.size
+    with style():
+        ax = axes_or_new(ax)
+        ax.stairs(counts, edges, fill=True, color=BLUE, alpha=0.85)
+        ax.axvline(limit, color=INK, linewidth=0.8, linestyle=(0, (4, 2)))
+        label = f"{100 * active / total:.1f} % active (> {limit:g})"
+        ax.text(limit + 0.02, 0.97, label, transform=ax.get_xaxis_transform(), va="top")
+        ax.set_yscale("log")
+        ax.set(xlim=(0, 1), ylim=(0.7, 2 * counts.max()))
+        ax.set_xlabel(f"activation {symbol}")
+        ax.set_ylabel("count")
+    return ax
