@@ -75,7 +75,7 @@ class UnitReport:
 
     @property
     def n_near_duplicates(self) -> int:
-        """Number of units that have another one as near as 0.99: by the codes where they are known, else the weights."""
+        """Number of units with another one as near as 0.99: by their codes where they are known, else the weights."""
         close = self.cosine if self.correlation is None else self.correlation
         return int(np.sum(np.abs(close) >= NEAR))
 
