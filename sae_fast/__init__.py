@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ._fold import fold
     from ._model_file import load
     from ._patch_extractor import PatchExtractor
+    from ._prune import PruneResult, prune_units
     from ._revive import ReviveUnits, revive_units
     from ._scalers import UFLDLScaler, UnitScaler
     from ._whitening import PCAWhitener, ZCAWhitener
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _LAZY = {"SparseAutoencoder": "_estimator", "load": "_model_file", "plot": "", "reference": ""}
 _LAZY |= {"PatchExtractor": "_patch_extractor", "UFLDLScaler": "_scalers", "UnitScaler": "_scalers"}
 _LAZY |= {"PCAWhitener": "_whitening", "ZCAWhitener": "_whitening", "fold": "_fold"}
+_LAZY |= {"PruneResult": "_prune", "prune_units": "_prune"}
 _LAZY |= {"ReviveUnits": "_revive", "revive_units": "_revive"}
 # fmt: off
 __all__ = [  # noqa: RUF022 (the lazy ones last)
@@ -45,7 +47,7 @@ __all__ = [  # noqa: RUF022 (the lazy ones last)
     "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
     "SparseAutoencoder", "load", "plot", "reference",
     "PCAWhitener", "PatchExtractor", "UFLDLScaler", "UnitScaler", "ZCAWhitener", "fold",
-    "ReviveUnits", "revive_units",
+    "PruneResult", "ReviveUnits", "prune_units", "revive_units",
 ]
 # fmt: on
 

@@ -19,6 +19,7 @@ from ._checks import (
     check_X,
     seed_from,
 )
+from ._inside import network_input
 from ._new_units import Network, find_idle, set_up
 from ._types import EpochInfo, Hidden, Output, Params
 
@@ -95,7 +96,7 @@ def revive_units(model: Model, X: ArrayLike, *, n_rounds: int | None = None, ran
     new.set_params(warm_start=True)
     network = Network(*(getattr(model, name) for name in Network._fields))
     for _ in range(n_rounds or 1):
-        data = new._validate(X, reset=False)
+        data = network_input(new, X)
         params, revived = revive(new.params_, data, network, rng)
         new.params_ = params
         if n_rounds is not None and len(revived):
