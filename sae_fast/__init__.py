@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ._prune import PruneResult, prune_units
     from ._revive import ReviveUnits, revive_units
     from ._scalers import UFLDLScaler, UnitScaler
+    from ._suggest_beta import BetaSearch, suggest_beta
     from ._whitening import PCAWhitener, ZCAWhitener
 
 _LAZY = {"SparseAutoencoder": "_estimator", "load": "_model_file", "plot": "", "reference": ""}
@@ -40,6 +41,7 @@ _LAZY |= {"PatchExtractor": "_patch_extractor", "UFLDLScaler": "_scalers", "Unit
 _LAZY |= {"PCAWhitener": "_whitening", "ZCAWhitener": "_whitening", "fold": "_fold"}
 _LAZY |= {"PruneResult": "_prune", "prune_units": "_prune"}
 _LAZY |= {"ReviveUnits": "_revive", "revive_units": "_revive"}
+_LAZY |= {"BetaSearch": "_suggest_beta", "suggest_beta": "_suggest_beta"}
 # fmt: off
 __all__ = [  # noqa: RUF022 (the lazy ones last)
     "Adam", "Cost", "Deltas", "Encoder", "EpochInfo", "Forward", "History", "Objective", "Params", "SGD", "__version__",
@@ -47,7 +49,7 @@ __all__ = [  # noqa: RUF022 (the lazy ones last)
     "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
     "SparseAutoencoder", "load", "plot", "reference",
     "PCAWhitener", "PatchExtractor", "UFLDLScaler", "UnitScaler", "ZCAWhitener", "fold",
-    "PruneResult", "ReviveUnits", "prune_units", "revive_units",
+    "BetaSearch", "PruneResult", "ReviveUnits", "prune_units", "revive_units", "suggest_beta",
 ]
 # fmt: on
 
