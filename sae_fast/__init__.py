@@ -26,6 +26,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from . import plot, reference
+    from ._compare import PCAComparison, compare_with_pca
     from ._estimator import SparseAutoencoder
     from ._fold import fold
     from ._model_file import load
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _LAZY = {"SparseAutoencoder": "_estimator", "load": "_model_file", "plot": "", "reference": ""}
 _LAZY |= {"PatchExtractor": "_patch_extractor", "UFLDLScaler": "_scalers", "UnitScaler": "_scalers"}
 _LAZY |= {"PCAWhitener": "_whitening", "ZCAWhitener": "_whitening", "fold": "_fold"}
+_LAZY |= {"PCAComparison": "_compare", "compare_with_pca": "_compare"}
 _LAZY |= {"PruneResult": "_prune", "prune_units": "_prune"}
 _LAZY |= {"ReviveUnits": "_revive", "revive_units": "_revive"}
 _LAZY |= {"BetaSearch": "_suggest_beta", "suggest_beta": "_suggest_beta"}
@@ -49,7 +51,8 @@ __all__ = [  # noqa: RUF022 (the lazy ones last)
     "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
     "SparseAutoencoder", "load", "plot", "reference",
     "PCAWhitener", "PatchExtractor", "UFLDLScaler", "UnitScaler", "ZCAWhitener", "fold",
-    "BetaSearch", "PruneResult", "ReviveUnits", "prune_units", "revive_units", "suggest_beta",
+    "BetaSearch", "PCAComparison", "PruneResult", "ReviveUnits", "compare_with_pca", "prune_units", "revive_units",
+    "suggest_beta",
 ]
 # fmt: on
 
