@@ -115,13 +115,14 @@ class PCAComparison:
 
     def plot(self) -> Figure:
         """Bars of error, sparsity, accuracy and speed side by side, on a figure of its own."""
-        from .plot import _axes
-
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise ImportError('PCAComparison.plot needs matplotlib: pip install "sae-fast[plot]"') from error
         panels = [("reconstruction error", "error"), ("sparsity (Hoyer)", "hoyer")]
         panels += [("accuracy", "accuracy")] if self.raw is not None else []
         panels += [("rows per second", "rows_per_second")]
-        figure: Any = _axes(None, 2.6 * len(panels), 3.2).figure
-        figure.clear()
+        figure = Figure(figsize=(2.6 * len(panels), 3.2), layout="constrained")
         for i, (title, field) in enumerate(panels):
             ax = figure.add_subplot(1, len(panels), i + 1)
             rows = [row for row in self.rows if getattr(row, field) == getattr(row, field)]
@@ -131,7 +132,7 @@ class PCAComparison:
             ax.margins(y=0.12)
             ax.set_title(title)
             ax.spines[["top", "right"]].set_visible(False)
-        return figure  # type: ignore[no-any-return]
+        return figure
 
 
 def _number(field: str, form: str, unit: str = "") -> Callable[[Coder], str]:
