@@ -38,7 +38,8 @@ class PruneResult(Generic[Model]):
     merged_into : ndarray of int, shape (n_hidden of the old model,)
         For each old unit the one that took over its part; itself if it was kept, -1 if the decoder's bias did.
     bound : float
-        What the reconstruction can have changed by over the samples, before rounding; at most the tolerance.
+        What the reconstruction can have changed by over the samples, before rounding; at most the tolerance, and like
+        it in the unit of the network's output.
     largest_change : float
         What it has changed by: the largest absolute difference over the samples, measured.
     """
