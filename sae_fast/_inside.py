@@ -12,6 +12,4 @@ if TYPE_CHECKING:
 
 def network_input(model: SparseAutoencoder, X: ArrayLike) -> NDArray[Any]:
     """Checked samples as the network of a fitted model sees them: scaled, where the model scales."""
-    data = model._validate(X, reset=False)
-    scaled = getattr(model, "_scaled", None)
-    return data if scaled is None else scaled(data)
+    return model._scaled(model._validate(X, reset=False))

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._checks import check_in, check_n_threads
 from ._functional import decode
 from ._inside import network_input
-from ._types import Output, Params
+from ._types import Hidden, Output, Params
 from ._unit_report import correlations, strongest
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound="SparseAutoencoder")
 
-STEEPEST = {"sigmoid": 0.25, "tanh": 1.0, "linear": 1.0}  # largest slope of the output unit
+STEEPEST = {"sigmoid": 0.25, "tanh": 1.0, "linear": 1.0}  # largest slope of a unit
 ROUNDING = 16
 
 
@@ -34,7 +34,7 @@ class PruneResult(Generic[Model]):
     model : SparseAutoencoder
         The smaller model.
     kept : ndarray of int
-        Units of the old model that it has, in order: its codes are ``old.transform(X)[:, kept]``.
+        Units of the old model that it has, in order: its codes are ``old.transform(X)[:, kept]``, to rounding.
     merged_into : ndarray of int, shape (n_hidden of the old model,)
         For each old unit the one that took over its part; itself if it was kept, -1 if the decoder's bias did.
     bound : float
@@ -117,18 +117,19 @@ def prune_units(model: Model, X: ArrayLike, *, tolerance: float | None = None) -
         tolerance = ROUNDING * float(np.finfo(codes.dtype).eps) * max(1.0, float(np.abs(before).max()))
     else:
         tolerance = check_in("tolerance", tolerance, 0.0, math.inf, ">= 0 and finite")
-    work = Removal(old, codes, model.output, tolerance)
+    data = network_input(model, X)
+    work = Removal(old, codes, model.output, tolerance, rounding(old, data, codes, model.hidden))
     work.remove_constant()
     while work.merge():
         pass
     kept = np.flatnonzero(work.kept)
     arrays = (old.W1[kept], old.b1[kept], work.W2[:, kept], work.b2)
     params = Params(*(np.ascontiguousarray(a, codes.dtype) for a in arrays))
-    after = decode(params, codes[:, kept], output=model.output, n_threads=model.n_threads)
     new = copy.copy(model)
     new.set_params(n_components=len(kept))
     new.params_ = params
-    new._measure(network_input(new, X), None, new._check_parameters(), check_n_threads(new.n_threads))
+    new._measure(data, None, new._check_parameters(), check_n_threads(new.n_threads))
+    after = decode(params, np.asarray(new.transform(X)), output=new.output, n_threads=new.n_threads)
     change = float(np.abs(after.astype(np.float64) - before).max())
     return PruneResult(new, kept, work.merged_into, float(work.change.max()), change)
 
@@ -146,12 +147,15 @@ class Removal:
         Bound of the change of each feature of the reconstruction.
     """
 
-    def __init__(self, params: Params, codes: NDArray[Any], output: Output, tolerance: float) -> None:
+    def __init__(
+        self, params: Params, codes: NDArray[Any], output: Output, tolerance: float, rounding: NDArray[np.float64]
+    ) -> None:
         self.kept = np.ones(codes.shape[1], bool)
         self.merged_into = np.arange(codes.shape[1])
         self.W2, self.b2 = params.W2.astype(np.float64), params.b2.astype(np.float64)
         self.change = np.zeros(len(self.b2))
         self._codes = codes
+        self._rounding = rounding
         self._slope = STEEPEST[output]
         self._tolerance = tolerance
         self._correlations: NDArray[np.float64] | None = None
@@ -160,7 +164,7 @@ class Removal:
         """Move units whose activation hardly varies into the bias."""
         low, high = self._codes.min(axis=0).astype(np.float64), self._codes.max(axis=0).astype(np.float64)
         deviation = (high - low) / 2
-        deviation[deviation <= rounding(self._codes)] = 0
+        deviation[deviation <= self._rounding] = 0
         for k in np.argsort(deviation * np.abs(self.W2).max(axis=0), kind="stable").tolist():
             if self.kept.sum() > 1 and self._allows(k, deviation[k]):
                 self.b2 += (low[k] + high[k]) / 2 * self.W2[:, k]
@@ -172,9 +176,9 @@ class Removal:
             self._correlations = correlations(self._codes)
         table = self._correlations * self.kept * self.kept[:, None]
         partner, _ = strongest(table)
-        candidates, limit = [], rounding(self._codes)
+        candidates = []
         for k in np.flatnonzero(self.kept & (partner >= 0)).tolist():
-            c, d, deviation = affine(self._codes[:, partner[k]], self._codes[:, k], limit[k])
+            c, d, deviation = affine(self._codes[:, partner[k]], self._codes[:, k], self._rounding[k])
             candidates.append((deviation * float(np.abs(self.W2[:, k]).max()), -k, c, d, deviation))
         before = int(self.kept.sum())
         for _, minus_k, c, d, deviation in sorted(candidates):
@@ -209,7 +213,9 @@ def affine(x: NDArray[Any], y: NDArray[Any], limit: float) -> tuple[float, float
     return c, d, 0.0 if deviation <= limit else deviation
 
 
-def rounding(codes: NDArray[Any]) -> NDArray[np.float64]:
-    """What the activations of each unit may be off by for rounding alone."""
-    largest: NDArray[np.float64] = np.abs(codes).max(axis=0).astype(np.float64)
-    return 4 * float(np.finfo(codes.dtype).eps) * largest
+def rounding(params: Params, X: NDArray[Any], codes: NDArray[Any], hidden: Hidden) -> NDArray[np.float64]:
+    """What each unit's activations may be off by for rounding alone: that of the pre-activation, and their own."""
+    size = np.abs(params.W1).astype(np.float64) @ np.abs(X).max(axis=0) + np.abs(params.b1)
+    largest = np.abs(codes).max(axis=0).astype(np.float64)
+    limit: NDArray[np.float64] = 2 * STEEPEST[hidden] * size + 4 * largest
+    return float(np.finfo(codes.dtype).eps) * limit

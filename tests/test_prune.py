@@ -34,7 +34,8 @@ def test_what_says_nothing_goes_and_the_reconstruction_stays(hidden, output, dty
     pruned = sf.prune_units(fitted, X)
     np.testing.assert_array_equal(pruned.kept, [2, 5, 8, 9, 10, 11])
     np.testing.assert_array_equal(pruned.merged_into, [-1, -1, 2, 2, 2, 5, 5, -1, 8, 9, 10, 11])
-    np.testing.assert_array_equal(pruned.model.transform(X), fitted.transform(X)[:, pruned.kept])
+    wanted = fitted.transform(X)[:, pruned.kept]
+    np.testing.assert_allclose(pruned.model.transform(X), wanted, rtol=0, atol=TOLERANCE[dtype])
     change = np.abs(pruned.model.reconstruct(X).astype(np.float64) - fitted.reconstruct(X)).max()
     assert change == pruned.largest_change
     assert change <= 20 * TOLERANCE[dtype]
@@ -83,6 +84,19 @@ def test_pruned_model_is_a_model(tmp_path):
     before = small.cost_.total
     assert small.set_params(warm_start=True, max_iter=5).fit(X).cost_.total < before
     assert fitted.n_components == 12
+
+
+@pytest.mark.parametrize("scale", ["minmax", "ufldl"])
+def test_models_that_scale(scale):
+    """A model with a scale of its own is pruned on the data as they are, and reconstructs them as before."""
+    X = 50 * patches() - 7
+    fitted = model(scale=scale).fit(X)
+    fitted.params_.b1[0] = -900
+    fitted.params_.W1[1], fitted.params_.b1[1] = -fitted.params_.W1[2], -fitted.params_.b1[2]
+    pruned = sf.prune_units(fitted, X)
+    assert len(pruned.kept) == 4
+    np.testing.assert_allclose(pruned.model.reconstruct(X), fitted.reconstruct(X), rtol=1e-12)
+    assert pruned.model.rho_hat_ == pytest.approx(pruned.model.transform(X).mean(axis=0))
 
 
 def test_all_constant_leaves_one_unit():

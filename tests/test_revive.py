@@ -122,6 +122,18 @@ def test_too_dear_a_start_is_not_taken():
     np.testing.assert_array_equal(same.params_.W1, dead.params_.W1)
 
 
+@pytest.mark.parametrize("scale", ["minmax", "ufldl"])
+def test_models_that_scale(scale):
+    """A model with a scale of its own revives on the data as they are: units at rho, J no higher, better rebuilt."""
+    X = 50 * patches() - 7
+    dead = model(scale=scale).fit(X)
+    dead.params_.b1[:2] = -60
+    revived = sf.revive_units(dead, X, random_state=0)
+    np.testing.assert_allclose(revived.unit_report(X).rho_hat[:2], 0.2, rtol=1e-6)
+    assert revived.cost_.total < sf.cost(dead.params_, dead.scaler_.transform(X), **settings(dead)).total
+    assert revived.score(X) > dead.score(X)
+
+
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_callback_revives_during_training(solver):
     """As a callback it changes the parameters that the training goes on with, in train() and in the estimator."""
