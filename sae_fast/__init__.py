@@ -27,29 +27,46 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from . import conventions, plot, reference
+    from ._compare import PCAComparison, compare_with_pca
     from ._convolved_features import ConvolvedFeatures
     from ._estimator import SparseAutoencoder
     from ._fold import fold
     from ._model_file import load
     from ._patch_extractor import PatchExtractor
+    from ._prune import PruneResult, prune_units
+    from ._revive import ReviveUnits, revive_units
     from ._scalers import UFLDLScaler, UnitScaler
     from ._stacked import StackedAutoencoder
     from ._stacked_classifier import StackedAutoencoderClassifier
+    from ._suggest_beta import BetaSearch, suggest_beta
     from ._whitening import PCAWhitener, ZCAWhitener
 
-_LAZY = {"SparseAutoencoder": "_estimator", "load": "_model_file", "plot": "", "reference": "", "conventions": ""}
-_LAZY |= {"StackedAutoencoder": "_stacked", "StackedAutoencoderClassifier": "_stacked_classifier"}
-_LAZY |= {"ConvolvedFeatures": "_convolved_features"}
-_LAZY |= {"PatchExtractor": "_patch_extractor", "UFLDLScaler": "_scalers", "UnitScaler": "_scalers"}
-_LAZY |= {"PCAWhitener": "_whitening", "ZCAWhitener": "_whitening", "fold": "_fold"}
 # fmt: off
+_HOMES = {  # of what is imported when it is first used
+    "": ("conventions", "plot", "reference"),
+    "_compare": ("PCAComparison", "compare_with_pca"),
+    "_convolved_features": ("ConvolvedFeatures",),
+    "_estimator": ("SparseAutoencoder",),
+    "_fold": ("fold",),
+    "_model_file": ("load",),
+    "_patch_extractor": ("PatchExtractor",),
+    "_prune": ("PruneResult", "prune_units"),
+    "_revive": ("ReviveUnits", "revive_units"),
+    "_scalers": ("UFLDLScaler", "UnitScaler"),
+    "_stacked": ("StackedAutoencoder",),
+    "_stacked_classifier": ("StackedAutoencoderClassifier",),
+    "_suggest_beta": ("BetaSearch", "suggest_beta"),
+    "_whitening": ("PCAWhitener", "ZCAWhitener"),
+}
+_LAZY = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [  # noqa: RUF022 (the lazy ones last)
     "Adam", "Cost", "Deltas", "Encoder", "EpochInfo", "Forward", "History", "Objective", "Params", "SGD", "__version__",
-    "check_gradient", "cost", "cost_and_grad", "decode", "deltas", "encode", "flatten", "forward", "get_include",
-    "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
-    "ConvolvedFeatures", "PCAWhitener", "PatchExtractor", "SparseAutoencoder", "StackedAutoencoder",
-    "StackedAutoencoderClassifier", "UFLDLScaler", "UnitScaler", "ZCAWhitener",
-    "conventions", "convolve", "fold", "load", "plot", "reference",
+    "check_gradient", "convolve", "cost", "cost_and_grad", "decode", "deltas", "encode", "flatten", "forward",
+    "get_include", "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
+    "BetaSearch", "ConvolvedFeatures", "PCAComparison", "PCAWhitener", "PatchExtractor", "PruneResult", "ReviveUnits",
+    "SparseAutoencoder", "StackedAutoencoder", "StackedAutoencoderClassifier", "UFLDLScaler", "UnitScaler",
+    "ZCAWhitener", "compare_with_pca", "conventions", "fold", "load", "plot", "prune_units", "reference",
+    "revive_units", "suggest_beta",
 ]
 # fmt: on
 

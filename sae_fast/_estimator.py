@@ -30,7 +30,7 @@ from ._scalers import UFLDLScaler, UnitScaler
 from ._solvers import EpochSolver, LbfgsSolver, Solver, epoch_options
 from ._transformer import weights_of
 from ._types import Cost, EpochInfo, FloatArray, Hidden, Output, Params
-from ._unit_report import BLOCK, UnitReport, judge
+from ._unit_report import BLOCK, UnitReport, judge, judge_codes, statuses
 
 if TYPE_CHECKING:
     from ._encoder import Encoder
@@ -390,10 +390,11 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             )
 
     def _warn_of_units(self) -> None:
-        report = self.unit_report()
-        if report.n_dead or report.n_saturated:
+        status = statuses(self._rho_fitted_, *self._unit_range_)
+        n_dead, n_saturated = int(np.sum(status == "dead")), int(np.sum(status == "saturated"))
+        if n_dead or n_saturated:
             warnings.warn(
-                f"of {len(report.status)} hidden units {report.n_dead} are dead and {report.n_saturated} saturated "
+                f"of {len(status)} hidden units {n_dead} are dead and {n_saturated} saturated "
                 "over the training data: unit_report() shows which; fewer units, a smaller beta or more "
                 "iterations may help",
                 UnitWarning,
@@ -457,10 +458,22 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             np.average(self.score_samples(X), weights=None if sample_weight is None else np.asarray(sample_weight))
         )
 
-    def unit_report(self) -> UnitReport:
-        """What each hidden unit does on the training data; see :class:`UnitReport`."""
+    def unit_report(self, X: ArrayLike | None = None) -> UnitReport:
+        """What each hidden unit does on the training data, or on ``X``; see :class:`UnitReport`.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features), optional
+            Other samples, whose codes also tell which units are correlated. Samples weigh alike.
+
+        Returns
+        -------
+        UnitReport
+        """
         check_is_fitted(self)
-        return judge(self._rho_fitted_, self.rho_hat_, *self._unit_range_, self.params_.W1)
+        if X is None:
+            return judge(self._rho_fitted_, self.rho_hat_, *self._unit_range_, self.params_.W1)
+        return judge_codes(self._rho_fitted_, np.asarray(self.transform(X)), self.hidden, self.params_.W1)
 
     def fold(self, *, clip: Clip = "error", dtype: DTypeLike | None = None) -> Encoder:
         """An :class:`Encoder` with the scaling in its weights; see :func:`sae_fast.fold`."""

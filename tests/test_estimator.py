@@ -183,7 +183,7 @@ def test_dead_and_saturated_units_are_warned_of_and_listed():
     report = broken.unit_report()
     assert report.status[:2].tolist() == ["dead", "saturated"]
     assert "1 dead, 1 saturated" in str(report)
-    assert report.to_pandas().shape == (6, 5)
+    assert report.to_pandas().shape == (6, 7)
 
 
 @pytest.mark.parametrize(

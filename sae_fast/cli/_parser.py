@@ -40,6 +40,7 @@ def make_parser() -> argparse.ArgumentParser:
     _transform(_command(commands, "transform", "turn an array into codes by a model"))
     _info(_command(commands, "info", "tell what is in a model file"))
     _plot(_command(commands, "plot", "draw a model, and what it makes of samples, as PNG, PDF or SVG"))
+    _compare(_command(commands, "compare", "put a sparse autoencoder beside PCA with as many components"))
     _bench(_command(commands, "bench", "race against NumPy, PyTorch, JAX and others that are installed"))
     return parser
 
@@ -216,6 +217,24 @@ def _plot(p: argparse.ArgumentParser) -> None:
         "--dpi", metavar="N", type=_real("dpi"), default=200.0, help="dots per inch, 10 to 1200 (default: 200)"
     )
     p.set_defaults(wrong=p.error)
+
+
+def _compare(p: argparse.ArgumentParser) -> None:
+    _data(p)
+    p.add_argument("--labels", metavar="Y", type=_array, help="a label for each row: the codes are judged by them too")
+    p.add_argument("--model", metavar="MODEL", help="model file (default: fit one here, by the options below)")
+    p.add_argument("--n-components", metavar="N", type=_count, help="hidden units (default: 25)")
+    p.add_argument("--rho", metavar="R", type=_real("rho"), help="wanted mean activation (default: 0.05)")
+    p.add_argument("--beta", metavar="B", type=_real("beta"), help="weight of the sparsity penalty (default: 3)")
+    p.add_argument("--weight-decay", metavar="L", type=_real("weight_decay"), help="weight of L2 (default: 0.0001)")
+    p.add_argument("--hidden", choices=HIDDEN, help="hidden units (default: sigmoid)")
+    p.add_argument("--output", choices=OUTPUT, help="output units (default: sigmoid)")
+    p.add_argument("--max-iter", metavar="N", type=_count, help="iterations of L-BFGS (default: 400)")
+    p.add_argument("--cv", metavar="N", type=_count, default=5, help="folds of the cross-validation, >= 2")
+    p.add_argument("--random-state", metavar="SEED", type=_seed, help="seed (default: a fresh one)")
+    p.add_argument("--json", action="store_true", help="as JSON")
+    p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
+    p.add_argument("--quiet", action="store_true", help="no progress")
 
 
 def _bench(p: argparse.ArgumentParser) -> None:
