@@ -166,18 +166,21 @@ class ReviveUnits:
 
     def __call__(self, info: EpochInfo) -> None:
         """Look at the epoch's parameters, and change them in place where units are dead or saturated."""
-        if info.params.W1.base is not None:  # L-BFGS keeps all parameters in one vector
+        live = info.params
+        if not isinstance(live, Params):
+            raise TypeError("ReviveUnits is for a single layer, and a stack's layers are being tuned together")
+        if live.W1.base is not None:  # L-BFGS keeps all parameters in one vector
             raise ValueError(
                 "ReviveUnits is for solvers 'adam' and 'sgd': 'lbfgs' does not stand a change of its parameters; "
                 "fit, then call revive_units(model, X, n_rounds=...)"
             )
         if info.epoch % self.every or info.epoch == info.n_epochs:
             return
-        params, revived = revive(info.params, self._X, self._network, self._rng)
+        params, revived = revive(live, self._X, self._network, self._rng)
         self.n_revived += len(revived)
         if len(revived):
-            for live, new in zip(info.params, params, strict=True):
-                live[:] = new
+            for old, new in zip(live, params, strict=True):
+                old[:] = new
 
 
 def revive(
