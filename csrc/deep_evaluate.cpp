@@ -346,9 +346,9 @@ private:
                        layer.W_t + out.offset(p) * layer.in.n, out.shape(p), z);
             if (squared)
                 scratch_.losses[s * out.count() + p] =
-                    k_.output_delta(problem_.units[last_], z, panel(scratch_.target[buffer], out, s, p), n_rows,
-                                    out.vectors(p), out.used(p), layer.bias + out.offset(p), weights_of_strip(s),
-                                    layer.sum_delta + s * out.padded() + out.offset(p));
+                    k_.output_delta(problem_.units[last_], z, panel(scratch_.target[buffer], out, s, p), out.width(p),
+                                    n_rows, out.vectors(p), out.used(p), layer.bias + out.offset(p),
+                                    weights_of_strip(s), layer.sum_delta + s * out.padded() + out.offset(p));
         });
         if (squared) return;
         w.team.barrier();
@@ -409,7 +409,7 @@ private:
         const T* B = in + layer.in.offset(p) * plan_.block;
         const Size ahead = q + 1 < layer.out.count() ? width_q * plan_.block : 0;
         for (Size r = 0; r < n_rows; r += kOuterRows)
-            k_.outer(A + r * width_q, width_q, layer.out.used(q), B + r * width_p, layer.in.vectors(p),
+            k_.outer(A + r * width_q, width_q, layer.out.used(q), B + r * width_p, width_p, layer.in.vectors(p),
                      std::min(kOuterRows, n_rows - r), C, b > 0 || r > 0, ahead);
     }
 

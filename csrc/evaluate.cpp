@@ -27,6 +27,7 @@ public:
           plan_(plan),
           scratch_(scratch),
           k_(kernels<T>()),
+          in_place_(scratch.blocks[0].X == nullptr),
           by_strips_(plan.by_strips(n_threads)),
           deltas_(results.grad != nullptr || results.delta3 != nullptr || results.delta2 != nullptr) {}
 
@@ -70,8 +71,15 @@ private:
     const Plan& plan_;
     const Scratch<T>& scratch_;
     const Kernels<T>& k_;
+    const bool in_place_;  // are the samples read where they lie, also as right operand of a gradient?
     const bool by_strips_;
     const bool deltas_;
+
+    // Rows of a panel, `stride` elements apart.
+    struct Rows {
+        const T* data;
+        Size stride;
+    };
 
     T* buffer(Team team) const noexcept { return scratch_.rows + team.id * plan_.visible.n; }
     const T* weights_of_strip(Size s) const noexcept {
@@ -103,7 +111,7 @@ private:
             k_.pack_right(rows, h.n, v.used(p), h.n, scratch_.W2_n, v.n, v.offset(p));
             if (decay) scratch_.decay[h.count() + p] = k_.sum_squares(rows, v.used(p) * h.n);
         }
-        if (plan_.n_blocks == 1) {
+        if (plan_.n_blocks == 1 && !in_place_) {
             const Range strips = team.share(plan_.n_strips);
             for (Size s = strips.begin; s < strips.end; ++s)
                 pack_samples(problem_.X, s * plan_.strip, plan_.rows_of_strip(s), scratch_.blocks[0].X, plan_.block,
@@ -145,7 +153,9 @@ private:
         const Size n_panels = plan_.hidden.count();
         if (plan_.n_blocks == 1)
             return share_panels(team, plan_.hidden, {0, plan_.n_strips}, [&](Size p, Size s) {
-                activate_panel({scratch_.blocks[0].X, plan_.block, s * plan_.strip, 0}, s, p);
+                activate_panel(in_place_ ? plain_rows<T>(problem_.X, s * plan_.strip)
+                                         : Left<T>{scratch_.blocks[0].X, plan_.block, s * plan_.strip, 0},
+                               s, p);
             });
         T* strip = scratch_.strips + team.id * plan_.strip * plan_.visible.padded();
         const Range mine = team.share(plan_.n_strips);
@@ -274,8 +284,9 @@ private:
         k_.product(a2, n_rows, plan_.hidden.n, part, scratch_.W2_t + v.offset(p) * plan_.hidden.n, v.shape(p),
                    block.delta3 + at);
         if (part.end < plan_.hidden.count()) return;
+        const Rows X = samples_panel(block, s * plan_.strip, row0, p);
         scratch_.squares[s * v.count() + p] = k_.output_delta(
-            problem_.output, block.delta3 + at, block.X + at, n_rows, v.vectors(p), v.used(p),
+            problem_.output, block.delta3 + at, X.data, X.stride, n_rows, v.vectors(p), v.used(p),
             scratch_.b2 + v.offset(p), weights_of_strip(s), scratch_.sum_delta3 + s * v.padded() + v.offset(p));
     }
 
@@ -350,7 +361,17 @@ private:
         for (Size s = group.begin; s < group.end; ++s) hand_out(block, s, row0(s));
     }
 
+    // One panel of the samples from `first` on, rows row0 ... of the block: packed, or where they lie.
+    Rows samples_panel(const Block<T>& block, Size first, Size row0, Size p) const noexcept {
+        const Size at = plan_.visible.offset(p);
+        const Size width = plan_.visible.width(p);
+        if (!in_place_) return {block.X + at * plan_.block + row0 * width, width};
+        const Left<T> rows = plain_rows<T>(problem_.X, first);
+        return {rows.data + at, rows.ld};
+    }
+
     void pack_block(Team team, const Block<T>& block, Size s, Size row0) noexcept {
+        if (in_place_) return;
         pack_samples(problem_.X, s * plan_.strip, plan_.rows_of_strip(s), block.X, plan_.block, row0, buffer(team));
     }
 
@@ -387,14 +408,15 @@ private:
         const PanelSplit& h = plan_.hidden;
         const Size n_rows = plan_.rows_of_block(b);
         const T* A = (which == 0 ? block.delta2 : block.a2) + h.offset(q) * plan_.block;
-        const T* B = (which == 0 ? block.X : block.delta3) + v.offset(p) * plan_.block;
+        const Rows B = which == 0 ? samples_panel(block, b * plan_.block, 0, p)
+                                  : Rows{block.delta3 + v.offset(p) * plan_.block, v.width(p)};
         // What one block finishes at once never leaves the cache.
         T* C = plan_.n_blocks == 1 ? scratch_.tiles + team.id * plan_.tile()
                                    : (which == 0 ? scratch_.grad_W1 : scratch_.grad_W2_t) + v.offset(p) * h.n +
                                          h.offset(q) * v.width(p);
         const Size ahead = q + 1 < h.count() ? h.width(q) * plan_.block : 0;
         for (Size r = 0; r < n_rows; r += kOuterRows)
-            k_.outer(A + r * h.width(q), h.width(q), h.used(q), B + r * v.width(p), v.vectors(p),
+            k_.outer(A + r * h.width(q), h.width(q), h.used(q), B.data + r * B.stride, B.stride, v.vectors(p),
                      std::min(kOuterRows, n_rows - r), C, b > 0 || r > 0, ahead);
         if (b == plan_.n_blocks - 1) finish_tile(which, p, q, C);
     }
@@ -437,10 +459,11 @@ Cost evaluate(const Problem<T>& problem, const Results<T>& results, int n_thread
         5.0 * static_cast<double>(m) * static_cast<double>(plan.visible.n) * static_cast<double>(plan.hidden.n);
     const int n = team_size(n_threads, work);
     const bool weighted = problem.sample_weight != nullptr;
+    const bool in_place = plan.visible.padded() == plan.visible.n && plain_rows<T>(problem.X, 0).ld > 0;
     Arena count;
-    Scratch<T>(count, plan, n, weighted, results.grad != nullptr);
+    Scratch<T>(count, plan, n, weighted, results.grad != nullptr, in_place);
     Arena arena(workspace.reserve(count.used()));
-    const Scratch<T> scratch(arena, plan, n, weighted, results.grad != nullptr);
+    const Scratch<T> scratch(arena, plan, n, weighted, results.grad != nullptr, in_place);
     if (weighted) scale_weights(problem.sample_weight, problem.X, scratch.row_weight);
 
     Evaluation<T> evaluation(problem, results, plan, scratch, n);

@@ -83,14 +83,14 @@ struct Plan : RowPlan {
     Size tile() const noexcept { return tile_size(visible.lanes); }
 };
 
-/// Matrices of one block, in panels with room for Plan::block rows.
+/// Matrices of one block, in panels with room for Plan::block rows. X is null where samples are read in place.
 template <class T>
 struct Block {
     T *X, *a2, *delta3, *delta2;
 
     Block() noexcept : X(nullptr), a2(nullptr), delta3(nullptr), delta2(nullptr) {}
-    Block(Arena& arena, const Plan& plan)
-        : X(arena.take<T>(plan.block * plan.visible.padded())),
+    Block(Arena& arena, const Plan& plan, bool in_place)
+        : X(in_place ? nullptr : arena.take<T>(plan.block * plan.visible.padded())),
           a2(arena.take<T>(plan.block * plan.hidden.padded())),
           delta3(arena.take<T>(plan.block * plan.visible.padded())),
           delta2(arena.take<T>(plan.block * plan.hidden.padded())) {}
@@ -114,7 +114,7 @@ struct Scratch {
     T* strips;                   // (n_threads, strip, n_visible), only for several blocks
     Block<T> blocks[2];
 
-    Scratch(Arena& arena, const Plan& plan, int n_threads, bool weighted, bool gradient) {
+    Scratch(Arena& arena, const Plan& plan, int n_threads, bool weighted, bool gradient, bool in_place) {
         const Size v = plan.visible.padded();
         const Size h = plan.hidden.padded();
         W1_t = arena.take<T>(h * plan.visible.n);
@@ -139,7 +139,7 @@ struct Scratch {
         tiles = gradient && !whole ? arena.take<T>(n_threads * plan.tile()) : nullptr;
         rows = arena.take<T>(n_threads * plan.visible.n);
         strips = plan.n_blocks > 1 ? arena.take<T>(n_threads * plan.strip * v) : nullptr;
-        for (Size i = 0; i < plan.n_buffers; ++i) blocks[i] = Block<T>(arena, plan);
+        for (Size i = 0; i < plan.n_buffers; ++i) blocks[i] = Block<T>(arena, plan, in_place);
     }
 };
 

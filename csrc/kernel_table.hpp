@@ -160,9 +160,10 @@ struct Kernels {
     /// copies. B: (n_runs * run, n_vec * lanes).
     void (*product_patches)(const Patches<T>& A, Size n_rows, const T* B, Size n_vec, T* C);
     /// C (n_i, n_vec * lanes) (+)= A^T B over n_k rows.  A: n_k rows a_stride apart, its first n_i columns are used;
-    /// B: (n_k, n_vec * lanes). What stands `ahead` elements behind A will be the next A, and is asked for meanwhile.
-    void (*outer)(const T* A, Size a_stride, Size n_i, const T* B, Size n_vec, Size n_k, T* C, bool accumulate,
-                  Size ahead);
+    /// B: (n_k, n_vec * lanes), rows b_stride apart. What stands `ahead` elements behind A will be the next A, and is
+    /// asked for meanwhile.
+    void (*outer)(const T* A, Size a_stride, Size n_i, const T* B, Size b_stride, Size n_vec, Size n_k, T* C,
+                  bool accumulate, Size ahead);
 
     /// One panel, in place: z (n_rows, width) without bias -> folded activation (see activation.hpp), and the
     /// (weighted) sums over these rows of s and 1 - s.
@@ -178,10 +179,10 @@ struct Kernels {
                  T* out, Size out_stride);
     /// One panel: folded activations -> plain ones.
     void (*unfold)(Unit unit, const T* folded, T* a, Size n_rows, Size n_vec);
-    /// One panel, in place: z3 without bias -> delta3 (times row_weight); adds its column sums to sum_delta
-    /// (overwritten) and returns the (weighted) sum of squared errors over the n_used first columns.
-    double (*output_delta)(Unit unit, T* z, const T* X, Size n_rows, Size n_vec, Size n_used, const T* bias,
-                           const T* row_weight, T* sum_delta);
+    /// One panel, in place: z3 without bias -> delta3 (times row_weight), with X's rows x_stride apart; adds its column
+    /// sums to sum_delta (overwritten) and returns the (weighted) sum of squared errors over the n_used first columns.
+    double (*output_delta)(Unit unit, T* z, const T* X, Size x_stride, Size n_rows, Size n_vec, Size n_used,
+                           const T* bias, const T* row_weight, T* sum_delta);
     /// One panel, in place: delta3 W2 -> delta2 = f' (delta3 W2 + row_weight * slope); its column sums go to sum_delta.
     void (*hidden_delta)(Unit unit, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
                          T* sum_delta);

@@ -90,15 +90,15 @@ constexpr Size kShortSum = 16;
 
 // z -> delta3 for one vector of columns; `used` masks columns beyond the matrix.
 template <class T, Unit U, bool Weighted, bool Masked>
-Vec<T> output_delta_column(T* z, const T* X, Size width, Size n_rows, Vec<T> b, Vec<T> used, const T* row_weight,
-                           DoubleSum<T>& total) noexcept {
+Vec<T> output_delta_column(T* z, const T* X, Size x_stride, Size width, Size n_rows, Vec<T> b, Vec<T> used,
+                           const T* row_weight, DoubleSum<T>& total) noexcept {
     Vec<T> sum{};
     for (Size r0 = 0; r0 < n_rows; r0 += kShortSum) {
         const Size r1 = r0 + kShortSum < n_rows ? r0 + kShortSum : n_rows;
         Vec<T> squares{};
         for (Size r = r0; r < r1; ++r) {
             T* at = z + r * width;
-            Error<T> e = output_error<T, U>(load(at) + b, load(X + r * width));
+            Error<T> e = output_error<T, U>(load(at) + b, load(X + r * x_stride));
             if constexpr (Masked) e.difference *= used;
             Vec<T> weighted = e.difference;
             if constexpr (Weighted) weighted *= row_weight[r];
@@ -113,8 +113,8 @@ Vec<T> output_delta_column(T* z, const T* X, Size width, Size n_rows, Vec<T> b, 
 }
 
 template <class T, Unit U, bool Weighted>
-double output_delta_as(T* z, const T* X, Size n_rows, Size n_vec, Size n_used, const T* bias, const T* row_weight,
-                       T* sum_delta) noexcept {
+double output_delta_as(T* z, const T* X, Size x_stride, Size n_rows, Size n_vec, Size n_used, const T* bias,
+                       const T* row_weight, T* sum_delta) noexcept {
     constexpr Size n = kLanes<T>;
     const Size width = n_vec * n;
     DoubleSum<T> total;
@@ -123,29 +123,30 @@ double output_delta_as(T* z, const T* X, Size n_rows, Size n_vec, Size n_used, c
         for (Size i = 0; i < n; ++i) used[i] = j + i < n_used ? T(1) : T(0);
         const auto column =
             j + n <= n_used ? &output_delta_column<T, U, Weighted, false> : &output_delta_column<T, U, Weighted, true>;
-        store(sum_delta + j, column(z + j, X + j, width, n_rows, load(bias + j), used, row_weight, total));
+        store(sum_delta + j, column(z + j, X + j, x_stride, width, n_rows, load(bias + j), used, row_weight, total));
     }
     return total.value();
 }
 
 template <class T, Unit U>
-double output_delta_of(T* z, const T* X, Size n_rows, Size n_vec, Size n_used, const T* bias, const T* row_weight,
-                       T* sum_delta) noexcept {
+double output_delta_of(T* z, const T* X, Size x_stride, Size n_rows, Size n_vec, Size n_used, const T* bias,
+                       const T* row_weight, T* sum_delta) noexcept {
     if (row_weight != nullptr)
-        return output_delta_as<T, U, true>(z, X, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
-    return output_delta_as<T, U, false>(z, X, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
+        return output_delta_as<T, U, true>(z, X, x_stride, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
+    return output_delta_as<T, U, false>(z, X, x_stride, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
 }
 
 template <class T>
-double output_delta(Unit u, T* z, const T* X, Size n_rows, Size n_vec, Size n_used, const T* bias, const T* row_weight,
-                    T* sum_delta) noexcept {
+double output_delta(Unit u, T* z, const T* X, Size x_stride, Size n_rows, Size n_vec, Size n_used, const T* bias,
+                    const T* row_weight, T* sum_delta) noexcept {
     switch (u) {
         case Unit::sigmoid:
-            return output_delta_of<T, Unit::sigmoid>(z, X, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
+            return output_delta_of<T, Unit::sigmoid>(z, X, x_stride, n_rows, n_vec, n_used, bias, row_weight,
+                                                     sum_delta);
         case Unit::tanh:
-            return output_delta_of<T, Unit::tanh>(z, X, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
+            return output_delta_of<T, Unit::tanh>(z, X, x_stride, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
         default:
-            return output_delta_of<T, Unit::linear>(z, X, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
+            return output_delta_of<T, Unit::linear>(z, X, x_stride, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
     }
 }
 

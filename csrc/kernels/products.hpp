@@ -47,8 +47,9 @@ struct ProductTile {
 template <class T, int NV>
 struct OuterTile {
     template <int R>
-    static void run(const T* a, Size a_stride, Size n_k, const T* b, T* C, bool accumulate, Size ahead) noexcept {
-        outer_tile<T, R, NV>(a, a_stride, n_k, b, C, accumulate, ahead);
+    static void run(const T* a, Size a_stride, Size n_k, const T* b, Size b_stride, T* C, bool accumulate,
+                    Size ahead) noexcept {
+        outer_tile<T, R, NV>(a, a_stride, n_k, b, b_stride, C, accumulate, ahead);
     }
 };
 
@@ -113,25 +114,25 @@ void product(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, P
 }
 
 template <class T, int NV>
-void outer_panel(const T* A, Size a_stride, Size n_i, const T* B, Size n_k, T* C, bool accumulate,
+void outer_panel(const T* A, Size a_stride, Size n_i, const T* B, Size b_stride, Size n_k, T* C, bool accumulate,
                  Size ahead) noexcept {
     for (Size i = 0; i < n_i;) {
         const Size rows = tile_rows(n_i - i);
-        with_rows<OuterTile<T, NV>>(rows, A + i, a_stride, n_k, B, C + i * NV * kLanes<T>, accumulate, ahead);
+        with_rows<OuterTile<T, NV>>(rows, A + i, a_stride, n_k, B, b_stride, C + i * NV * kLanes<T>, accumulate, ahead);
         i += rows;
     }
 }
 
 template <class T>
-void outer(const T* A, Size a_stride, Size n_i, const T* B, Size n_vec, Size n_k, T* C, bool accumulate,
+void outer(const T* A, Size a_stride, Size n_i, const T* B, Size b_stride, Size n_vec, Size n_k, T* C, bool accumulate,
            Size ahead) noexcept {
     switch (n_vec) {
         case 1:
-            return outer_panel<T, 1>(A, a_stride, n_i, B, n_k, C, accumulate, ahead);
+            return outer_panel<T, 1>(A, a_stride, n_i, B, b_stride, n_k, C, accumulate, ahead);
         case 2:
-            return outer_panel<T, 2>(A, a_stride, n_i, B, n_k, C, accumulate, ahead);
+            return outer_panel<T, 2>(A, a_stride, n_i, B, b_stride, n_k, C, accumulate, ahead);
         default:
-            return outer_panel<T, 3>(A, a_stride, n_i, B, n_k, C, accumulate, ahead);
+            return outer_panel<T, 3>(A, a_stride, n_i, B, b_stride, n_k, C, accumulate, ahead);
     }
 }
 

@@ -85,9 +85,10 @@ void product_tile(const Left<T>& A, Size row, const PanelSplit& split, Size p0, 
     store_tile<T>(acc, C);
 }
 
-/// One tile of `outer`: C (R, NV vectors) (+)= sum over k of a[k * a_stride + i] * b[k].
+/// One tile of `outer`: C (R, NV vectors) (+)= sum over k of a[k * a_stride + i] * b[k * b_stride].
 template <class T, int R, int NV>
-void outer_tile(const T* a, Size a_stride, Size n_k, const T* b, T* C, bool accumulate, Size ahead) noexcept {
+void outer_tile(const T* a, Size a_stride, Size n_k, const T* b, Size b_stride, T* C, bool accumulate,
+                Size ahead) noexcept {
     constexpr Size width = NV * kLanes<T>;
     if (accumulate) {
         // C comes from far away when the gradient is large, and is wanted all at once when k ends.
@@ -97,7 +98,7 @@ void outer_tile(const T* a, Size a_stride, Size n_k, const T* b, T* C, bool accu
     }
     Vec<T> acc[R][NV];
     clear_tile<T>(acc);
-    for (Size k = 0; k < n_k; ++k, a += a_stride, b += width) {
+    for (Size k = 0; k < n_k; ++k, a += a_stride, b += b_stride) {
         __builtin_prefetch(a + ahead, 0, 2);
         Vec<T> bv[NV];
 #pragma GCC unroll 4
