@@ -107,7 +107,10 @@ def run(
 
 def check_images(images: ArrayLike, name: str = "images") -> NDArray[Any]:
     """Real array (n_images, rows, columns, channels), a view where it can be; not copied, of any dtype."""
-    array = images if isinstance(images, np.ndarray) else np.asarray(images)
+    try:
+        array = images if isinstance(images, np.ndarray) else np.asarray(images)
+    except ValueError as error:
+        raise ValueError(f"{name} must be of one shape, got images of several") from error
     if array.ndim not in (3, 4) or 0 in array.shape:
         raise ValueError(
             f"{name} must have shape (n_images, rows, columns) or (n_images, rows, columns, channels), all >= 1, got "

@@ -20,6 +20,7 @@ except ImportError as error:
 from ._checks import check_count, check_n_threads, check_params
 from ._convolve import Shape, SizeLike, check_filters, check_images, check_pooling, check_shape, check_unit, run
 from ._encoder import Encoder
+from ._fold import fold
 from ._types import FloatArray, Output, Pooling
 
 _LEARNED = ("encoder", "whitener")  # what others have fitted, and a clone keeps
@@ -33,10 +34,12 @@ class ConvolvedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    encoder : SparseAutoencoder, Encoder or Params
-        A fitted autoencoder, an :class:`Encoder`, or its parameters ``(W1, b1, W2, b2)``, trained on patches of
-        ``patch_size`` read row by row, pixel by pixel, channel by channel. Its dtype is that of the features. Clones
-        of this transformer keep it with what it has learned.
+    encoder : SparseAutoencoder, Pipeline, Encoder or Params
+        A fitted autoencoder, a fitted pipeline that ends with one, an :class:`Encoder`, or parameters
+        ``(W1, b1, W2, b2)``, trained on patches of ``patch_size`` read row by row, pixel by pixel, channel by channel.
+        What it does to a patch first, by ``scale=`` or steps of the pipeline, is folded into the filters
+        (:func:`sae_fast.fold`). Its dtype is that of the features. Clones of this transformer keep it with what it
+        has learned.
     patch_size : int or (int, int)
         Rows and columns of a patch.
     pool_size : int or (int, int), optional
@@ -177,7 +180,10 @@ class ConvolvedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _images(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         """Images (n_images, rows, columns, channels) of whatever real dtype they have."""
         wanted = self._wanted_shape()
-        given: Any = X if hasattr(X, "shape") else np.asarray(X)
+        try:
+            given: Any = X if hasattr(X, "shape") else np.asarray(X)
+        except ValueError as error:
+            raise ValueError("X must hold images of one shape, got images of several") from error
         if len(given.shape) in (3, 4):
             array = check_images(check_array(given, dtype="numeric", allow_nd=True, ensure_2d=False), "X")
             if wanted is not None and array.shape[1:] != wanted:
@@ -215,13 +221,7 @@ class ConvolvedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             W1, b1, hidden = self.encoder.W1, self.encoder.b1, self.encoder.hidden
         elif hasattr(self.encoder, "get_params"):
             check_is_fitted(self.encoder)
-            if not hasattr(self.encoder, "params_"):
-                raise TypeError(f"encoder must be one layer, got {type(self.encoder).__name__}")
-            if getattr(self.encoder, "scaler_", None) is not None:
-                raise ValueError(
-                    "encoder must not scale its data: ConvolvedFeatures(fold(encoder), ...) takes that over"
-                )
-            (W1, b1, *_), hidden = self.encoder.params_, self.encoder.hidden
+            W1, b1, hidden = _fold(self.encoder)
         else:
             (W1, b1, *_), _ = check_params(self.encoder)
         if self.whitener is not None:
@@ -245,6 +245,20 @@ class ConvolvedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = []  # the features have the dtype of the encoder
         return tags
+
+
+def _fold(model: Any) -> tuple[FloatArray, FloatArray, str]:
+    """Weights, bias and activation of a fitted autoencoder or pipeline, with all that it does to a patch before."""
+    try:
+        folded = fold(model)
+    except ValueError as error:
+        raise ValueError(f"encoder: {error}".replace("clip='ignore'", "fold(encoder, clip='ignore')")) from error
+    except TypeError as error:
+        raise TypeError(
+            "encoder must be a SparseAutoencoder, a pipeline of affine steps that ends with one, an Encoder or Params: "
+            f"{error}"
+        ) from error
+    return folded.W1, folded.b1, folded.hidden
 
 
 def _absorb(whitener: Any, W: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:

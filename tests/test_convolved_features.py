@@ -197,7 +197,8 @@ TABLE = IMAGES.reshape(6, -1)
         ({"n_threads": 0}, IMAGES, ValueError, "n_threads must be >= 1"),
         ({"encoder": None}, IMAGES, TypeError, "params must be a sequence"),
         ({"encoder": sf.SparseAutoencoder()}, IMAGES, NotFittedError, "SparseAutoencoder instance is not fitted"),
-        ({"encoder": PCA(2).fit(TABLE)}, IMAGES, TypeError, "encoder must be one layer, got PCA"),
+        ({"encoder": PCA(2).fit(TABLE)}, IMAGES, TypeError, "encoder must be a SparseAutoencoder, .* got PCA"),
+        ({}, [IMAGES[0], IMAGES[1, :5]], ValueError, "X must hold images of one shape"),
         ({"whitener": 3}, IMAGES, TypeError, "whitener must be a fitted transformer or None, got int"),
         ({"whitener": PCA(2)}, IMAGES, NotFittedError, "PCA instance is not fitted"),
         ({"whitener": PCA(2).fit(TABLE)}, IMAGES, ValueError, "whitener must give the 18 features .* got 2"),
@@ -211,6 +212,43 @@ def test_errors(options, X, kind, message):
         features = ConvolvedFeatures(**{"encoder": PARAMS, "patch_size": (3, 2)} | options)
         with pytest.raises(kind, match=message):
             getattr(features, call)(X)
+
+
+def _colour_patches(dtype):
+    windows = np.lib.stride_tricks.sliding_window_view(IMAGES, (3, 2), axis=(1, 2))
+    return np.moveaxis(windows, 3, -1).reshape(-1, 18).astype(dtype)
+
+
+CHAINS = {
+    "scale": lambda: sf.SparseAutoencoder(5, scale="minmax", max_iter=5, random_state=0),
+    "whitener": lambda: make_pipeline(
+        sf.ZCAWhitener(epsilon=0.1), sf.SparseAutoencoder(5, output="linear", max_iter=5, random_state=0)
+    ),
+    "whitener and scale": lambda: make_pipeline(
+        sf.PCAWhitener(n_components=7, epsilon=0.1), sf.SparseAutoencoder(5, scale="minmax", max_iter=5, random_state=0)
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("chain", CHAINS)
+def test_what_the_model_does_to_a_patch_first_is_folded(chain, dtype):
+    """Features of a model that scales, or of a pipeline, are its own codes of each patch, in its dtype."""
+    patches = _colour_patches(dtype)
+    model = CHAINS[chain]().fit(patches)
+    features = ConvolvedFeatures(model, (3, 2), flatten=False).fit_transform(IMAGES)
+    assert features.dtype == dtype
+    assert error(features.reshape(-1, 5), model.transform(patches)) < TOLERANCE[dtype]
+    again = clone(ConvolvedFeatures(model, (3, 2), flatten=False)).fit_transform(IMAGES)
+    np.testing.assert_array_equal(again, features)
+
+
+def test_scaling_that_cuts_says_how_to_leave_the_cut_out():
+    """UFLDL's cut is not affine: an error with the remedy, and the remedy works."""
+    model = sf.SparseAutoencoder(5, scale="ufldl", max_iter=5, random_state=0).fit(_colour_patches(np.float64))
+    with pytest.raises(ValueError, match=r"encoder: UFLDLScaler cuts data, .* fold\(encoder, clip='ignore'\)"):
+        ConvolvedFeatures(model, (3, 2)).fit(IMAGES)
+    assert ConvolvedFeatures(sf.fold(model, clip="ignore"), (3, 2)).fit_transform(IMAGES).shape == (6, 7 * 7 * 5)
 
 
 class Squashed(Zca):
