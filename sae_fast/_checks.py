@@ -158,7 +158,9 @@ def check_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> NDAr
     if weight.shape != (n_samples,):
         raise ValueError(f"sample_weight must have shape ({n_samples},), got {weight.shape}")
     if not np.all(np.isfinite(weight)) or np.any(weight < 0) or not 0.0 < weight.sum() < math.inf:
-        raise ValueError("sample_weight must be finite and >= 0 with a sum > 0")
+        raise ValueError(
+            f"sample_weight must be finite and >= 0, with a finite sum > 0, got {weight.min():g} to {weight.max():g}"
+        )
     return weight
 
 

@@ -50,9 +50,13 @@ class _Whitener(Transformer):
         data = self._validate(X, reset=True, ensure_min_samples=2)
         epsilon = check_in("epsilon", self.epsilon, 0.0, np.inf, ">= 0 and finite")
         n, p = data.shape
-        self.mean_ = data.mean(axis=0, dtype=np.float64)
         most = p if self._square else min(n, p)
-        _, s, directions = np.linalg.svd(self._triangle(data), full_matrices=most > n)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.mean_ = data.mean(axis=0, dtype=np.float64)
+            triangle = self._triangle(data)
+        if not np.all(np.isfinite(triangle)):
+            raise ValueError(f"X must have variances that float64 holds, got values up to {np.abs(data).max():g}")
+        _, s, directions = np.linalg.svd(triangle, full_matrices=most > n)
         variance = np.zeros(len(directions))
         with np.errstate(over="ignore"):
             variance[: len(s)] = (s / np.sqrt(n - 1)) ** 2

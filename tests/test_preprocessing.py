@@ -307,6 +307,11 @@ IMAGE = np.zeros((2, 6, 6))
         (lambda: sf.ZCAWhitener(n_components=True).fit(X2), TypeError, "n_components must be an integer, got True"),
         (lambda: sf.PCAWhitener().fit(X2[:1]), ValueError, "minimum of 2 is required"),
         (lambda: sf.PCAWhitener().fit(1e200 * X2), ValueError, "X must have variances that float64 holds"),
+        (
+            lambda: sf.ZCAWhitener().fit(np.where(X2.mean() < X2, 1.7e308, 0.0)),
+            ValueError,
+            "X must have variances that float64 holds",
+        ),
         (lambda: sf.ZCAWhitener(epsilon=0).fit(0 * X2), ValueError, "epsilon must be > 0: .* vary in 0 directions"),
         (lambda: sf.PatchExtractor().fit(np.zeros((9, 9, 3))), ValueError, r"X\[None\] makes .* one colour image"),
         (lambda: sf.PatchExtractor().fit(np.zeros((1, 9, 9, 0))), ValueError, "at least one channel, got none"),
