@@ -130,6 +130,8 @@ def _read_npz(path: str, key: str | None) -> NDArray[Any]:
 
 
 def _read_csv(path: str) -> Table:
+    if path == STREAM and sys.stdin is None:
+        raise ArrayFileError("stdin must hold a table, but it is closed")
     stream = sys.stdin if path == STREAM else open(path, encoding="utf-8-sig", newline="")  # noqa: SIM115
     with contextlib.nullcontext() if path == STREAM else stream:
         lines = (line for line in stream if line.strip())
@@ -199,6 +201,8 @@ def writing(path: str, shape: tuple[int, int], dtype: np.dtype[Any], names: list
     """
     suffix = suffix_of(path)
     if path == STREAM:
+        if sys.stdout is None:
+            raise OSError("stdout is closed: give a file name")
         yield _csv_writer(sys.stdout, names, dtype)
         sys.stdout.flush()
         return

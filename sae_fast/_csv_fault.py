@@ -21,7 +21,7 @@ def csv_fault(path: str) -> str | None:
         try:
             wanted = 0
             for row in reader:
-                if not "".join(row).strip():
+                if len(row) < 2 and not "".join(row).strip():
                     continue
                 bad = next(((i, field) for i, field in enumerate(row, 1) if not _is_number(field)), None)
                 if wanted and len(row) != wanted:

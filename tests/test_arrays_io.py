@@ -82,6 +82,7 @@ def save_parquet(path, **columns):
         ("x.npy", lambda p: np.save(p, np.zeros((2, 3), complex)), "must hold real numbers, got dtype complex128"),
         ("x.npz", lambda p: p.write_bytes(b"PK\x03\x04 but no more"), "damaged or not a .npz file"),
         ("x.csv", lambda p: p.write_text(""), "must hold a table, got nothing"),
+        ("x.csv", lambda p: p.write_text("1,2\n3,4\n,\n"), "line 3, column 1 must be a number, got ''"),
         ("x.csv", lambda p: p.write_text("a,b\n"), "at least one row under its header"),
         ("x.csv", lambda p: p.write_text("1,2\n3\n"), "line 2 must have 2 fields, as the lines before, got 1"),
         ("x.csv", lambda p: p.write_text("a,b\n1,x\n"), "line 2, column 2 must be a number, got 'x'"),

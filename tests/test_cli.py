@@ -94,6 +94,24 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path, fitted):
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("redirection", "message"),
+    [("<&-", "stdin must hold a table, but it is closed"), (">&- < /dev/null", "stdin must hold a table, got nothing")],
+)
+def test_closed_streams_are_no_traceback(redirection, message, fitted):
+    """A closed stdin or stdout gives one line and exit code 1."""
+    command = f'"{sys.executable}" -m sae_fast transform "{fitted}" - -o - {redirection}'
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == f"sae-fast: error: {message}\n"
+
+
+def test_info_without_stdout_is_no_traceback(fitted):
+    """There is nowhere to print to, and nothing else to do."""
+    done = subprocess.run(f'"{sys.executable}" -m sae_fast info "{fitted}" >&-', shell=True, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_feature_names_are_kept_and_compared(tmp_path, capsys):
     """Names of a CSV's columns go into the model; data with other names or order are refused."""
     csv = tmp_path / "x.csv"

@@ -33,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             command = importlib.import_module(f"._{arguments.command}", __name__)
             code: int = command.run(arguments)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # it may be closed: `>&-`
+                sys.stdout.flush()
             return code
         except BrokenPipeError:
             # The reader has gone (`| head`): end quietly, and keep the interpreter's last flush quiet too.
