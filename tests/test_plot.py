@@ -488,3 +488,11 @@ def test_gallery_is_complete():
     assert set(files) == saved
     assert max(files.values()) <= 60_000
     assert set(re.findall(r"plot\.(\w+)\(", code)) == set(plot.__all__)
+
+
+def test_names_of_classes_do_not_hide_each_other():
+    """Two classes with the same median are named at two places."""
+    points = np.random.default_rng(0).normal(size=(400, 2))
+    ax = plot.latent(points, y=np.arange(400) % 2)
+    first, second = (np.array(text.get_position()) for text in ax.texts)
+    assert np.linalg.norm(first - second) >= 0.06 * np.ptp(points, axis=0).max() * 0.999

@@ -231,18 +231,31 @@ def _plane(found: F64, units: tuple[int, int] | None) -> tuple[F64, list[str]]:
 
 
 def _classes(ax: Axes, points: F64, labels: NDArray[Any], classes: NDArray[Any], dots: dict[str, Any]) -> None:
-    """One colour per class, named at its median; beyond ten classes colours repeat, names do not."""
+    """One colour per class, named at its median or close by; beyond ten classes colours repeat, names do not."""
     colours = np.array(CLASSES)[np.arange(len(classes)) % len(CLASSES)]
     position = np.searchsorted(classes, labels)
     ax.scatter(points[:, 0], points[:, 1], c=colours[position], **dots)
+    named: list[F64] = []
     for i, (name, colour) in enumerate(zip(classes, colours, strict=True)):
         mine = points[position == i]
         if len(mine) == 0:
             continue
         text = f"{name:g}" if labels.dtype.kind == "f" else str(name)
-        x, height = np.median(mine, axis=0)
+        x, height = _free_place(mine, named, 0.06 * float(np.ptp(points, axis=0).max()))
+        named.append(np.array([x, height]))
         badge = {"boxstyle": "round,pad=0.2", "facecolor": colour, "edgecolor": "white", "linewidth": 0.6}
         ax.text(x, height, text, color=_legible_on(colour), size=7, ha="center", va="center", bbox=badge, zorder=4)
+
+
+def _free_place(mine: F64, taken: list[F64], apart: float) -> F64:
+    """The median, or if a name is too close to it, the nearest sample that has room."""
+    middle: F64 = np.median(mine, axis=0)
+    places = np.vstack([middle, mine[np.argsort(np.linalg.norm(mine - middle, axis=1), kind="stable")]])
+    free = np.ones(len(places), dtype=bool)
+    for other in taken:
+        free &= np.linalg.norm(places - other, axis=1) >= apart
+    place: F64 = places[int(np.argmax(free))]  # the median, where nothing is free
+    return place
 
 
 def _legible_on(colour: str) -> str:
