@@ -3,6 +3,7 @@
 //   activate     pass 1: folded activations of every strip, sums of activations
 //   means        rho_hat, penalty and its slope, unit by unit
 //   block 0 ...  pass 2: delta3 and delta2 of the block's strips; barrier; the block's share of the weight gradients
+//   or chunks    pass 2 where gradients are small: deltas and gradients of this member's chunks; barrier; their sum
 //   finish       bias gradients, cost
 // A thread owns whole strips where there are enough of them; otherwise threads share the panels of each strip, with a
 // barrier between products that feed one another. Who computes an element never changes how it is computed.
@@ -38,7 +39,12 @@ public:
         team.barrier();
         means(team);
         team.barrier();
-        for (Size b = 0; b < plan_.n_blocks; ++b) {
+        if (plan_.chunk > 0) {
+            chunks(team);
+            team.barrier();
+            if (results_.grad != nullptr) sum_chunks(team);
+        }
+        for (Size b = 0; b < plan_.n_blocks && plan_.chunk == 0; ++b) {
             deltas(team, b);
             team.barrier();
             if (results_.grad != nullptr) gradients(team, b);
@@ -386,10 +392,43 @@ private:
             k_.unpack_rows(block.delta2, plan_.block, row0, n_rows, h, results_.delta2 + s * plan_.strip * h, h);
     }
 
-    // The block's share of grad W1 = delta2^T X and grad W2^T = a2^T delta3, parallel over the panels of the result;
-    // the last block also finishes what it owns.
-    void gradients(Team team, Size b) noexcept {
-        const Block<T>& block = scratch_.blocks[b % plan_.n_buffers];
+    // Chunk by chunk: deltas and gradients of the chunk, a block at a time, in memory of this member's own.
+    void chunks(Team team) noexcept {
+        const Block<T> block = scratch_.blocks[0].neighbour(plan_, team.id);
+        const Range mine = team.share(plan_.n_chunks);
+        for (Size c = mine.begin; c < mine.end; ++c) {
+            const Range chunk = plan_.strips_of_chunk(c);
+            for (Size first = chunk.begin; first < chunk.end; first += plan_.strips_per_block()) {
+                const Size end = std::min(first + plan_.strips_per_block(), chunk.end);
+                for (Size s = first; s < end; ++s) deltas_of_group(team, block, {s, s + 1}, {0, plan_.n_strips}, first);
+                if (results_.grad == nullptr) continue;
+                const Range rows{first * plan_.strip, std::min(end * plan_.strip, plan_.m)};
+                for (int which = 0; which < 2; ++which)
+                    for (Size p = 0; p < plan_.visible.count(); ++p)
+                        for (Size q = 0; q < plan_.hidden.count(); ++q)
+                            gradient_tile(block, which, rows, p, q, gradient(c, which, p, q), first > chunk.begin);
+            }
+        }
+    }
+
+    void sum_chunks(Team team) noexcept {
+        share_tiles(team, [&](int which, Size p, Size q) {
+            T* sum = gradient(0, which, p, q);
+            const Size n = plan_.hidden.used(q) * plan_.visible.width(p);
+            for (Size c = 1; c < plan_.n_chunks; ++c) k_.add_scaled(sum, T(1), gradient(c, which, p, q), n, sum);
+            finish_tile(which, p, q, sum);
+        });
+    }
+
+    // The tile of panels p and q in a gradient of a chunk.
+    T* gradient(Size c, int which, Size p, Size q) const noexcept {
+        return scratch_.grad + (2 * c + which) * plan_.gradient() + plan_.visible.offset(p) * plan_.hidden.n +
+               plan_.hidden.offset(q) * plan_.visible.width(p);
+    }
+
+    // Calls item(which, p, q) for this member's part of the tiles of both gradients.
+    template <class Item>
+    void share_tiles(Team team, Item item) const noexcept {
         const PanelSplit& v = plan_.visible;
         const PanelSplit& h = plan_.hidden;
         const Range mine = team.share(2 * v.padded() / v.lanes * h.count());
@@ -398,27 +437,36 @@ private:
             for (Size q0 = 0; q0 < h.count(); q0 += plan_.n_left)
                 for (Size p = 0; p < v.count(); ++p)
                     for (Size q = q0; q < std::min(q0 + plan_.n_left, h.count()); ++q) {
-                        if (at >= mine.begin && at < mine.end) gradient_tile(team, block, which, b, p, q);
+                        if (at >= mine.begin && at < mine.end) item(which, p, q);
                         at += v.vectors(p);
                     }
     }
 
-    void gradient_tile(Team team, const Block<T>& block, int which, Size b, Size p, Size q) noexcept {
+    // The block's share of grad W1 = delta2^T X and grad W2^T = a2^T delta3, parallel over the panels of the result;
+    // the last block also finishes what it owns.
+    void gradients(Team team, Size b) noexcept {
+        const Size first = b * plan_.block;
+        share_tiles(team, [&](int which, Size p, Size q) {
+            // What one block finishes at once never leaves the cache.
+            T* C = plan_.n_blocks == 1 ? scratch_.tiles + team.id * plan_.tile() : gradient(0, which, p, q);
+            gradient_tile(scratch_.blocks[b % plan_.n_buffers], which, {first, first + plan_.rows_of_block(b)}, p, q, C,
+                          b > 0);
+            if (b == plan_.n_blocks - 1) finish_tile(which, p, q, C);
+        });
+    }
+
+    // C (+)= the share of a block that holds these rows.
+    void gradient_tile(const Block<T>& block, int which, Range rows, Size p, Size q, T* C, bool accumulate) noexcept {
         const PanelSplit& v = plan_.visible;
         const PanelSplit& h = plan_.hidden;
-        const Size n_rows = plan_.rows_of_block(b);
+        const Size n_rows = rows.end - rows.begin;
         const T* A = (which == 0 ? block.delta2 : block.a2) + h.offset(q) * plan_.block;
-        const Rows B = which == 0 ? samples_panel(block, b * plan_.block, 0, p)
+        const Rows B = which == 0 ? samples_panel(block, rows.begin, 0, p)
                                   : Rows{block.delta3 + v.offset(p) * plan_.block, v.width(p)};
-        // What one block finishes at once never leaves the cache.
-        T* C = plan_.n_blocks == 1 ? scratch_.tiles + team.id * plan_.tile()
-                                   : (which == 0 ? scratch_.grad_W1 : scratch_.grad_W2_t) + v.offset(p) * h.n +
-                                         h.offset(q) * v.width(p);
         const Size ahead = q + 1 < h.count() ? h.width(q) * plan_.block : 0;
         for (Size r = 0; r < n_rows; r += kOuterRows)
             k_.outer(A + r * h.width(q), h.width(q), h.used(q), B.data + r * B.stride, B.stride, v.vectors(p),
-                     std::min(kOuterRows, n_rows - r), C, b > 0 || r > 0, ahead);
-        if (b == plan_.n_blocks - 1) finish_tile(which, p, q, C);
+                     std::min(kOuterRows, n_rows - r), C, accumulate || r > 0, ahead);
     }
 
     void finish_tile(int which, Size p, Size q, const T* C) noexcept {

@@ -2,7 +2,9 @@
 //
 //   strip   rows that are summed together (rho_hat, bias gradients, cost): the unit of the fixed order of summation
 //   block   strips whose deltas are in memory at the same time; two blocks take turns, so one barrier a block is enough
-// Both are cut by the size of the problem, never by the number of threads.
+//   chunk   where gradients are small: strips whose share of them is summed apart, by one thread, block by block in
+//           memory of its own; so no thread waits for another, or reads what another has written, before the sum
+// All are cut by the size of the problem, never by the number of threads.
 #pragma once
 
 #include <algorithm>
@@ -14,8 +16,10 @@
 
 namespace sae_fast {
 
-constexpr Size kOuterRows = 256;        // rows of one partial sum of a weight gradient
-constexpr Size kCache = Size(1) << 19;  // bytes that are to stay in the second-level cache
+constexpr Size kOuterRows = 256;                // rows of one partial sum of a weight gradient
+constexpr Size kCache = Size(1) << 19;          // bytes that are to stay in the second-level cache
+constexpr Size kSmallGradient = Size(1) << 18;  // bytes of both weight gradients up to which they are made by chunks
+constexpr Size kChunks = 24;                    // chunks at most: many divisors, for many teams
 
 /// How the samples are cut.
 struct RowPlan {
@@ -71,6 +75,8 @@ struct Plan : RowPlan {
     bool far;        // are the weights too many for the second-level cache?
     Size group = 1;  // strips that take a panel of weights in turn
     Size n_left;     // panels of hidden whose tiles of a gradient take a panel of visible in turn
+    Size chunk = 0;  // strips of a chunk, or 0
+    Size n_chunks = 1;
 
     Plan(Size m_, Size n_visible, Size n_hidden, Size lanes, Size element) noexcept
         : RowPlan(m_, 2 * (PanelSplit(n_visible, lanes).padded() + PanelSplit(n_hidden, lanes).padded()) * element),
@@ -79,7 +85,15 @@ struct Plan : RowPlan {
         far = hidden.padded() * visible.n * element > kCache;
         if (far) group = std::clamp<Size>(kCache / (strip * visible.padded() * element), 1, 4);
         n_left = std::clamp<Size>(kCache / (3 * lanes * block * element), 1, hidden.count());
+        if (n_blocks == 1 || 2 * gradient() * element > kSmallGradient) return;
+        chunk = (n_strips + kChunks - 1) / kChunks;
+        n_chunks = (n_strips + chunk - 1) / chunk;
+        block = std::min<Size>(chunk * strip, kOuterRows);
+        n_buffers = 1;
     }
+    Range strips_of_chunk(Size c) const noexcept { return {c * chunk, std::min((c + 1) * chunk, n_strips)}; }
+    /// Elements of a weight gradient, with padding.
+    Size gradient() const noexcept { return visible.padded() * hidden.n; }
     Size tile() const noexcept { return tile_size(visible.lanes); }
 };
 
@@ -89,11 +103,22 @@ struct Block {
     T *X, *a2, *delta3, *delta2;
 
     Block() noexcept : X(nullptr), a2(nullptr), delta3(nullptr), delta2(nullptr) {}
-    Block(Arena& arena, const Plan& plan, bool in_place)
-        : X(in_place ? nullptr : arena.take<T>(plan.block * plan.visible.padded())),
-          a2(arena.take<T>(plan.block * plan.hidden.padded())),
-          delta3(arena.take<T>(plan.block * plan.visible.padded())),
-          delta2(arena.take<T>(plan.block * plan.hidden.padded())) {}
+    /// The first of some that lie side by side.
+    Block(Arena& arena, const Plan& plan, bool in_place, Size n_blocks)
+        : X(in_place ? nullptr : arena.take<T>(n_blocks * plan.block * plan.visible.padded())),
+          a2(arena.take<T>(n_blocks * plan.block * plan.hidden.padded())),
+          delta3(arena.take<T>(n_blocks * plan.block * plan.visible.padded())),
+          delta2(arena.take<T>(n_blocks * plan.block * plan.hidden.padded())) {}
+    Block neighbour(const Plan& plan, Size i) const noexcept {
+        const Size v = i * plan.block * plan.visible.padded();
+        const Size h = i * plan.block * plan.hidden.padded();
+        Block block;
+        block.X = X == nullptr ? nullptr : X + v;
+        block.a2 = a2 + h;
+        block.delta3 = delta3 + v;
+        block.delta2 = delta2 + h;
+        return block;
+    }
 };
 
 template <class T>
@@ -108,7 +133,7 @@ struct Scratch {
     double* decay;               // sums of squares of W1 by panels of hidden, then of W2 by panels of visible
     Mean* mean;                  // (n_hidden,)
     double* divergence;          // (n_hidden,)
-    T *grad_W1, *grad_W2_t;      // (n_hidden, n_visible) in panels of visible, only for several blocks
+    T* grad;                     // (n_chunks, 2, n_hidden, n_visible): of W1 and W2^T, only for several blocks
     T* tiles;                    // (n_threads, panel of hidden, panel of visible), only for one block
     T* rows;                     // (n_threads, n_visible)
     T* strips;                   // (n_threads, strip, n_visible), only for several blocks
@@ -134,12 +159,12 @@ struct Scratch {
         mean = arena.take<Mean>(plan.hidden.n);
         divergence = arena.take<double>(plan.hidden.n);
         const bool whole = gradient && plan.n_blocks > 1;
-        grad_W1 = whole ? arena.take<T>(v * plan.hidden.n) : nullptr;
-        grad_W2_t = whole ? arena.take<T>(v * plan.hidden.n) : nullptr;
+        grad = whole ? arena.take<T>(plan.n_chunks * 2 * plan.gradient()) : nullptr;
         tiles = gradient && !whole ? arena.take<T>(n_threads * plan.tile()) : nullptr;
         rows = arena.take<T>(n_threads * plan.visible.n);
         strips = plan.n_blocks > 1 ? arena.take<T>(n_threads * plan.strip * v) : nullptr;
-        for (Size i = 0; i < plan.n_buffers; ++i) blocks[i] = Block<T>(arena, plan, in_place);
+        const Size side_by_side = plan.chunk > 0 ? n_threads : 1;
+        for (Size i = 0; i < plan.n_buffers; ++i) blocks[i] = Block<T>(arena, plan, in_place, side_by_side);
     }
 };
 
