@@ -1,6 +1,7 @@
 """The fastest, most exact sparse autoencoder on a CPU.
 
-The functional API needs NumPy alone; ``SparseAutoencoder``, ``load`` and ``plot`` are imported when first used.
+The functional API needs NumPy alone; estimators, preprocessing, ``load``, ``conventions`` and ``plot`` are imported
+when first used.
 """
 
 from __future__ import annotations

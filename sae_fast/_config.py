@@ -16,6 +16,11 @@ from ._version import __version__
 def set_num_threads(n: int | None) -> None:
     """Set how many threads calls use that name no ``n_threads``; None returns to what the machine gives.
 
+    Raises
+    ------
+    TypeError, ValueError
+        Not an integer >= 1 or None.
+
     Examples
     --------
     >>> import sae_fast as sf

@@ -46,6 +46,11 @@ class Encoder(_core.Encoder):
     ``out`` (n_samples, n_hidden) if given. ``encoder.encode_one(x, out=None)`` encodes one sample ``x`` (n_visible,)
     into ``out`` (n_hidden,), on the calling thread. Both raise ``TypeError`` or ``ValueError`` that names the argument.
 
+    Raises
+    ------
+    TypeError, ValueError
+        An argument of the wrong kind, or of a wrong value or shape.
+
     Examples
     --------
     >>> import numpy as np, sae_fast as sf
@@ -80,6 +85,10 @@ class Encoder(_core.Encoder):
             What to do with the cut of ``scale="ufldl"``, which cannot be folded: ``"ignore"`` leaves it out, and codes
             of samples that it would not touch are the same.
 
+        Returns
+        -------
+        Encoder
+
         Raises
         ------
         ModelFileError
@@ -88,6 +97,15 @@ class Encoder(_core.Encoder):
             The model cuts its data, and ``clip`` is ``"error"``.
         OSError
             The file cannot be read.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import sae_fast as sf
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "encoder.safetensors")
+        >>> sf.Encoder(sf.init_params(64, 25, random_state=0)).save(path)
+        >>> sf.Encoder.load(path)
+        Encoder(64 -> 25, sigmoid, float64)
         """
         from ._model_file import ModelFileError, read_tensors, single_layer
 

@@ -51,6 +51,11 @@ def init_params(
     -------
     Params
 
+    Raises
+    ------
+    TypeError, ValueError
+        An argument of the wrong kind, or of a wrong value or shape.
+
     Examples
     --------
     >>> import sae_fast as sf
@@ -147,6 +152,11 @@ def decode(
     -------
     ndarray of shape (n_samples, n_visible)
 
+    Raises
+    ------
+    TypeError, ValueError
+        An argument of the wrong kind, or of a wrong value or shape.
+
     Examples
     --------
     >>> import numpy as np, sae_fast as sf
@@ -195,6 +205,11 @@ def forward(
     Forward
         ``a2`` (n_samples, n_hidden) and ``a3`` (n_samples, n_visible).
 
+    Raises
+    ------
+    TypeError, ValueError
+        An argument of the wrong kind, or of a wrong value or shape.
+
     Examples
     --------
     >>> import numpy as np, sae_fast as sf
@@ -240,6 +255,11 @@ def deltas(
     Deltas
         ``delta3`` (n_samples, n_visible), ``delta2`` (n_samples, n_hidden), ``rho_hat`` (n_hidden,) float64.
 
+    Raises
+    ------
+    TypeError, ValueError
+        An argument of the wrong kind, or of a wrong value or shape.
+
     Examples
     --------
     >>> import numpy as np, sae_fast as sf
@@ -275,10 +295,20 @@ def cost(
 ) -> Cost:
     """Cost J and its three parts; see :func:`cost_and_grad`.
 
+    Parameters
+    ----------
+    params, X, rho, beta, weight_decay, hidden, output, sample_weight, n_threads
+        As for :func:`cost_and_grad`.
+
     Returns
     -------
     Cost
         ``total``, ``reconstruction``, ``weight_decay``, ``sparsity``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument of the wrong kind, or of a wrong value or shape.
 
     Examples
     --------
@@ -368,9 +398,20 @@ def cost_and_grad(
 def flatten(params: ParamsLike) -> FloatArray:
     """One vector ``[W1, W2, b1, b2]``, each row-major: the order of UFLDL's theta.
 
+    Parameters
+    ----------
+    params : Params or sequence (W1, b1, W2, b2)
+        float32 or float64.
+
     Returns
     -------
     ndarray of shape (2 n_visible n_hidden + n_hidden + n_visible,)
+        A copy, of the dtype of ``params``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Not four arrays of one dtype whose shapes fit.
 
     Examples
     --------
@@ -396,6 +437,11 @@ def unflatten(theta: FloatArray, n_visible: int, n_hidden: int) -> Params:
     -------
     Params
         Views: what is written to them is written to ``theta``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Not a vector of float32 or float64, or of another length.
 
     Examples
     --------

@@ -50,6 +50,11 @@ class Objective:
     rho_hat : ndarray of shape (n_hidden,)
         Mean activations at the last call.
 
+    Raises
+    ------
+    TypeError, ValueError
+        An argument of the wrong kind, or of a wrong value or shape.
+
     Examples
     --------
     >>> import numpy as np, sae_fast as sf
@@ -144,6 +149,11 @@ def check_gradient(
     -------
     float
         Largest difference over the largest entry of the gradient (of the directional derivatives).
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument of the wrong kind, or of a wrong value or shape.
 
     Examples
     --------

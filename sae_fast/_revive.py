@@ -72,6 +72,13 @@ def revive_units(model: Model, X: ArrayLike, *, n_rounds: int | None = None, ran
     --------
     ReviveUnits : the same during a training by minibatches.
 
+    Raises
+    ------
+    ValueError
+        Data of another width, NaN or infinity, J that is not finite, or a wrong parameter.
+    NotFittedError
+        The model is not fitted.
+
     Examples
     --------
     >>> import numpy as np, sae_fast as sf

@@ -98,6 +98,11 @@ class SGD(_Optimizer):
     n_threads : int, optional
         Threads to use; the result does not depend on it.
 
+    Raises
+    ------
+    TypeError, ValueError
+        An argument of the wrong kind, or of a wrong value or shape.
+
     Examples
     --------
     >>> import sae_fast as sf
@@ -138,6 +143,11 @@ class Adam(_Optimizer):
         >= 0.
     n_threads : int, optional
         Threads to use; the result does not depend on it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument of the wrong kind, or of a wrong value or shape.
 
     Examples
     --------
