@@ -396,22 +396,24 @@ def cost_and_grad(
 
 
 def flatten(params: ParamsLike) -> FloatArray:
-    """One vector ``[W1, W2, b1, b2]``, each row-major: the order of UFLDL's theta.
+    """One vector ``[W1, W2, b1, b2]``, matrices row by row.
+
+    UFLDL's theta has the same order, but matrices column by column: ``sf.conventions.ufldl.pack`` makes that one.
 
     Parameters
     ----------
     params : Params or sequence (W1, b1, W2, b2)
-        float32 or float64.
+        All float32 or all float64.
 
     Returns
     -------
     ndarray of shape (2 n_visible n_hidden + n_hidden + n_visible,)
-        A copy, of the dtype of ``params``.
+        A copy, in the dtype of ``params``.
 
     Raises
     ------
     TypeError, ValueError
-        Not four arrays of one dtype whose shapes fit.
+        Not four arrays of one dtype that fit on each other.
 
     Examples
     --------

@@ -92,7 +92,7 @@ class UnitScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
         return self
 
     def transform(self, X: ArrayLike) -> FloatArray:
-        """Scaled samples, float32 from float32 and else float64."""
+        """Scaled samples, in the shape of ``X``, float32 from float32 and else float64."""
         check_is_fitted(self)
         scaled = self._scale.forward(self._validate(X, reset=False))
         return np.clip(scaled, *self.feature_range_, out=scaled) if self.clip else scaled
@@ -183,7 +183,7 @@ class UFLDLScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
         return self
 
     def transform(self, X: ArrayLike) -> FloatArray:
-        """Scaled patches, float32 from float32 and else float64."""
+        """Scaled patches, in the shape of ``X``, float32 from float32 and else float64."""
         check_is_fitted(self)
         return self._scale.forward(self._validate(X, reset=False))
 

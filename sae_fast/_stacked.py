@@ -228,7 +228,20 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
     # Use
 
     def inverse_transform(self, X: ArrayLike, layer: int | None = None) -> FloatArray:
-        """Reconstructions from codes ``X`` of the hidden layer with index ``layer`` (by default the last)."""
+        """Reconstructions from codes.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, units of the layer)
+            Codes, as :meth:`transform` gives them with the same ``layer``.
+        layer : int, optional
+            Index of the hidden layer, 0 for the lowest; by default the last.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            In the dtype of the training data.
+        """
         check_is_fitted(self)
         top = self._top(layer)
         codes = check_X(X, len(self.encoder_[top - 1].b))

@@ -39,7 +39,15 @@ class Params(NamedTuple):
 
 
 class Forward(NamedTuple):
-    """Activations: codes ``a2`` (n_samples, n_hidden) and reconstructions ``a3`` (n_samples, n_visible)."""
+    """Activations of both layers, in the dtype of the parameters.
+
+    Attributes
+    ----------
+    a2 : ndarray of shape (n_samples, n_hidden)
+        Codes.
+    a3 : ndarray of shape (n_samples, n_visible)
+        Reconstructions.
+    """
 
     a2: FloatArray
     a3: FloatArray
@@ -64,7 +72,19 @@ class Deltas(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """The cost J and its three parts; ``total`` is their sum. Each part already carries its weight."""
+    """The cost J and its three parts, each of which already carries its weight.
+
+    Attributes
+    ----------
+    total : float
+        J, the sum of the parts.
+    reconstruction : float
+        ``1/(2m) sum (a3 - X)^2``: half of the squared error of a sample, on average.
+    weight_decay : float
+        ``weight_decay/2 (sum W1^2 + sum W2^2)``.
+    sparsity : float
+        ``beta sum_j KL(rho || rho_hat_j)``, with natural logarithms.
+    """
 
     total: float
     reconstruction: float
@@ -77,6 +97,13 @@ class History(NamedTuple):
 
     Each is the mean over the epoch's minibatches, weighted by their sizes, of the value *before* the
     update that the minibatch caused.
+
+    Attributes
+    ----------
+    cost, reconstruction, weight_decay, sparsity : ndarray of shape (n_epochs,)
+        J and its parts, as in :class:`Cost`.
+    mean_activation : ndarray of shape (n_epochs,)
+        Mean of all hidden units, mapped to [0, 1]; wanted is ``rho``.
     """
 
     cost: NDArray[np.float64]
@@ -89,10 +116,21 @@ class History(NamedTuple):
 class EpochInfo(NamedTuple):
     """What a ``callback`` is given after each epoch or iteration.
 
-    ``params`` are the live parameters: copy what is to be kept. ``seconds`` counts from the start of training.
-    ``stage`` names the part of a fit that has several (a stack's ``"layer 1 of 2"``, ``"fine-tuning"``), whose epochs
-    and seconds count from its own start; while all layers of a stack are tuned, ``cost`` is a ``DeepCost`` and
-    ``params`` are its layers.
+    Attributes
+    ----------
+    epoch, n_epochs : int
+        Number of this epoch or iteration, from 1, and the most that there may be.
+    cost : Cost or DeepCost
+        J and its parts; a ``DeepCost`` while all layers of a stack are tuned.
+    mean_activation : float
+        Mean of all hidden units, mapped to [0, 1].
+    params : Params or tuple of Layer
+        The live parameters (layers, while a stack is tuned): copy what is to be kept.
+    seconds : float
+        Since the start of training, or of its stage.
+    stage : str
+        The part of a fit that has several (a stack's ``"layer 1 of 2"``, ``"fine-tuning"``), whose epochs and seconds
+        count from its own start; else empty.
     """
 
     epoch: int

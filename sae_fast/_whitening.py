@@ -108,7 +108,7 @@ class _Whitener(Transformer):
         self.explained_variance_ratio_ = self.explained_variance_ / (total if total > 0 else 1.0)
 
     def transform(self, X: ArrayLike) -> FloatArray:
-        """Whitened samples, float32 from float32 and else float64."""
+        """Whitened samples, shape (n_samples, rows of ``whitening_``), float32 from float32 and else float64."""
         check_is_fitted(self)
         data = self._validate(X, reset=False)
         kind = data.dtype
@@ -120,7 +120,10 @@ class _Whitener(Transformer):
         return white
 
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
-        """Samples from whitened ones: exact up to rounding in the directions that were kept, the mean in the others."""
+        """Samples (n_samples, n_features) from whitened ones, in the units of the data.
+
+        Exact up to rounding in the directions that were kept; the mean in the others.
+        """
         check_is_fitted(self)
         data = self._validate_inverse(X, len(self.whitening_))
         kind = data.dtype

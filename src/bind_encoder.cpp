@@ -102,8 +102,10 @@ void bind_encoder(py::module_& m) {
     py::class_<AnyEncoder>(m, "Encoder")
         .def(py::init<const py::array&, const py::array&, int>(), py::arg("W1"), py::arg("b1"), py::arg("hidden"))
         .def("__call__", &AnyEncoder::call, py::arg("X"), py::arg("out") = py::none(),
-             py::arg("n_threads") = py::none())
-        .def("encode_one", &AnyEncoder::encode_one, py::arg("x"), py::arg("out") = py::none());
+             py::arg("n_threads") = py::none(),
+             "Codes (n_samples, n_hidden) of X (n_samples, n_visible), any real dtype and strides; out if given.")
+        .def("encode_one", &AnyEncoder::encode_one, py::arg("x"), py::arg("out") = py::none(),
+             "Code (n_hidden,) of one sample x (n_visible,), on the calling thread; out if given.");
 }
 
 }  // namespace sae_fast::bindings
