@@ -26,6 +26,7 @@ import sae_fast as sf
 ROOT = Path(__file__).resolve().parents[1]
 SOFTMAX_WEIGHT_DECAY = (1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6)  # UFLDL's is 1e-4
 SOFTMAX_ITERATIONS = 400
+PICTURE_BYTES = 60_000
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
@@ -190,12 +191,17 @@ class Classified(NamedTuple):
 
 
 def softmax_accuracy(
-    X: NDArray[Any], y: NDArray[np.int64], X_test: NDArray[Any], y_test: NDArray[np.int64], options: Options
+    X: NDArray[Any],
+    y: NDArray[np.int64],
+    X_test: NDArray[Any],
+    y_test: NDArray[np.int64],
+    options: Options,
+    cv: Any = 3,
 ) -> Classified:
     """Train a softmax classifier, its weight decay chosen by cross-validation on the training samples alone."""
     # scikit-learn's C weighs the sum of the losses; UFLDL's weight decay stands beside their mean.
     C = {1 / (decay * len(X)): decay for decay in SOFTMAX_WEIGHT_DECAY}
-    search = GridSearchCV(LogisticRegression(max_iter=options.size(SOFTMAX_ITERATIONS, 20)), {"C": list(C)}, cv=3)
+    search = GridSearchCV(LogisticRegression(max_iter=options.size(SOFTMAX_ITERATIONS, 20)), {"C": list(C)}, cv=cv)
     with warnings.catch_warnings():
         # Without decay the optimum is far away, and no better for test samples.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -225,14 +231,19 @@ class Clock:
 
 
 def save(axes_or_figure: Any, options: Options, name: str) -> str:
-    """Write a picture to the folder of pictures, with a palette, which halves the file and is not seen."""
+    """Write a picture to the folder of pictures, with the largest palette that keeps the file small."""
     figure = getattr(axes_or_figure, "figure", axes_or_figure)
     options.images.mkdir(parents=True, exist_ok=True)
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=110)
     with Image.open(drawn) as picture:
-        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    small.save(options.images / name, optimize=True)
+        pixels = picture.convert("RGB")
+    for n_colours in (256, 64, 32, 16):
+        small = io.BytesIO()
+        pixels.quantize(n_colours, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+        if len(small.getbuffer()) <= PICTURE_BYTES:
+            break
+    (options.images / name).write_bytes(small.getbuffer())
     return name
 
 

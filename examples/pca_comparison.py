@@ -13,12 +13,12 @@ import sae_fast as sf
 
 
 def run(options: Options) -> Result:
-    """Compare on 10,000 digits at 64 components (32 on the small ones)."""
+    """Compare on 5,000 digits at 64 components (32 on the small ones)."""
     data = digits(options)
     with quiet():
         found = sf.compare_with_pca(
-            data.X[:10_000],
-            data.y[:10_000],
+            data.X[:5_000],
+            data.y[:5_000],
             n_components=64 if data.side == 28 else 32,
             cv=3,
             rho=0.1,
