@@ -51,8 +51,10 @@ def run(options: Options) -> Result:
     structured = profiles.var(axis=1) > 0.1 * (profiles**2).mean(axis=1)
     edges = gabor_r2(profiles[structured][: options.size(len(profiles), 3)])
     figures = [
+        Figure(
+            "median Gabor R² of profiles that are not uniform", float(np.median(edges)), "picture of edges", form=".3f"
+        ),
         Figure("filters with structure in space", 100 * float(structured.mean()), form=".0f", unit="%"),
-        Figure("median Gabor R² of their profiles", float(np.median(edges)), "picture of edges", form=".3f"),
         Figure(
             "share of them of hue rather than brightness",
             100 * float((hue[structured] > 0.5).mean()),
