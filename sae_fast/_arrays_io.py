@@ -152,6 +152,8 @@ def _read_csv(path: str) -> Table:
             values = np.array([numbers])
             if second:
                 more = np.loadtxt(itertools.chain([second], lines), delimiter=",", quotechar='"', ndmin=2)
+                if more.shape[1] != len(numbers):
+                    raise ValueError(f"its first row has {len(numbers)} fields, those after it {more.shape[1]}")
                 values = np.concatenate([values, more])
     if names is not None and len(names) != values.shape[1]:
         raise ArrayFileError(f"{path} has {len(names)} names in its header, but {values.shape[1]} columns")

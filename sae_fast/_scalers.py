@@ -77,9 +77,12 @@ class UnitScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
 
         Raises
         ------
-        ValueError
-            NaN or infinity, a parameter out of its range, or a range that overflows the dtype.
+        TypeError, ValueError
+            NaN or infinity, a parameter of the wrong kind or out of its range, or a range that overflows the dtype.
         """
+        for name in ("clip", "per_feature"):
+            if not isinstance(value := getattr(self, name), (bool, np.bool_)):
+                raise TypeError(f"{name} must be True or False, got {value!r}")
         data = self._validate(X, reset=True)
         weight = weights_of(sample_weight, data)
         return self._set(unit_scale(data, self.output, self.margin, self.per_feature, weight))

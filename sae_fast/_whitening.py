@@ -72,7 +72,15 @@ class _Whitener(Transformer):
                 f"epsilon must be > 0{fewer}: the samples vary in {rank} directions only, of {k} to be whitened"
             )
         signs = np.sign(directions[np.arange(len(directions)), np.argmax(np.abs(directions), axis=1)])
-        self._learn(directions * signs[:, None], variance, k, epsilon)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            self._learn(directions * signs[:, None], variance, k, epsilon)
+            applied = self.whitening_.astype(data.dtype)
+        if not np.all(np.isfinite(applied)):
+            least = f"{variance[k - 1]:g}"
+            raise ValueError(
+                f"epsilon must be larger, got {epsilon:g}: a direction of variance {least} is blown up beyond "
+                f"{data.dtype}; or scale X first"
+            )
         return self
 
     def _triangle(self, X: FloatArray) -> NDArray[np.float64]:

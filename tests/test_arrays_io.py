@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pyarrow
 import pyarrow.parquet
@@ -135,3 +137,10 @@ def test_unknown_kinds_are_named():
     """An ending that is not known is an error that lists those that are."""
     with pytest.raises(ValueError, match=r"must end in .npy, .npz, .csv, .parquet \(or be -\), got 'x.txt'"):
         suffix_of("x.txt")
+
+
+def test_first_row_of_another_width_on_stdin(monkeypatch):
+    """Where the stream cannot be read again, the message still tells the widths."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("1,2\n3\n"))
+    with pytest.raises(ArrayFileError, match="its first row has 2 fields, those after it 1"):
+        read_table("-")

@@ -9,7 +9,8 @@ import pytest
 
 from sae_fast._deep_reference import deep_cost_and_grad
 from sae_fast.bench import WORKS, Work, _contenders, _fine_tune, _worker, race
-from sae_fast.bench._race import installed
+from sae_fast.bench._race import Result, installed
+from sae_fast.bench._report import write_plot
 from sae_fast.cli import main
 
 SMALL = Work("cost_and_grad", 50, 20, 10)
@@ -76,3 +77,19 @@ def test_command_writes_table_json_plot_and_page(tmp_path, capsys, monkeypatch):
     assert "| cost_and_grad 16 x 64 -> 25 | float32 | sae_fast |" in page.read_text()
     assert main(["bench", "--only", "nothing"]) == 1
     assert "no work has 'nothing' in its name" in capsys.readouterr().err
+
+
+def test_plot_tells_contenders_apart_without_colour(tmp_path, monkeypatch):
+    """Each contender has a mark and a colour of its own."""
+    from matplotlib.axes import Axes
+
+    looks = []
+    plot = Axes.plot
+    monkeypatch.setattr(
+        Axes, "plot", lambda ax, *args, **kw: (looks.append((args[2], kw["color"])), plot(ax, *args, **kw))[1]
+    )
+    write_plot(
+        tmp_path / "bench.png", [[Result(SMALL, "float64", name, 2.0, 2.0, 1.0) for name in _contenders.CONTENDERS]]
+    )
+    for kind in zip(*looks, strict=True):
+        assert len(set(kind)) == len(_contenders.CONTENDERS)

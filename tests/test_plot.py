@@ -496,3 +496,9 @@ def test_names_of_classes_do_not_hide_each_other():
     ax = plot.latent(points, y=np.arange(400) % 2)
     first, second = (np.array(text.get_position()) for text in ax.texts)
     assert np.linalg.norm(first - second) >= 0.06 * np.ptp(points, axis=0).max() * 0.999
+
+
+def test_errors_that_overflow_are_named():
+    """Samples whose reconstruction errors are infinite give a ValueError that says so."""
+    with pytest.raises(ValueError, match="X must have reconstruction errors that float64 holds, got infinity"):
+        sf.plot.reconstructions(sf.init_params(16, 4, random_state=0), np.full((3, 16), 1e200))

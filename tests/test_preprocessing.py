@@ -306,6 +306,18 @@ IMAGE = np.zeros((2, 6, 6))
         (lambda: sf.ZCAWhitener(n_components="all").fit(X2), TypeError, "n_components must be a real number"),
         (lambda: sf.ZCAWhitener(n_components=True).fit(X2), TypeError, "n_components must be an integer, got True"),
         (lambda: sf.PCAWhitener().fit(X2[:1]), ValueError, "minimum of 2 is required"),
+        (lambda: sf.UnitScaler(clip="error").fit(X2), TypeError, "clip must be True or False, got 'error'"),
+        (lambda: sf.UnitScaler(per_feature="no").fit(X2), TypeError, "per_feature must be True or False, got 'no'"),
+        (
+            lambda: sf.ZCAWhitener(epsilon=0.0).fit(1e-310 * correlated()),
+            ValueError,
+            r"epsilon must be larger, got 0: a direction of variance .* is blown up beyond float64",
+        ),
+        (
+            lambda: sf.PCAWhitener(epsilon=0.0).fit((1e-40 * correlated()).astype(np.float32)),
+            ValueError,
+            r"epsilon must be larger, got 0: .* beyond float32; or scale X first",
+        ),
         (lambda: sf.PCAWhitener().fit(1e200 * X2), ValueError, "X must have variances that float64 holds"),
         (
             lambda: sf.ZCAWhitener().fit(np.where(X2.mean() < X2, 1.7e308, 0.0)),

@@ -93,10 +93,13 @@ def write_plot(path: Path, groups: Sequence[Group]) -> None:
 
     ax = NewFigure(figsize=(9, 1.2 + 0.38 * len(groups)), layout="constrained").add_subplot()
     names = [name for name in CONTENDERS if any(r.contender == name for g in groups for r in g)]
-    for name in names:
+    # Okabe and Ito's colours, which colour-blind readers tell apart, and a mark for each besides.
+    looks = zip("DosX^vP*", ("black", "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#8c8c8c"))
+    for name, (mark, colour) in zip(CONTENDERS, looks, strict=False):
+        if name not in names:
+            continue
         points = [(r.best / r.limit, y) for y, group in enumerate(groups) for r in group if r.contender == name]
-        ours = name == OURS
-        ax.plot(*zip(*points, strict=True), "D" if ours else "o", label=name, color="black" if ours else None, zorder=3)
+        ax.plot(*zip(*points, strict=True), mark, label=name, color=colour, alpha=0.85, zorder=3)
     ax.set_yticks(range(len(groups)), [f"{g[0].work.name} {g[0].dtype}" for g in groups])
     ax.invert_yaxis()
     ax.set_xscale("log")

@@ -185,6 +185,8 @@ def latent(
 def _numbers(errors: F64) -> list[str]:
     """As text, all with the decimals that give the largest three digits."""
     top = float(errors.max())
+    if not math.isfinite(top):
+        raise ValueError("X must have reconstruction errors that float64 holds, got infinity: scale X first")
     decimals = max(0, 2 - math.floor(math.log10(top))) if top >= 1e-3 else None
     return [f"{e:.1e}" if decimals is None else f"{e:.{decimals}f}" for e in errors]
 
