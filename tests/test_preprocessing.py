@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sae_fast as sf
@@ -34,6 +35,18 @@ def correlated(m=200, v=9, dtype=np.float64, seed=0):
 def test_transformer_contract(estimator, check):
     """Every check of scikit-learn passes for every table transformer."""
     check(estimator)
+
+
+# scikit-learn's checks feed tables, and PatchExtractor takes images, as its tags say: parametrize_with_checks would
+# run check_estimator_cloneable alone. These are the others that need no data.
+@pytest.mark.parametrize("name", [
+    "check_estimator_cloneable", "check_estimator_repr", "check_get_params_invariance", "check_mixin_order",
+    "check_no_attributes_set_in_init", "check_parameters_default_constructible", "check_set_params",
+    "check_valid_tag_types"
+])  # fmt: skip
+def test_patch_extractor_contract(name):
+    """Every check of scikit-learn that feeds no table passes for the transformer of images."""
+    getattr(estimator_checks, name)("PatchExtractor", sf.PatchExtractor())
 
 
 # Scalers

@@ -175,11 +175,14 @@ def test_data_frames_out_for_each_layer():
         fitted.transform(frame[frame.columns[::-1]])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_random_state_repeats_a_fit(solver):
-    """The same seed gives the same bits, on any number of threads."""
-    X = patches()
-    one, *others = (stack(solver=solver, fine_tune_solver=solver, n_threads=n).fit(X) for n in (1, 2, 3, 8))
+def test_random_state_repeats_a_fit(solver, dtype):
+    """The same seed gives the same bits, on any number of threads, in a fit large enough to be shared by 8."""
+    X = np.random.default_rng(0).uniform(0.1, 0.9, (1000, 64)).astype(dtype)
+    options = {"solver": solver, "fine_tune_solver": solver, "max_iter": 3, "fine_tune_max_iter": 3}
+    one, *others = (stack((64, 48), **options, batch_size=700, n_threads=n).fit(X) for n in (1, 2, 3, 8))
+    assert one.encoder_[0].W.dtype == dtype
     for other in others:
         assert_same(one, other)
 

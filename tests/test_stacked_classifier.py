@@ -180,14 +180,19 @@ def test_early_stopping_keeps_the_best_parameters(digits, solver, rate):
         classifier(early_stopping=True).fit(X[:30], np.arange(30) // 29)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_random_state_repeats_a_fit(digits, solver):
-    """The same seed gives the same bits, on any number of threads."""
-    X, y, *_ = digits
-    options = {"solver": solver, "fine_tune_solver": solver, "early_stopping": True, "max_iter": 5}
-    one, *others = (classifier(**options, n_threads=n).fit(X, y) for n in (1, 2, 3, 8))
+def test_random_state_repeats_a_fit(digits, solver, dtype):
+    """The same seed gives the same bits, on any number of threads, in a fit large enough to be shared by 8."""
+    X, y = np.tile(digits[0], (3, 1)).astype(dtype), np.tile(digits[1], 3)
+    options = {"solver": solver, "fine_tune_solver": solver, "early_stopping": True, "batch_size": 700}
+    options |= {"max_iter": 3, "head_max_iter": 3, "fine_tune_max_iter": 3}
+    one, *others = (classifier((64, 48), **options, n_threads=n).fit(X, y) for n in (1, 2, 3, 8))
+    assert one.head_.W.dtype == dtype
     for other in others:
-        np.testing.assert_array_equal(other.predict_log_proba(X), one.predict_log_proba(X))
+        for a, b in zip((*other.encoder_, other.head_), (*one.encoder_, one.head_), strict=True):
+            np.testing.assert_array_equal(a.W, b.W)
+            np.testing.assert_array_equal(a.b, b.b)
 
 
 def test_works_in_pipeline_and_grid_search(digits):
