@@ -22,6 +22,7 @@ from ._convolve import convolve
 from ._encoder import Encoder
 from ._functional import cost, cost_and_grad, decode, deltas, encode, flatten, forward, init_params, unflatten
 from ._objective import Objective, check_gradient
+from ._stack_encoder import StackEncoder
 from ._train import SGD, Adam, train
 from ._types import Cost, Deltas, EpochInfo, Forward, History, Params
 from ._version import __version__
@@ -61,9 +62,10 @@ _HOMES = {  # of what is imported when it is first used
 }
 _LAZY = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [  # noqa: RUF022 (the lazy ones last)
-    "Adam", "Cost", "Deltas", "Encoder", "EpochInfo", "Forward", "History", "Objective", "Params", "SGD", "__version__",
-    "check_gradient", "convolve", "cost", "cost_and_grad", "decode", "deltas", "encode", "flatten", "forward",
-    "get_include", "get_num_threads", "init_params", "set_num_threads", "show_config", "train", "unflatten",
+    "Adam", "Cost", "Deltas", "Encoder", "EpochInfo", "Forward", "History", "Objective", "Params", "SGD",
+    "StackEncoder", "__version__", "check_gradient", "convolve", "cost", "cost_and_grad", "decode", "deltas", "encode",
+    "flatten", "forward", "get_include", "get_num_threads", "init_params", "set_num_threads", "show_config", "train",
+    "unflatten",
     "BetaSearch", "ConvolvedFeatures", "PCAComparison", "PCAWhitener", "PatchExtractor", "PruneResult", "ReviveUnits",
     "SparseAutoencoder", "StackedAutoencoder", "StackedAutoencoderClassifier", "UFLDLScaler", "UnitScaler",
     "ZCAWhitener", "compare_with_pca", "conventions", "fold", "load", "plot", "prune_units", "reference",

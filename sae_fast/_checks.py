@@ -150,6 +150,9 @@ def check_X(X: ArrayLike, n_features: int, name: str = "X") -> NDArray[Any]:
     return array
 
 
+LEAST_WEIGHT = 1e-290
+
+
 def check_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64] | None:
     """Weights (n_samples,), float64, >= 0, finite, with a positive sum; or None."""
     if sample_weight is None:
@@ -161,6 +164,9 @@ def check_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> NDAr
         raise ValueError(
             f"sample_weight must be finite and >= 0, with a finite sum > 0, got {weight.min():g} to {weight.max():g}"
         )
+    least = float(np.min(weight, where=weight > 0, initial=math.inf))
+    if least < LEAST_WEIGHT:  # the number of samples divided by their sum would overflow, and give NaN
+        raise ValueError(f"sample_weight must be 0 or >= {LEAST_WEIGHT:g}, got {least!r}")
     return weight
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -454,9 +454,8 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
         Without ``scale`` it is minus the reconstruction part of J.
         """
-        return float(
-            np.average(self.score_samples(X), weights=None if sample_weight is None else np.asarray(sample_weight))
-        )
+        scores = self.score_samples(X)
+        return float(np.average(scores, weights=weights_of(sample_weight, scores)))
 
     def unit_report(self, X: ArrayLike | None = None) -> UnitReport:
         """What each hidden unit does on the training data, or on ``X``; see :class:`UnitReport`.
@@ -479,7 +478,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         """An :class:`Encoder` with the scaling in its weights; see :func:`sae_fast.fold`."""
         from ._fold import fold
 
-        return fold(self, clip=clip, dtype=dtype)
+        return cast("Encoder", fold(self, clip=clip, dtype=dtype))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to one safetensors file, whole or not at all; :func:`sae_fast.load` reads it."""

@@ -120,6 +120,12 @@ class FitControl(Generic[P]):
             # No step improves the start: it is the result, after one look.
             self.costs.append(self._solver.start_cost)
         self.params = self._best[1] if self._validation is not None else _copy(self._solver.params)
+        if not _finite(self.params):
+            where = f" in {self._stage}" if self._stage else ""
+            raise ValueError(
+                f"fit diverged{where}: parameters are not finite after {self.n_iter} {unit}s (J = "
+                f"{self.costs[-1].total:.6g}): scale the data, or choose a smaller learning_rate"
+            )
 
     def _judge(self, cost: AnyCost) -> bool:
         """Keep the best parameters; is it time to stop?"""
@@ -135,6 +141,11 @@ class FitControl(Generic[P]):
         else:
             self._waited += 1
         return self._waited >= model.n_iter_no_change
+
+
+def _finite(params: tuple[Any, ...]) -> bool:
+    arrays = params if isinstance(params, Params) else [a for layer in params for a in layer]
+    return all(bool(np.isfinite(a).all()) for a in arrays)
 
 
 def _copy(params: P) -> P:

@@ -20,11 +20,16 @@ from ._estimator import SparseAutoencoder
 from ._patch_extractor import PatchExtractor
 from ._scale import CUTS, Clip, Layer, check_clip
 from ._scalers import UFLDLScaler, UnitScaler
+from ._stack import Stack
+from ._stack_encoder import StackEncoder
 from ._transformer import check_is_fitted
+from ._types import FloatArray, Hidden
 from ._whitening import PCAWhitener, ZCAWhitener
 
+_LAST = "a SparseAutoencoder, a stack of layers or an encoder"
 
-def fold(*steps: Any, clip: Clip = "error", dtype: DTypeLike | None = None) -> Encoder:
+
+def fold(*steps: Any, clip: Clip = "error", dtype: DTypeLike | None = None) -> Encoder | StackEncoder:
     """Make scalers, whitening and the first layer of an autoencoder one affine map.
 
     ``f(W (A x + t) + b)`` is ``f((W A) x + (W t + b))``: the encoder that comes out takes unprepared data and gives the
@@ -32,12 +37,12 @@ def fold(*steps: Any, clip: Clip = "error", dtype: DTypeLike | None = None) -> E
 
     Parameters
     ----------
-    *steps : fitted transformers, the last one a SparseAutoencoder or an Encoder
+    *steps : fitted transformers, the last one an autoencoder, a stack of them, or an encoder
         In the order in which data go through them; a ``Pipeline`` stands for its steps, and a
         :class:`PatchExtractor` at the beginning is left out. Affine, and so folded exactly: :class:`UnitScaler`,
         :class:`PCAWhitener`, :class:`ZCAWhitener`, scikit-learn's ``StandardScaler``, ``MinMaxScaler``,
         ``MaxAbsScaler``, ``RobustScaler``, ``PCA`` and ``IncrementalPCA``, and the autoencoder's own
-        ``scale="minmax"``.
+        ``scale="minmax"``. Of a :class:`StackedAutoencoder` or a classifier, the lowest layer takes up the steps.
     clip : {"error", "ignore"}
         What to do with a step that cuts, which is not affine: :class:`UFLDLScaler` and ``scale="ufldl"`` (at 3
         sigma), and scalers with ``clip=True``. ``"ignore"`` leaves the cut out: codes of samples that it would not
@@ -47,8 +52,8 @@ def fold(*steps: Any, clip: Clip = "error", dtype: DTypeLike | None = None) -> E
 
     Returns
     -------
-    Encoder
-        Its attributes ``W1`` and ``b1`` are the folded weights.
+    Encoder or StackEncoder
+        Its attributes ``W1`` and ``b1`` are the folded weights; for a stack, those of ``layers[0]``.
 
     Raises
     ------
@@ -79,25 +84,37 @@ def fold(*steps: Any, clip: Clip = "error", dtype: DTypeLike | None = None) -> E
     check_clip(clip)
     flat = _flatten(steps)
     if not flat:
-        raise TypeError("steps must end with a SparseAutoencoder or an Encoder, got no steps")
+        raise TypeError(f"steps must end with {_LAST}, got no steps")
     *before, last = flat
+    layers: list[tuple[FloatArray, FloatArray, Hidden]]
     if isinstance(last, Encoder):
-        W, b, hidden = last.W1, last.b1, last.hidden
+        layers = [(last.W1, last.b1, last.hidden)]
+    elif isinstance(last, StackEncoder):
+        layers = [(layer.W1, layer.b1, layer.hidden) for layer in last.layers]
+    elif isinstance(last, Stack):
+        check_is_fitted(last)
+        layers = [(W, b, unit) for (W, b), unit in zip(last.encoder_, last.units_, strict=True)]
     elif isinstance(last, SparseAutoencoder):
         check_is_fitted(last)
-        W, b, hidden = last.params_.W1, last.params_.b1, last.hidden
+        layers = [(last.params_.W1, last.params_.b1, last.hidden)]
         if last.scaler_ is not None:
             before.append(last.scaler_)
     else:
-        raise TypeError(f"the last step must be a SparseAutoencoder or an Encoder, got {type(last).__name__}")
-    kind = W.dtype if dtype is None else np.dtype(dtype)
+        raise TypeError(f"the last step must be {_LAST}, got {type(last).__name__}")
+    kind = layers[0][0].dtype if dtype is None else np.dtype(dtype)
     if kind not in (np.float32, np.float64):
         raise TypeError(f"dtype must be float32 or float64, got {kind}")
-    W, b = absorb(before, W, b, clip=clip)
+    W, b, unit = layers[0]
+    layers[0] = (*absorb(before, W, b, clip=clip), unit)
+    encoders = [_encoder(W, b, unit, kind) for W, b, unit in layers]
+    return StackEncoder(encoders) if isinstance(last, (Stack, StackEncoder)) else encoders[0]
+
+
+def _encoder(W: FloatArray, b: FloatArray, hidden: Hidden, dtype: np.dtype[Any]) -> Encoder:
     with np.errstate(over="ignore"):
-        W, b = W.astype(kind), b.astype(kind)
+        W, b = W.astype(dtype), b.astype(dtype)
     if not (np.all(np.isfinite(W)) and np.all(np.isfinite(b))):
-        raise ValueError(f"folded weights must be finite, but they overflow {kind}")
+        raise ValueError(f"folded weights must be finite, but they overflow {dtype}")
     return from_layer(Encoder, W, b, hidden)
 
 
@@ -108,7 +125,8 @@ def absorb(steps: Sequence[Any], W: NDArray[Any], b: NDArray[Any], *, clip: Clip
         name = type(step).__name__
         rule = next((rule for kinds, rule in _RULES if isinstance(step, kinds)), None)
         if rule is None:
-            raise TypeError(f"steps must be affine transformers that fold() knows, got {name}")
+            hint = "; an autoencoder can only be the last step" if isinstance(step, (SparseAutoencoder, Stack)) else ""
+            raise TypeError(f"steps must be affine transformers that fold() knows, got {name}{hint}")
         check_is_fitted(step)
         if clip == "error" and (isinstance(step, UFLDLScaler) or getattr(step, "clip", False)):
             raise ValueError(f"{name} {CUTS}")

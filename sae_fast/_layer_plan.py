@@ -38,7 +38,7 @@ class LayerPlan:
 
 def per_layer(name: str, value: Any, n_layers: int, layers: str = "layer") -> list[Any]:
     """``value`` for each layer: itself, or its entries if it is a sequence of as many."""
-    if not isinstance(value, (Sequence, np.ndarray)) or isinstance(value, str) or np.ndim(value) == 0:
+    if not isinstance(value, (Sequence, np.ndarray)) or isinstance(value, str) or _is_scalar(value):
         return [value] * n_layers
     if len(value) != n_layers:
         raise ValueError(
@@ -47,9 +47,14 @@ def per_layer(name: str, value: Any, n_layers: int, layers: str = "layer") -> li
     return list(value)
 
 
+def _is_scalar(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim == 0
+
+
 def layer_sizes(hidden_layer_sizes: Any) -> list[int]:
     """Numbers of hidden units, bottom up."""
-    if isinstance(hidden_layer_sizes, (Sequence, np.ndarray)) and not isinstance(hidden_layer_sizes, str):
+    several = isinstance(hidden_layer_sizes, (Sequence, np.ndarray)) and not isinstance(hidden_layer_sizes, str)
+    if several and not _is_scalar(hidden_layer_sizes):
         sizes = list(hidden_layer_sizes)
     else:
         sizes = [hidden_layer_sizes]
@@ -94,6 +99,6 @@ def plan_layers(model: Stack) -> list[LayerPlan]:
 
 def check_solver(name: str, value: object) -> str:
     """A solver's name."""
-    if value not in SOLVERS:
+    if not isinstance(value, str) or value not in SOLVERS:
         raise ValueError(f"{name} must be 'lbfgs', 'adam' or 'sgd', got {value!r}")
     return str(value)

@@ -5,7 +5,8 @@ Layout of a single layer's: tensors ``W1``, ``b1``, ``W2``, ``b2``, ``rho_hat``,
 ``hyper_parameters``, ``fitted``, ``feature_names`` and ``checksum``, the SHA-256 over all tensors and the rest of the
 object. Files that an older version would misread have format 2: models that scale their data (``scale`` holds its
 numbers, and the tensors ``scale_minimum`` and ``scale_span`` those of each feature); an encoder's, with a ``kind``,
-``hidden``, ``W1`` and ``b1``; and a stack's, with a ``kind`` and its own tensors (``_stack_file.py``).
+``hidden``, ``W1`` and ``b1``; and a stack's or its encoder's, with a ``kind`` and tensors of their own (see
+``_stack_file.py``).
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ def read_tensors(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], di
         length = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + length])
         text = header["__metadata__"][_KEY]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelFileError(f"{name} is not a model file of sae_fast, or it is damaged") from error
     try:
         tensors = library.load(data)
@@ -149,7 +150,7 @@ def single_layer(path: str | PathLike[str], tensors: dict[str, NDArray[Any]], ab
     """The single layer that verified contents hold."""
     kind = about.get("kind", KIND)
     if kind != KIND:
-        reader = "sae_fast.Encoder.load" if kind == "Encoder" else "sae_fast.load"
+        reader = f"sae_fast.{kind}.load" if kind in ("Encoder", "StackEncoder") else "sae_fast.load"
         raise ModelFileError(f"{path} holds {kind!r}, not {KIND!r}: read it with {reader}")
     try:
         params, _ = check_params(tuple(tensors.pop(k) for k in _PARAMS))

@@ -57,6 +57,8 @@ class Stack:
     encoder_: Layers
     units_: tuple[Hidden, ...]
     rho_hat_: list[NDArray[np.float64]]
+    fine_tune_loss_curve_: NDArray[np.float64]
+    n_iter_: int
 
     def _check_common(self) -> None:
         """Parameters that are not by layer."""
@@ -136,6 +138,9 @@ class Stack:
             raise ValueError("the parameters from before fine-tuning are not kept in model files: fit again")
         other = copy.copy(self)
         vars(other).update(self._before)
+        other.n_iter_ -= len(self.fine_tune_loss_curve_)
+        other.fine_tune_loss_curve_ = np.empty(0)
+        vars(other).pop("validation_curve_", None)
         return other
 
     def save(self, path: str | PathLike[str]) -> None:

@@ -269,9 +269,8 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
 
     def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean of :meth:`score_samples`: minus the reconstruction part of J; larger is better."""
-        return float(
-            np.average(self.score_samples(X), weights=None if sample_weight is None else np.asarray(sample_weight))
-        )
+        scores = self.score_samples(X)
+        return float(np.average(scores, weights=self._weights(sample_weight, scores)))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -236,6 +236,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         part, validation = self._split(data, target, weight, network, rng)
         head, cut = self._train_head(*part, head_decay)
         self.fine_tune_loss_curve_ = np.empty(0)
+        self.__dict__.pop("validation_curve_", None)  # of an earlier fit
         self._set_layers((*self.encoder_, head), data, target, weight, network)
         self._before = {k: getattr(self, k) for k in ("encoder_", "head_", "rho_hat_", "cost_")}
         if self.fine_tune and not (interrupted or cut):

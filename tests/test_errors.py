@@ -64,6 +64,7 @@ WRONG_OPTIONS = [
     ({"sample_weight": -np.ones(5)}, ValueError, "sample_weight must be finite and >= 0 with a sum > 0"),
     ({"sample_weight": np.zeros(5)}, ValueError, "sample_weight must be finite and >= 0 with a sum > 0"),
     ({"sample_weight": np.full(5, np.nan)}, ValueError, "sample_weight must be finite and >= 0 with a sum > 0"),
+    ({"sample_weight": [1, 1, 1, 1, 1e-310]}, ValueError, "sample_weight must be 0 or >= 1e-290, got 1e-310"),
 ]
 
 

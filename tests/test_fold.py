@@ -204,7 +204,7 @@ MODEL = coder(max_iter=2).fit(X)
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda: sf.fold(), TypeError, "steps must end with a SparseAutoencoder or an Encoder, got no steps"),
+        (lambda: sf.fold(), TypeError, "steps must end with .* or an encoder, got no steps"),
         (lambda: sf.fold(MODEL, StandardScaler()), TypeError, "last step must be .*, got StandardScaler"),
         (lambda: sf.fold(make_pipeline(MODEL, LogisticRegression())), TypeError, "got LogisticRegression"),
         (lambda: sf.fold(Normalizer(), MODEL), TypeError, "affine transformers that fold.. knows, got Normalizer"),

@@ -84,7 +84,8 @@ def test_every_damaged_byte_is_noticed(tmp_path, fitted):
 def test_foreign_files_are_refused(tmp_path, fitted):
     """Other formats, other safetensors files and newer formats are refused with their name and the reason."""
     path = tmp_path / "foreign"
-    for content in (b"\x89PNG\r\n\x1a\n" + bytes(100), b"\x93NUMPY" + bytes(100), b"{}", b"\xff" * 64):
+    nested = (10**5).to_bytes(8, "little") + b"[" * 10**5
+    for content in (b"\x89PNG\r\n\x1a\n" + bytes(100), b"\x93NUMPY" + bytes(100), b"{}", b"\xff" * 64, nested):
         path.write_bytes(content)
         with pytest.raises(ValueError, match="not a model file"):
             sf.load(path)

@@ -280,6 +280,7 @@ def test_fine_tuning_cost_is_that_of_the_deep_network():
         ({"sizes": (4, 0)}, ValueError, "hidden_layer_sizes must be >= 1, got 0"),
         ({"sizes": (4, 2.5)}, TypeError, "hidden_layer_sizes must be an integer, got 2.5"),
         ({"sizes": "200"}, TypeError, "hidden_layer_sizes must be an integer or a sequence of integers, got '200'"),
+        ({"sizes": np.array(4.5)}, TypeError, "hidden_layer_sizes must be an integer, got array"),
         ({"sizes": {4, 3}}, TypeError, "hidden_layer_sizes must be an integer or a sequence of integers, got {"),
         ({"rho": (0.1, 0.2, 0.3)}, ValueError, r"rho must be one value, or one for each layer \(2\), got 3 values"),
         ({"rho": (0.1, 1.5)}, ValueError, r"rho must be in \(0, 1\), got 1.5"),
@@ -287,6 +288,7 @@ def test_fine_tuning_cost_is_that_of_the_deep_network():
         ({"weight_decay": -1.0}, ValueError, "weight_decay must be >= 0 and finite, got -1.0"),
         ({"max_iter": (10, 0)}, ValueError, "max_iter must be >= 1, got 0"),
         ({"solver": ("lbfgs", "newton")}, ValueError, "solver must be 'lbfgs', 'adam' or 'sgd', got 'newton'"),
+        ({"solver": [["adam"], "sgd"]}, ValueError, r"solver must be 'lbfgs', 'adam' or 'sgd', got \['adam'\]"),
         ({"hidden": ("tanh", "relu")}, ValueError, "hidden must be 'sigmoid' or 'tanh', got 'relu'"),
         ({"output": ("linear",)}, ValueError, r"output must be one value, or one for each layer \(2\)"),
         ({"output": None}, ValueError, "output must be 'sigmoid', 'tanh' or 'linear', got None"),
@@ -308,3 +310,31 @@ def test_wrong_parameters_are_named(options, kind, message):
     """Each wrong parameter is an error with its name, the value got and the value wanted."""
     with pytest.raises(kind, match=message):
         stack(**options).fit(patches())
+
+
+def test_before_fine_tuning_counts_no_fine_tuning():
+    """The copy from before has no curve of fine-tuning, and only the iterations that led to it."""
+    tuned = stack(fine_tune_max_iter=3).fit(patches())
+    before = tuned.before_fine_tuning()
+    assert len(tuned.fine_tune_loss_curve_) > 0
+    assert len(before.fine_tune_loss_curve_) == 0
+    assert before.n_iter_ == sum(map(len, before.loss_curves_)) == tuned.n_iter_ - len(tuned.fine_tune_loss_curve_)
+
+
+def test_wrong_weights_of_a_score_are_named():
+    """A score refuses weights as fit does, and takes one number for all."""
+    X = patches()
+    for model in (stack((4, 3), fine_tune=False).fit(X), sf.SparseAutoencoder(4, max_iter=3, random_state=0).fit(X)):
+        assert model.score(X, sample_weight=2.0) == pytest.approx(model.score(X), rel=1e-14)
+        for weight in (-np.ones(len(X)), np.zeros(len(X)), np.full(len(X), np.nan), np.ones(3)):
+            with pytest.raises(ValueError, match=r"sample_weight|[Ss]ample weights"):
+                model.score(X, sample_weight=weight)
+
+
+@pytest.mark.filterwarnings("ignore::sae_fast._estimator.DataRangeWarning")
+@pytest.mark.parametrize("kind", [sf.SparseAutoencoder, sf.StackedAutoencoder])
+def test_a_diverging_fit_is_an_error(kind):
+    """A fit whose parameters become NaN says so instead of giving a model of NaN."""
+    X = patches().astype(np.float32) * np.float32(1e38)
+    with pytest.raises(ValueError, match=r"fit diverged.*parameters are not finite.*smaller learning_rate"):
+        kind(4, solver="adam", max_iter=3, random_state=0).fit(X)

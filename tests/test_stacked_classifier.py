@@ -258,3 +258,12 @@ def test_wrong_parameters_are_named(digits, options, kind, message):
     """Each wrong parameter is an error with its name, the value got and the value wanted."""
     with pytest.raises(kind, match=message):
         classifier(**options).fit(*digits[:2])
+
+
+def test_a_new_fit_forgets_the_curve_of_the_last(digits):
+    """validation_curve_ is there after early stopping, and gone after a fit without it."""
+    X, y, _, _ = digits
+    model = classifier((5, 4), max_iter=2, fine_tune_max_iter=2, head_max_iter=2, early_stopping=True).fit(X, y)
+    assert len(model.validation_curve_) > 0
+    assert not hasattr(model.before_fine_tuning(), "validation_curve_")
+    assert not hasattr(model.set_params(early_stopping=False).fit(X, y), "validation_curve_")
