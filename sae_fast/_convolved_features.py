@@ -251,6 +251,8 @@ def _fold(model: Any) -> tuple[FloatArray, FloatArray, str]:
     """Weights, bias and activation of a fitted autoencoder or pipeline, with all that it does to a patch before."""
     try:
         folded = fold(model)
+        if not isinstance(folded, Encoder):
+            raise TypeError(f"a filter is a single layer, got {folded!r}")
     except ValueError as error:
         raise ValueError(f"encoder: {error}".replace("clip='ignore'", "fold(encoder, clip='ignore')")) from error
     except TypeError as error:

@@ -82,7 +82,7 @@ WRONG = [
     ({"weight_decay": np.nan}, ValueError, "weight_decay must be >= 0 and finite, got nan"),
     ({"n_threads": 0}, ValueError, "n_threads must be >= 1"),
     ({"sample_weight": np.ones(5)}, ValueError, r"sample_weight must have shape \(6,\), got \(5,\)"),
-    ({"sample_weight": np.zeros(6)}, ValueError, "sample_weight must be finite and >= 0 with a sum > 0"),
+    ({"sample_weight": np.zeros(6)}, ValueError, "sample_weight must be finite and >= 0, with a finite sum > 0, got"),
     ({"X": X[:, :3]}, ValueError, r"X must have shape \(n_samples, 4\), got \(6, 3\)"),
     ({"X": X[:0], "y": LABELS[:0]}, ValueError, "X must have at least one sample"),
     ({"X": X.astype(complex)}, TypeError, "X must have a real dtype, got complex128"),

@@ -61,9 +61,13 @@ WRONG_OPTIONS = [
     ({"n_threads": 10**9}, ValueError, "n_threads must be >= 1"),
     ({"n_threads": 1.5}, TypeError, "n_threads must be an integer or None, got 1.5"),
     ({"sample_weight": np.ones(4)}, ValueError, r"sample_weight must have shape \(5,\), got \(4,\)"),
-    ({"sample_weight": -np.ones(5)}, ValueError, "sample_weight must be finite and >= 0 with a sum > 0"),
-    ({"sample_weight": np.zeros(5)}, ValueError, "sample_weight must be finite and >= 0 with a sum > 0"),
-    ({"sample_weight": np.full(5, np.nan)}, ValueError, "sample_weight must be finite and >= 0 with a sum > 0"),
+    ({"sample_weight": -np.ones(5)}, ValueError, "sample_weight must be finite and >= 0, with a finite sum > 0, got"),
+    ({"sample_weight": np.zeros(5)}, ValueError, "sample_weight must be finite and >= 0, with a finite sum > 0, got"),
+    (
+        {"sample_weight": np.full(5, np.nan)},
+        ValueError,
+        "sample_weight must be finite and >= 0, with a finite sum > 0, got",
+    ),
     ({"sample_weight": [1, 1, 1, 1, 1e-310]}, ValueError, "sample_weight must be 0 or >= 1e-290, got 1e-310"),
 ]
 

@@ -116,3 +116,10 @@ def test_errors():
     with pytest.raises(TypeError, match="got StackedAutoencoder; an autoencoder can only be the last step"):
         sf.fold(pipeline[-1], upper)
     assert repr(encoder) == "StackEncoder(9 -> 7 -> 5 -> 4, tanh, sigmoid, sigmoid, float64)"
+
+
+def test_filters_are_single_layers():
+    """ConvolvedFeatures, which slides one layer over images, refuses a stack."""
+    pipeline, _ = fitted()
+    with pytest.raises(TypeError, match=r"encoder must be .*a filter is a single layer, got StackEncoder\(9 -> 7"):
+        sf.ConvolvedFeatures(pipeline, 3).fit(np.zeros((2, 6, 6)))
