@@ -73,7 +73,8 @@ def reconstructions(
     a3 = reconstruction(model, chosen, hidden, output)
     if a3.shape != x.shape:
         raise ValueError(f"reconstructions must have the shape of X, {x.shape}, got {a3.shape}")
-    errors = 0.5 * ((a3 - x) ** 2).sum(axis=1)
+    with np.errstate(over="ignore"):  # infinity is an error below, with its reason
+        errors = 0.5 * ((a3 - x) ** 2).sum(axis=1)
     rows = [as_pictures(part, shape, "features") for part in (x, a3, a3 - x)]
     height, width = rows[0].shape[1:3]
     low, high = float(min(x.min(), a3.min())), float(max(x.max(), a3.max()))
