@@ -7,6 +7,7 @@
 //   finish       bias gradients, cost
 // A thread owns whole strips where there are enough of them; otherwise threads share the panels of each strip, with a
 // barrier between products that feed one another. Who computes an element never changes how it is computed.
+// One class, so long because the phases share its state.
 #include <cmath>
 
 #include "evaluation.hpp"
