@@ -6,7 +6,7 @@
 //             s = t or 1 + t,  f' = |t| (1 - |t|).
 //   tanh:     u = 1 - |a|.  t = a where |a| <= near_zero, else sign(a) / u, which is beyond 2.
 //             a = t or sign (1 - u),  f' = 1 - a^2 or u (2 - u).
-// The sums are those of s, mapped to [0, 1] (tanh: s = (a + 1) / 2 = sigmoid(2 z)), and of 1 - s.
+// Means are those of s, mapped to [0, 1] (tanh: s = (a + 1) / 2 = sigmoid(2 z)), and of 1 - s.
 #pragma once
 
 #include "elementary.hpp"
@@ -14,24 +14,23 @@
 namespace sae_fast {
 namespace {
 
-/// Folded activations and the mapped ones of one vector.
+/// The folded activation of one vector; and what s is beyond 0 or 1, whichever is nearer: s or -(1 - s).
 template <class T>
 struct Hidden {
-    Vec<T> folded, s, c;
+    Vec<T> folded, beyond;
 };
 
 template <class T, Unit U>
 inline Hidden<T> hidden_unit(Vec<T> z) noexcept {
-    const Vec<T> zero{};
     if constexpr (U == Unit::sigmoid) {
-        const SigmoidPair<T> p = sigmoid_pair<T>(z);
-        return {with_opposite_sign<T>(p.small, z), z < zero ? p.small : p.big, z < zero ? p.big : p.small};
+        const Vec<T> folded = with_opposite_sign<T>(small_sigmoid<T>(z), z);
+        return {folded, folded};
     } else {
-        const SigmoidPair<T> p = sigmoid_pair<T>(z + z);
-        const Vec<T> far = T(0.5) / p.small;
+        const Vec<T> small = small_sigmoid<T>(z + z);
+        const Vec<T> far = T(0.5) / small;
         const Vec<T> size = absolute<T>(z);
-        const Vec<T> folded = size <= TanhConstants<T>::near_zero ? tanh_near_zero<T>(z) : (z < zero ? -far : far);
-        return {folded, z < zero ? p.small : p.big, z < zero ? p.big : p.small};
+        const Vec<T> folded = size <= TanhConstants<T>::near_zero ? tanh_near_zero<T>(z) : (z < Vec<T>{} ? -far : far);
+        return {folded, with_opposite_sign<T>(small, z)};
     }
 }
 
@@ -63,11 +62,11 @@ template <class T, Unit U>
 inline Vec<T> unit(Vec<T> z) noexcept {
     const Vec<T> zero{};
     if constexpr (U == Unit::sigmoid) {
-        const SigmoidPair<T> p = sigmoid_pair<T>(z);
-        return z < zero ? p.small : p.big;
+        const Vec<T> e = exp_of_size<T>(z);
+        return (z < zero ? e : splat(T(1))) / (T(1) + e);
     } else if constexpr (U == Unit::tanh) {
-        const SigmoidPair<T> p = sigmoid_pair<T>(z + z);
-        const Vec<T> far = T(1) - (p.small + p.small);
+        const Vec<T> small = small_sigmoid<T>(z + z);
+        const Vec<T> far = T(1) - (small + small);
         return absolute<T>(z) <= TanhConstants<T>::near_zero ? tanh_near_zero<T>(z) : (z < zero ? -far : far);
     } else {
         return z;
@@ -84,14 +83,14 @@ template <class T, Unit U>
 inline Error<T> output_error(Vec<T> z, Vec<T> x) noexcept {
     const Vec<T> zero{};
     if constexpr (U == Unit::sigmoid) {
-        const SigmoidPair<T> p = sigmoid_pair<T>(z);
-        return {z < zero ? p.small - x : (T(1) - x) - p.small, p.small * p.big};
+        const Vec<T> small = small_sigmoid<T>(z);
+        return {z < zero ? small - x : (T(1) - x) - small, small - small * small};
     } else if constexpr (U == Unit::tanh) {
-        const SigmoidPair<T> p = sigmoid_pair<T>(z + z);
-        const Vec<T> twice = p.small + p.small;
+        const Vec<T> small = small_sigmoid<T>(z + z);
+        const Vec<T> twice = small + small;
         const Vec<T> far = z < zero ? twice - (T(1) + x) : (T(1) - x) - twice;
         const Vec<T> size = absolute<T>(z);
-        return {size <= TanhConstants<T>::near_zero ? tanh_near_zero<T>(z) - x : far, T(4) * p.small * p.big};
+        return {size <= TanhConstants<T>::near_zero ? tanh_near_zero<T>(z) - x : far, T(4) * (small - small * small)};
     } else {
         return {z - x, splat(T(1))};
     }

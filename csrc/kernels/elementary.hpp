@@ -10,6 +10,43 @@ namespace {
 template <class T>
 struct ExpConstants;
 
+#if defined(__AVX512F__)
+
+// exp(x) = 2^n (2^(n - floor n) exp(r)) for n = x / ln(2) rounded to 1/kSteps: a short polynomial, since r is small,
+// and a table that fits into one vector.
+template <>
+struct ExpConstants<float> {
+    static constexpr float log2_e = 1.44269504F, ln2_high = 0.693115234F, ln2_low = 3.19461850e-05F;
+    static constexpr float round = 1.5F * (1 << 19);  // adding it rounds to 1/16, whose count is in the low bits
+    static constexpr float lowest = -110.0F;          // exp is 0 from here on, subnormals included
+    alignas(64) static constexpr float powers[] = {
+        1.0F,         1.044273782F, 1.090507733F, 1.138788635F, 1.189207115F, 1.241857812F, 1.296839555F, 1.354255547F,
+        1.414213562F, 1.476826146F, 1.542210825F, 1.610490332F, 1.681792831F, 1.75625216F,  1.834008086F, 1.915206561F};
+    // (exp(r) - 1 - r) / r^2 on |r| <= ln(2)/32, relative error of exp 4.7e-9
+    static constexpr float q[] = {0.500009776873F, 0.166668622037F};
+};
+
+template <>
+struct ExpConstants<double> {
+    static constexpr double log2_e = 1.44269504088896340736;
+    static constexpr double ln2_high = 0x1.62e42feep-1, ln2_low = 1.9082149292705877e-10;
+    static constexpr double round = 1.5 * static_cast<double>(1LL << 49);  // to 1/8
+    static constexpr double lowest = -760.0;
+    alignas(64) static constexpr double powers[] = {1.0,
+                                                    1.09050773266525765921,
+                                                    1.18920711500272106672,
+                                                    1.29683955465100966593,
+                                                    1.4142135623730950488,
+                                                    1.54221082540794082361,
+                                                    1.68179283050742908606,
+                                                    1.83400808640934246349};
+    // the same on |r| <= ln(2)/16, relative error of exp 1.0e-17
+    static constexpr double q[] = {0.50000000000000512668,   0.16666666666666723629,   0.041666666617506798448,
+                                   0.0083333333278711556734, 0.0013889587247893671515, 0.00019842045792409189496};
+};
+
+#else
+
 template <>
 struct ExpConstants<float> {
     static constexpr float log2_e = 1.44269504F, ln2_high = 0.693115234F, ln2_low = 3.19461850e-05F;
@@ -45,6 +82,8 @@ struct ExpConstants<double> {
                                    2.5100472505694995992e-8};
 };
 
+#endif
+
 template <class T>
 struct TanhConstants;
 
@@ -73,8 +112,50 @@ inline Vec<T> polynomial(const T (&c)[N], Vec<T> x) noexcept {
     return sum;
 }
 
-/// The same with its terms in pairs, pairs of pairs and so on (Estrin's scheme): a shorter way through, so that more
-/// of these fit side by side into the processor's window.
+#if defined(__AVX512F__)
+
+inline VecF32 power_of_fraction(VecF32 count) noexcept {
+    return reinterpret_cast<VecF32>(
+        _mm512_maskz_permutexvar_ps(0xffff, reinterpret_cast<__m512i>(count), load(ExpConstants<float>::powers)));
+}
+inline VecF64 power_of_fraction(VecF64 count) noexcept {
+    return reinterpret_cast<VecF64>(
+        _mm512_maskz_permutexvar_pd(0xff, reinterpret_cast<__m512i>(count), load(ExpConstants<double>::powers)));
+}
+inline VecF32 scale_by_power(VecF32 p, VecF32 n) noexcept {  // p 2^floor(n), right down to subnormal results
+    return reinterpret_cast<VecF32>(_mm512_maskz_scalef_ps(0xffff, p, n));
+}
+inline VecF64 scale_by_power(VecF64 p, VecF64 n) noexcept {
+    return reinterpret_cast<VecF64>(_mm512_maskz_scalef_pd(0xff, p, n));
+}
+
+/// exp(r) - 1.
+template <class T>
+inline Vec<T> short_exp(const T (&q)[2], Vec<T> r) noexcept {
+    return (q[1] * r + q[0]) * (r * r) + r;
+}
+template <class T>
+inline Vec<T> short_exp(const T (&q)[6], Vec<T> r) noexcept {
+    const Vec<T> r2 = r * r;
+    return (((q[5] * r + q[4]) * r2 + (q[3] * r + q[2])) * r2 + (q[1] * r + q[0])) * r2 + r;
+}
+
+/// exp(x) for x <= 0, down to and including subnormal results.
+template <class T>
+inline Vec<T> exp_negative(Vec<T> x) noexcept {
+    using C = ExpConstants<T>;
+    x = maximum<T>(splat(C::lowest), x);
+    const Vec<T> count = x * C::log2_e + C::round;
+    const Vec<T> n = count - C::round;
+    const Vec<T> r = (x - n * C::ln2_high) - n * C::ln2_low;
+    const Vec<T> power = power_of_fraction(count);
+    return scale_by_power(power * short_exp(C::q, r) + power, n);
+}
+
+#else
+
+/// A polynomial with its terms in pairs, pairs of pairs and so on (Estrin's scheme): a shorter way through, so that
+/// more of these fit side by side into the processor's window.
 template <class T>
 inline Vec<T> short_polynomial(const T (&c)[7], Vec<T> x) noexcept {
     const Vec<T> x2 = x * x;
@@ -97,20 +178,15 @@ template <class T>
 inline Vec<T> power_of_two(Vec<T> n) noexcept {
     using C = ExpConstants<T>;
     using Lane = typename Simd<T>::IntLane;
-    const IntVec<T> bits = reinterpret_cast<IntVec<T>>(n + (C::round + static_cast<T>(C::bias)));
-    return reinterpret_cast<Vec<T>>(bits << static_cast<Lane>(C::mantissa));
+    const IntVec<T> bits = reinterpret_cast<IntVec<T> >(n + (C::round + static_cast<T>(C::bias)));
+    return reinterpret_cast<Vec<T> >(bits << static_cast<Lane>(C::mantissa));
 }
 
 /// p 2^n for integers n in [-1100, 0], right down to subnormal results.
 template <class T>
 inline Vec<T> scale_down(Vec<T> p, Vec<T> n) noexcept {
-#if defined(__AVX512F__)
-    if constexpr (sizeof(T) == 4) return reinterpret_cast<Vec<T>>(_mm512_maskz_scalef_ps(0xffff, p, n));
-    if constexpr (sizeof(T) == 8) return reinterpret_cast<Vec<T>>(_mm512_maskz_scalef_pd(0xff, p, n));
-#else
     const Vec<T> high = maximum<T>(n, splat(ExpConstants<T>::normal));
     return (p * power_of_two<T>(high)) * power_of_two<T>(n - high);
-#endif
 }
 
 /// exp(x) for x <= 0, down to and including subnormal results.
@@ -123,18 +199,20 @@ inline Vec<T> exp_negative(Vec<T> x) noexcept {
     return scale_down<T>(short_polynomial(C::q, r), n);
 }
 
-/// sigmoid(-|z|) and sigmoid(|z|): each with its own full precision, their sum is 1.
-template <class T>
-struct SigmoidPair {
-    Vec<T> small, big;
-};
+#endif
 
-/// The division runs beside the multiply-adds of the next exp; steps of Newton's would compete with them.
+/// exp(-|z|).
 template <class T>
-inline SigmoidPair<T> sigmoid_pair(Vec<T> z) noexcept {
-    const Vec<T> e = exp_negative<T>(minus_absolute<T>(z));
-    const Vec<T> big = T(1) / (T(1) + e);
-    return {e * big, big};
+inline Vec<T> exp_of_size(Vec<T> z) noexcept {
+    return exp_negative<T>(minus_absolute<T>(z));
+}
+
+/// sigmoid(-|z|), the smaller one of sigmoid and its complement, with its own full precision. The division is the
+/// processor's: it runs beside the multiply-adds of the next exp; steps of Newton's would compete with them.
+template <class T>
+inline Vec<T> small_sigmoid(Vec<T> z) noexcept {
+    const Vec<T> e = exp_of_size<T>(z);
+    return e / (T(1) + e);
 }
 
 /// tanh for |z| <= near_zero.

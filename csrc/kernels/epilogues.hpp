@@ -6,27 +6,36 @@
 namespace sae_fast {
 namespace {
 
+// Big are the units with s of at least 1/2: the sum of s is their number, or weight, and what all of them are beyond 0
+// or 1; that of 1 - s likewise. At most half of a sum cancels.
 template <class T, Unit U, bool Weighted>
 void hidden_forward_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* row_weight, T* sum_s, T* sum_c) noexcept {
     constexpr Size n = kLanes<T>;
     const Size width = n_vec * n;
     for (Size j = 0; j < width; j += n) {
         const Vec<T> b = load(bias + j);
-        Vec<T> s{}, c{};
+        Vec<T> beyond{}, big{}, small{};
+        IntVec<T> n_big{};
         for (Size r = 0; r < n_rows; ++r) {
             T* at = z + r * width + j;
             const Hidden<T> h = hidden_unit<T, U>(load(at) + b);
             store(at, h.folded);
             if constexpr (Weighted) {
-                s += row_weight[r] * h.s;
-                c += row_weight[r] * h.c;
+                const Vec<T> weight = splat(row_weight[r]);
+                beyond += weight * h.beyond;
+                big += sign_bit<T>(h.beyond) ? weight : Vec<T>{};
+                small += sign_bit<T>(h.beyond) ? Vec<T>{} : weight;
             } else {
-                s += h.s;
-                c += h.c;
+                beyond += h.beyond;
+                n_big -= spread_sign<T>(h.beyond);
             }
         }
-        store(sum_s + j, s);
-        store(sum_c + j, c);
+        if constexpr (!Weighted) {
+            big = __builtin_convertvector(n_big, Vec<T>);
+            small = static_cast<T>(n_rows) - big;
+        }
+        store(sum_s + j, big + beyond);
+        store(sum_c + j, small - beyond);
     }
 }
 

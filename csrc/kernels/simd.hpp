@@ -146,6 +146,12 @@ inline IntVec<T> sign_bit(Vec<T> v) noexcept {
     return reinterpret_cast<IntVec<T>>(v) < IntVec<T>{};
 }
 
+/// All lanes: -1 if the sign bit is set, else 0.
+template <class T>
+inline IntVec<T> spread_sign(Vec<T> v) noexcept {
+    return reinterpret_cast<IntVec<T>>(v) >> static_cast<typename Simd<T>::IntLane>(8 * sizeof(T) - 1);
+}
+
 template <class T>
 inline double sum_lanes(Vec<T> v) noexcept {
     double sum = 0;
