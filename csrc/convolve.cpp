@@ -216,7 +216,7 @@ void convolve(const Filters<T>& filters, const Images& images, const Pool& pool,
     const PanelSplit band(band_rows * images.n_columns * images.n_channels, k.lanes);
     const PanelSplit line(plain ? 0 : images.n_columns, k.lanes);
     const auto lay_out = [&](Arena& arena, T*& panels, T*& bias) {
-        panels = arena.take<T>(split.padded() * n_in);
+        panels = arena.take<T>(split.right(n_in));
         bias = arena.take<T>(split.padded());
         return Memory<T>{arena.take<T>(n * band.padded()), arena.take<T>(n * line.padded()),
                          arena.take<double>(n * split.padded()),

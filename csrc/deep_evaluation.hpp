@@ -70,8 +70,8 @@ struct DeepLayerScratch {
         : in(n_in, plan.lanes), out(n_out, plan.lanes) {
         const bool hidden = l + 1 < plan.n_layers;
         const Size n = out.padded();
-        W_t = arena.take<T>(n * n_in);
-        W_n = plan.gradient && l > 0 ? arena.take<T>(in.padded() * n_out) : nullptr;
+        W_t = arena.take<T>(out.right(n_in));
+        W_n = plan.gradient && l > 0 ? arena.take<T>(in.right(n_out)) : nullptr;
         bias = arena.take<T>(n);
         slope = arena.take<T>(n);
         folded = hidden ? arena.take<T>(plan.n_kept * plan.strip * n) : nullptr;

@@ -31,7 +31,7 @@ struct ForwardScratch {
         widest = PanelSplit(n_features, lanes).padded();
         for (Size l = 0; l < n_layers; ++l) {
             const PanelSplit split(given[l].n_out, lanes);
-            T* W = arena.take<T>(split.padded() * given[l].n_in);
+            T* W = arena.take<T>(split.right(given[l].n_in));
             T* bias = arena.take<T>(split.padded());
             if (layers != nullptr) new (layers + l) ForwardLayer<T>{split, given[l].n_in, W, bias, units[l]};
             widest = std::max(widest, split.padded());

@@ -142,9 +142,9 @@ struct Scratch {
     Scratch(Arena& arena, const Plan& plan, int n_threads, bool weighted, bool gradient, bool in_place) {
         const Size v = plan.visible.padded();
         const Size h = plan.hidden.padded();
-        W1_t = arena.take<T>(h * plan.visible.n);
-        W2_t = arena.take<T>(v * plan.hidden.n);
-        W2_n = arena.take<T>(h * plan.visible.n);
+        W1_t = arena.take<T>(plan.hidden.right(plan.visible.n));
+        W2_t = arena.take<T>(plan.visible.right(plan.hidden.n));
+        W2_n = arena.take<T>(plan.hidden.right(plan.visible.n));
         b1 = arena.take<T>(h);
         b2 = arena.take<T>(v);
         slope = arena.take<T>(h);

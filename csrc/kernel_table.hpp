@@ -27,31 +27,45 @@ struct Panels {
     Size begin, end;
 };
 
-/// What a product has to know of a panel: its vectors, and how many rows of the right operand share one (see below).
+/// What a product has to know of a panel: its vectors, and how many rows of the right operand share the last one. Where
+/// fold is 1 none do; where there is more than one vector, `fold` rows share a part of it and `fold2` rows, if more
+/// than 1, the rest (see PanelSplit).
 struct PanelShape {
-    Size vectors, fold;
+    Size vectors, fold, fold2;
 };
 
 /// How n columns are cut into panels of `lanes`-wide vectors: threes first, then one or two narrower ones.
 /// Never a lone full vector beside wider panels: 3 + 1 becomes 2 + 2, which keeps the multiply-add units busy.
 ///
-/// A last vector that is at most half used is a panel of its own. As the right operand of `product` it is folded, so
-/// that no multiply-add is spent on padding: a vector holds `fold` rows of lanes / fold columns, lane c * fold + i
-/// being column c of row k + i, and meets `fold` neighbours of a row of the left operand.
+/// As the right operand of `product`, a last vector that is not full is folded, so that few multiply-adds are spent on
+/// padding. Folded by f, a vector holds f rows of lanes / f columns, lane c * f + i being column c of row k + i, and
+/// meets f neighbours of a row of the left operand. This is done in one of two ways:
+///   apart     the vector is at most half used, and a panel of its own, behind all others;
+///   shared    the vector is at most three quarters used, and the second one of a panel of two. Half of its columns or
+///             fewer are folded by `fold`; those beyond half by `fold2`, into a vector of their own. In the right
+///             operand a folded vector follows the last row that it holds.
+/// Everywhere else a panel is rows of whole vectors.
 struct PanelSplit {
-    Size n = 0;       // columns
-    Size lanes = 1;   // elements in a vector
-    Size n_wide = 0;  // panels of 3 vectors
-    Size n_rest = 0;  // narrower panels behind them: 0, 1 or 2
-    Size rest = 0;    // vectors in each of those
-    Size fold = 1;    // > 1: there is a folded panel, behind all others
+    Size n = 0;           // columns
+    Size lanes = 1;       // elements in a vector
+    Size n_wide = 0;      // panels of 3 vectors
+    Size n_rest = 0;      // narrower panels behind them: 0, 1 or 2
+    Size rest = 0;        // vectors in each of those
+    Size fold = 1;        // > 1: the last vector is folded
+    Size fold2 = 1;       // > 1: and so are its columns beyond half
+    bool shared = false;  // is it part of the last panel?
 
     PanelSplit() = default;
     SAE_FAST_INLINE PanelSplit(Size n_, Size lanes_) noexcept : n(n_), lanes(lanes_) {
         const Size last = n % lanes;
-        if (last > 0)
-            while (last * fold * 2 <= lanes) fold *= 2;
-        const Size vectors = (n + lanes - 1) / lanes - (fold > 1 ? 1 : 0);
+        const Size all = (n + lanes - 1) / lanes;
+        shared = last > 0 && 4 * last <= 3 * lanes && (all % 3 == 2 || (all % 3 == 1 && all > 1));
+        if (last > 0 && 2 * last <= lanes) fold = fold_of(last);
+        if (shared && 2 * last > lanes) {
+            fold = 2;
+            fold2 = fold_of(last - lanes / 2);
+        }
+        const Size vectors = all - (apart() ? 1 : 0);
         const Size over = vectors % 3;
         n_wide = vectors / 3;
         if (over == 1 && vectors > 1) {
@@ -63,20 +77,23 @@ struct PanelSplit {
             rest = over;
         }
     }
-    SAE_FAST_INLINE Size n_unfolded() const noexcept { return n_wide + n_rest; }
-    SAE_FAST_INLINE Size count() const noexcept { return n_unfolded() + (fold > 1 ? 1 : 0); }
-    SAE_FAST_INLINE Size vectors(Size p) const noexcept { return p < n_wide ? 3 : p < n_unfolded() ? rest : 1; }
-    SAE_FAST_INLINE PanelShape shape(Size p) const noexcept { return {vectors(p), p < n_unfolded() ? 1 : fold}; }
+    SAE_FAST_INLINE bool apart() const noexcept { return fold > 1 && !shared; }
+    SAE_FAST_INLINE Size n_unfolded() const noexcept { return n_wide + n_rest - (shared ? 1 : 0); }
+    SAE_FAST_INLINE Size count() const noexcept { return n_wide + n_rest + (apart() ? 1 : 0); }
+    SAE_FAST_INLINE Size vectors(Size p) const noexcept { return p < n_wide ? 3 : p < n_wide + n_rest ? rest : 1; }
+    SAE_FAST_INLINE PanelShape shape(Size p) const noexcept {
+        return p < n_unfolded() ? PanelShape{vectors(p), 1, 1} : PanelShape{vectors(p), fold, fold2};
+    }
     SAE_FAST_INLINE Size width(Size p) const noexcept { return vectors(p) * lanes; }
     SAE_FAST_INLINE Size offset(Size p) const noexcept {
-        if (p > n_unfolded()) return padded();
+        if (p > n_wide + n_rest) return padded();
         return lanes * (p <= n_wide ? 3 * p : 3 * n_wide + (p - n_wide) * rest);
     }
     /// The panel of column c.
     SAE_FAST_INLINE Size panel_of(Size c) const noexcept {
         if (c < 3 * n_wide * lanes) return c / (3 * lanes);
         const Size beyond = c - 3 * n_wide * lanes;
-        return beyond < n_rest * rest * lanes ? n_wide + beyond / (rest * lanes) : n_unfolded();
+        return beyond < n_rest * rest * lanes ? n_wide + beyond / (rest * lanes) : n_wide + n_rest;
     }
     /// Columns of panel p that belong to the matrix.
     SAE_FAST_INLINE Size used(Size p) const noexcept {
@@ -90,7 +107,18 @@ struct PanelSplit {
         return {begin, end};
     }
     /// Columns with padding.
-    SAE_FAST_INLINE Size padded() const noexcept { return lanes * (3 * n_wide + n_rest * rest + (fold > 1 ? 1 : 0)); }
+    SAE_FAST_INLINE Size padded() const noexcept { return lanes * (3 * n_wide + n_rest * rest + (apart() ? 1 : 0)); }
+
+    /// Elements of a right operand of n_k rows. Of very few rows the folded vectors may be one more than they replace.
+    SAE_FAST_INLINE Size right(Size n_k) const noexcept { return padded() * n_k + (fold2 > 1 ? lanes : 0); }
+
+private:
+    // The largest power of two by which so many columns fit into a vector.
+    SAE_FAST_INLINE Size fold_of(Size columns) const noexcept {
+        Size f = 1;
+        while (columns * f * 2 <= lanes) f *= 2;
+        return f;
+    }
 };
 
 /// Columns of a left operand after which a tile of a product goes back to memory: enough for that not to matter. A

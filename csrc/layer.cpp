@@ -82,7 +82,7 @@ void layer_forward(const T* W, const T* b, Size n_out, const Samples& X, Unit un
     const int n = layer_team_size(n_threads, X.n_samples, n_in, n_out);
     const bool plain = plain_rows<T>(X, 0).ld > 0;
     const auto lay_out = [&](Arena& arena, T*& panels, T*& bias) {
-        panels = arena.take<T>(split.padded() * n_in);
+        panels = arena.take<T>(split.right(n_in));
         bias = arena.take<T>(split.padded());
         return plain ? StripBuffer<T>() : StripBuffer<T>(arena, in, n);
     };
@@ -110,7 +110,7 @@ Encoder<T>::Encoder(const T* W1, const T* b1, Size n_visible, Size n_hidden, Uni
     const Kernels<T>& k = kernels<T>();
     const PanelSplit split(n_hidden, k.lanes);
     const auto lay_out = [&](Arena& arena, T*& panels, T*& bias) {
-        panels = arena.take<T>(split.padded() * n_visible);
+        panels = arena.take<T>(split.right(n_visible));
         bias = arena.take<T>(split.padded());
     };
     T* panels;

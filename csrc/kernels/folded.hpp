@@ -1,5 +1,5 @@
-// The folded panel of a right operand (see PanelSplit): a few columns beyond whole vectors cost what they are worth,
-// since several rows share a vector. F = fold, a power of two up to the number of lanes.
+// The folded panel of a right operand that stands apart (see PanelSplit): a few columns beyond whole vectors cost what
+// they are worth, since several rows share a vector. F = fold, a power of two up to the number of lanes.
 #pragma once
 
 #include "tile.hpp"
@@ -150,16 +150,23 @@ struct FoldedTile {
     }
 };
 
-/// n_cols columns of n_k rows, folded: element (k, c) is src[k * row_stride + c * column_stride].
+/// One folded vector of n_cols columns and up to `fold` of n_k rows: element (k, c) is src[k * row_stride + c *
+/// column_stride].
+template <class T>
+inline void fold_vector(const T* src, Size row_stride, Size column_stride, Size n_k, Size n_cols, Size fold,
+                        T* to) noexcept {
+    const Size n = n_k < fold ? n_k : fold;
+    store(to, Vec<T>{});
+    for (Size c = 0; c < n_cols; ++c)
+        for (Size i = 0; i < n; ++i) to[c * fold + i] = src[i * row_stride + c * column_stride];
+}
+
+/// n_cols columns of n_k rows, folded.
 template <class T>
 inline void pack_folded(const T* src, Size row_stride, Size column_stride, Size n_k, Size n_cols, Size fold,
                         T* to) noexcept {
     for (Size k = 0; k < n_k; k += fold, to += kLanes<T>)
-        for (Size l = 0; l < kLanes<T>; ++l) {
-            const Size c = l / fold;
-            const Size r = k + l % fold;
-            to[l] = c < n_cols && r < n_k ? src[r * row_stride + c * column_stride] : T(0);
-        }
+        fold_vector(src + k * row_stride, row_stride, column_stride, n_k - k, n_cols, fold, to);
 }
 
 // Calls F::run(...) with the fold (2 ... lanes) known to the compiler.

@@ -1,7 +1,7 @@
 // The two products on panels, and the movement of matrices into and out of panels.
 #pragma once
 
-#include "folded.hpp"
+#include "shared.hpp"
 
 namespace sae_fast {
 namespace {
@@ -53,13 +53,6 @@ struct OuterTile {
     }
 };
 
-template <int Write, class T>
-inline void prefetch(const Ask<T>& ask, Size row, Size n_rows) noexcept {
-    constexpr Size line = 64 / static_cast<Size>(sizeof(T));
-    for (Size i = row; i < row + n_rows; ++i)
-        for (Size k = 0; k < ask.n; k += line) __builtin_prefetch(ask.data + i * ask.ld + k, Write, Write != 0 ? 3 : 2);
-}
-
 template <class T, int NV>
 void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, Panels part, const T* B, T* C) noexcept {
     constexpr Size width = NV * kLanes<T>;
@@ -102,7 +95,12 @@ struct FoldedPanel {
 template <class T>
 void product(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, PanelShape shape, T* C) noexcept {
     const PanelSplit split(n_k, kLanes<T>);
-    if (shape.fold > 1) return with_fold<T, FoldedPanel>(shape.fold, &A, n_rows, &split, part, B, C);
+    if (shape.fold > 1 && shape.vectors == 1)
+        return with_fold<T, FoldedPanel>(shape.fold, &A, n_rows, &split, part, B, C);
+    if (shape.fold > 1) {  // in one go, when the last part is asked for
+        if (part.end == split.count()) with_folds<T, SharedPanel>(shape.fold, shape.fold2, &A, n_rows, &split, B, C);
+        return;
+    }
     switch (shape.vectors) {
         case 1:
             return product_panel<T, 1>(A, n_rows, split, part, B, C);
@@ -162,11 +160,18 @@ void pack_rows(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, 
 template <class T>
 void pack_right(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0) noexcept {
     const PanelSplit split(n_cols, kLanes<T>);
+    constexpr Size n = kLanes<T>;
     const Size p = split.n_unfolded();
     pack_panels(split, p, src, src_stride, n_rows, dst, capacity, row0);
-    if (p < split.count())
-        pack_folded(src + split.offset(p), src_stride, Size(1), n_rows, split.used(p), split.fold,
-                    dst + split.offset(p) * capacity + row0 / split.fold * kLanes<T>);
+    if (p == split.count()) return;
+    src += split.offset(p);
+    dst += split.offset(p) * capacity;
+    if (split.apart())
+        return pack_folded(src, src_stride, Size(1), n_rows, split.used(p), split.fold, dst + row0 / split.fold * n);
+    src -= row0 * src_stride;
+    for (Size k = row0; k < row0 + n_rows; ++k)
+        store(dst + whole_at(k, split.fold, split.fold2) * n, load(src + k * src_stride));
+    pack_shared(src + n, src_stride, Size(1), row0, row0 + n_rows, split.used(p) - n, split.fold, split.fold2, dst);
 }
 
 template <class T>
@@ -242,17 +247,21 @@ void pack_transposed(const T* W, Size ld, Size n_out, Size n_in, T* dst, Size pa
         const Size width = split.width(p);
         const Size used = split.used(p);
         T* to = dst + split.offset(p) * n_in;
-        if (p >= split.n_unfolded()) {
-            pack_folded(W + split.offset(p) * ld, Size(1), ld, n_in, used, split.fold, to);
+        const T* from = W + split.offset(p) * ld;
+        const bool folded = p >= split.n_unfolded();
+        if (folded && split.apart()) {
+            pack_folded(from, Size(1), ld, n_in, used, split.fold, to);
             continue;
         }
+        if (folded) pack_shared(from + n * ld, Size(1), ld, Size(0), n_in, used - n, split.fold, split.fold2, to);
         for (Size k = 0; k < n_in; k += n) {
             const Size cols = n_in - k < n ? n_in - k : n;
-            for (Size j = 0; j < width; j += n) {
+            for (Size j = 0; j < (folded ? n : width); j += n) {
                 const Size rows = used - j < n ? used - j : n;
                 Vec<T> v[n];
-                load_transposed<T>(W + (split.offset(p) + j) * ld + k, ld, rows, cols, v);
-                for (Size i = 0; i < cols; ++i) store(to + (k + i) * width + j, v[i]);
+                load_transposed<T>(from + j * ld + k, ld, rows, cols, v);
+                for (Size i = 0; i < cols; ++i)
+                    store(to + (folded ? whole_at(k + i, split.fold, split.fold2) * n : (k + i) * width + j), v[i]);
             }
         }
     }

@@ -3,15 +3,18 @@
 #pragma once
 
 #include "epilogues.hpp"
-#include "folded.hpp"
+#include "shared.hpp"
 
 namespace sae_fast {
 namespace {
 
-/// z = x B for NW panels of 3 vectors and NR panels of VR vectors behind them, then unit(z + bias) to out.
-template <class T, int NW, int NR, int VR>
-inline void row_group(Unit u, const T* x, Size n_k, const T* B, const T* bias, Size n_used, T* out) noexcept {
+/// z = x B for NW panels of 3 vectors and NR panels of VR vectors behind them, then unit(z + bias) to out. If Shared,
+/// the last vector is a shared one, whose z is known.
+template <class T, int NW, int NR, int VR, bool Shared>
+inline void row_group(const PanelSplit& split, Unit u, const T* x, Size n_k, const T* B, const T* bias, Size n_used,
+                      T* out, const T* shared) noexcept {
     constexpr int n_vec = 3 * NW + NR * VR;
+    constexpr int plain = NR - (Shared ? 1 : 0);
     constexpr Size n = kLanes<T>;
     Vec<T> acc[n_vec] = {};
     for (Size k = 0; k < n_k; ++k) {
@@ -20,12 +23,16 @@ inline void row_group(Unit u, const T* x, Size n_k, const T* B, const T* bias, S
         for (int p = 0; p < NW; ++p)
 #pragma GCC unroll 4
             for (int j = 0; j < 3; ++j) acc[3 * p + j] += value * load(B + 3 * n * (p * n_k + k) + j * n);
+        const T* rest = B + 3 * n * NW * n_k;
 #pragma GCC unroll 4
-        for (int p = 0; p < NR; ++p)
+        for (int p = 0; p < plain; ++p)
 #pragma GCC unroll 4
             for (int j = 0; j < VR; ++j)
-                acc[3 * NW + VR * p + j] += value * load(B + 3 * n * NW * n_k + VR * n * (p * n_k + k) + j * n);
+                acc[3 * NW + VR * p + j] += value * load(rest + VR * n * (p * n_k + k) + j * n);
+        if constexpr (Shared)
+            acc[n_vec - 2] += value * load(rest + VR * n * plain * n_k + whole_at(k, split.fold, split.fold2) * n);
     }
+    if constexpr (Shared) acc[n_vec - 1] = load(shared);
     alignas(64) T z[n_vec * n];
 #pragma GCC unroll 16
     for (int j = 0; j < n_vec; ++j) store(z + j * n, acc[j]);
@@ -36,10 +43,19 @@ inline void row_group(Unit u, const T* x, Size n_k, const T* B, const T* bias, S
 template <class T, int NW>
 inline void row_rest(const PanelSplit& split, Unit u, const T* x, Size n_k, const T* B, const T* bias, Size n_used,
                      T* out) noexcept {
-    if (split.n_rest == 2) return row_group<T, NW, 2, 2>(u, x, n_k, B, bias, n_used, out);
-    if (split.rest == 2) return row_group<T, NW, 1, 2>(u, x, n_k, B, bias, n_used, out);
-    if (split.rest == 1) return row_group<T, NW, 1, 1>(u, x, n_k, B, bias, n_used, out);
-    if constexpr (NW > 0) row_group<T, NW, 0, 1>(u, x, n_k, B, bias, n_used, out);
+    if (split.shared) {
+        const Size p = split.count() - 1;
+        const T* panel = B + (split.offset(p) - 3 * kLanes<T> * (split.n_wide - NW)) * n_k;
+        alignas(64) T z[kLanes<T>];
+        with_folds<T, SharedRow>(split.fold, split.fold2, x, n_k, panel, static_cast<T*>(z));
+        if (split.n_rest == 2) return row_group<T, NW, 2, 2, true>(split, u, x, n_k, B, bias, n_used, out, z);
+        return row_group<T, NW, 1, 2, true>(split, u, x, n_k, B, bias, n_used, out, z);
+    }
+    const T* none = nullptr;
+    if (split.n_rest == 2) return row_group<T, NW, 2, 2, false>(split, u, x, n_k, B, bias, n_used, out, none);
+    if (split.rest == 2) return row_group<T, NW, 1, 2, false>(split, u, x, n_k, B, bias, n_used, out, none);
+    if (split.rest == 1) return row_group<T, NW, 1, 1, false>(split, u, x, n_k, B, bias, n_used, out, none);
+    if constexpr (NW > 0) row_group<T, NW, 0, 1, false>(split, u, x, n_k, B, bias, n_used, out, none);
 }
 
 template <class T, int F>
@@ -56,7 +72,8 @@ struct FoldedRow {
 template <class T>
 void layer_row(Unit u, const T* x, Size n_k, const T* B, Size n_out, const T* bias, T* out) noexcept {
     const PanelSplit split(n_out, kLanes<T>);
-    if (const Size p = split.n_unfolded(); p < split.count()) {
+    if (split.apart()) {
+        const Size p = split.n_unfolded();
         const Size at = split.offset(p);
         alignas(64) T z[kLanes<T>];
         with_fold<T, FoldedRow>(split.fold, x, n_k, B + at * n_k, static_cast<T*>(z));
@@ -66,7 +83,7 @@ void layer_row(Unit u, const T* x, Size n_k, const T* B, Size n_out, const T* bi
     constexpr Size group = 9 * kLanes<T>;
     Size wide = split.n_wide;
     for (; wide > 3; wide -= 3, B += group * n_k, bias += group, out += group, n_out -= group)
-        row_group<T, 3, 0, 1>(u, x, n_k, B, bias, group, out);
+        row_group<T, 3, 0, 1, false>(split, u, x, n_k, B, bias, group, out, nullptr);
     switch (wide) {
         case 0:
             return row_rest<T, 0>(split, u, x, n_k, B, bias, n_out, out);

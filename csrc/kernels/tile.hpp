@@ -14,6 +14,14 @@ struct Trickle {
     Size step;
 };
 
+/// Asks for columns of rows row ... row + n_rows - 1.
+template <int Write, class T>
+inline void prefetch(const Ask<T>& ask, Size row, Size n_rows) noexcept {
+    constexpr Size line = 64 / static_cast<Size>(sizeof(T));
+    for (Size i = row; i < row + n_rows; ++i)
+        for (Size k = 0; k < ask.n; k += line) __builtin_prefetch(ask.data + i * ask.ld + k, Write, Write != 0 ? 3 : 2);
+}
+
 /// C (R, NV vectors, width apart) (+)= sum over k of a[i * a_stride + k] * b[k].
 template <class T, int R, int NV>
 inline void tile_product(const T* a, Size a_stride, Size n_k, const T* b, Vec<T> (&acc)[R][NV],

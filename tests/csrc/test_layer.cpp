@@ -1,4 +1,5 @@
 // One layer: against the naive twin, over shapes, types and strides; the activations over their whole range.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -13,6 +14,7 @@ namespace {
 
 constexpr Unit kUnits[] = {Unit::sigmoid, Unit::tanh, Unit::linear};
 constexpr Size kSizes[] = {1, 2, 7, 8, 9, 17, 33, 65};
+constexpr Size kInputs[] = {1, 2, 5, 16, 25, 61};
 
 template <class T>
 std::vector<T> layer(const std::vector<T>& W, const std::vector<T>& b, const Samples& X, Unit unit, int n_threads) {
@@ -34,6 +36,30 @@ void shapes() {
                 const double rounding = 4 * std::numeric_limits<T>::epsilon() * static_cast<double>(in + 4);
                 CHECK(difference(layer(W, b, samples(X, in), unit, 1), wanted) < rounding);
             }
+}
+
+// Every width of the last panel, with inputs that end anywhere in a fold, and rows that end anywhere in a tile. What
+// stands behind a row is NaN. Codes of a row alone are the same bits.
+template <class T>
+void widths() {
+    const Size m = 15;
+    for (const Size in : kInputs)
+        for (Size n_out = 1; n_out <= 62; ++n_out) {
+            const Unit unit = kUnits[(in + n_out) % 3];
+            const auto W = numbers<T>(n_out * in, 1), b = numbers<T>(n_out, 2), X = numbers<T>(m * in, 3);
+            std::vector<T> apart(static_cast<std::size_t>(m * (in + 20)), std::numeric_limits<T>::quiet_NaN());
+            for (Size i = 0; i < m; ++i) std::copy_n(X.begin() + i * in, in, apart.begin() + i * (in + 20));
+            Samples rows = samples(apart, in + 20);
+            rows.n_features = in;
+            const auto wanted = layer_forward_naive(W.data(), b.data(), X, in, n_out, unit);
+            const auto found = layer(W, b, rows, unit, 1);
+            CHECK(difference(found, wanted) < 4 * std::numeric_limits<T>::epsilon() * static_cast<double>(in + 4));
+            for (Size i = 0; i < m; ++i) {
+                const std::vector<T> row(X.begin() + i * in, X.begin() + (i + 1) * in);
+                const std::vector<T> alone = layer(W, b, samples(row, in), unit, 1);
+                CHECK(std::equal(alone.begin(), alone.end(), found.begin() + i * n_out));
+            }
+        }
 }
 
 template <class T>
@@ -62,6 +88,11 @@ double worst_ulp(Unit unit, double reach) {
 TEST("a layer is unit(X W^T + b) for all small shapes and both types") {
     shapes<float>();
     shapes<double>();
+}
+
+TEST("a layer of any width is right, and its rows do not depend on one another") {
+    widths<float>();
+    widths<double>();
 }
 
 TEST("sigmoid and tanh are right within a few units in the last place over their whole range") {

@@ -1,0 +1,293 @@
+// A panel of two vectors whose last one is shared (see PanelSplit): F rows of the right operand share a part of it and
+// G rows the rest, so that 25 columns of 16 lanes cost 25/16 vectors and not 2. F, G: powers of two; G = 1: there is no
+// rest.
+#pragma once
+
+#include "folded.hpp"
+
+namespace sae_fast {
+namespace {
+
+/// v, loaded once: compilers would rather load again than keep a register, and loads are what this product runs out of.
+template <class T>
+inline Vec<T> in_register(Vec<T> v) noexcept {
+#if defined(__AVX512F__)
+    asm("" : "+v"(v));
+#endif
+    return v;
+}
+
+/// a in even lanes, b in odd ones.
+template <class T>
+inline Vec<T> alternate(Vec<T> a, Vec<T> b) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4) return reinterpret_cast<Vec<T>>(_mm512_mask_blend_ps(0xaaaa, a, b));
+    if constexpr (sizeof(T) == 8) return reinterpret_cast<Vec<T>>(_mm512_mask_blend_pd(0xaa, a, b));
+#else
+    IntVec<T> odd{};
+#pragma GCC unroll 16
+    for (int l = 1; l < static_cast<int>(kLanes<T>); l += 2) odd[l] = -1;
+    return odd != 0 ? b : a;
+#endif
+}
+
+template <int N>
+struct Constant {
+    static constexpr int value = N;
+};
+
+/// Accumulators of R rows: of the whole vector and of both parts of the shared one.
+template <class T, int R>
+struct SharedTile {
+    Vec<T> whole[R], part[R], rest[R];
+};
+
+/// The first n elements at p, zeros behind them, again and again: nothing behind them is read, for it may be NaN.
+template <class T, int F>
+inline Vec<T> repeat_some(const T* p, Size n) noexcept {
+    alignas(64) T left[F] = {};
+    for (Size j = 0; j < n; ++j) left[j] = p[j];
+    return repeat<T, F>(left);
+}
+
+/// tile += fewer columns than both folds.
+template <class T, int R, int F, int G>
+__attribute__((noinline)) const T* shared_end(const T* a, Size a_stride, Size n_k, const T* b,
+                                              SharedTile<T, R>& tile) noexcept {
+    constexpr Size n = kLanes<T>;
+    for (Size k = 0; k < n_k; k += F) {
+        const Size end = k + F < n_k ? k + F : n_k;
+        for (Size j = k; j < end; ++j, b += n)
+            for (int i = 0; i < R; ++i) tile.whole[i] += a[i * a_stride + j] * load(b);
+        for (int i = 0; i < R; ++i) tile.part[i] += repeat_some<T, F>(a + i * a_stride + k, end - k) * load(b);
+        b += n;
+    }
+    if constexpr (G > 1) {
+        for (int i = 0; i < R; ++i) tile.rest[i] += repeat_some<T, G>(a + i * a_stride, n_k) * load(b);
+        b += n;
+    }
+    return b;
+}
+
+/// tile += n_k columns of the left operand, from one that is a multiple of F and G, times the next rows of the right
+/// one; returns where these end.
+template <class T, int R, int F, int G>
+inline const T* shared_product(const T* a, Size a_stride, Size n_k, const T* b, SharedTile<T, R>& tile) noexcept {
+    constexpr Size n = kLanes<T>;
+    constexpr Size step = G > F ? G : F;
+    const T* rows[R];
+#pragma GCC unroll 8
+    for (int i = 0; i < R; ++i) rows[i] = a + i * a_stride;
+    Size k = 0;
+    for (; k + step <= n_k; k += step) {
+        if constexpr (F == 2) {
+            for (Size j = k; j < k + step; j += 2, b += 3 * n) {
+                const Vec<T> first = load(b), second = load(b + n), both = load(b + 2 * n);
+#pragma GCC unroll 8
+                for (int i = 0; i < R; ++i) {
+                    const Vec<T> x = splat(rows[i][j]), y = in_register<T>(splat(rows[i][j + 1]));
+                    tile.whole[i] += x * first;
+                    tile.part[i] += alternate<T>(x, y) * both;
+                    tile.whole[i] += y * second;
+                }
+            }
+        } else {
+            for (Size j = k; j < k + F; ++j, b += n) {
+                const Vec<T> right = load(b);
+#pragma GCC unroll 8
+                for (int i = 0; i < R; ++i) tile.whole[i] += rows[i][j] * right;
+            }
+            const Vec<T> right = load(b);
+#pragma GCC unroll 8
+            for (int i = 0; i < R; ++i) tile.part[i] += repeat<T, F>(rows[i] + k) * right;
+            b += n;
+        }
+        if constexpr (G > 1) {
+            const Vec<T> right = load(b);
+#pragma GCC unroll 8
+            for (int i = 0; i < R; ++i) tile.rest[i] += repeat<T, G>(rows[i] + k) * right;
+            b += n;
+        }
+    }
+    if (k == n_k) return b;
+    SharedTile<T, R> memory = tile;  // so that the tile itself may stay in registers
+    b = shared_end<T, R, F, G>(a + k, a_stride, n_k - k, b, memory);
+#pragma GCC unroll 8
+    for (int i = 0; i < R; ++i) {
+        tile.whole[i] = memory.whole[i];
+        tile.part[i] = memory.part[i];
+        tile.rest[i] = memory.rest[i];
+    }
+    return b;
+}
+
+/// Sums of neighbours: those of a in the first half, those of b in the second one.
+template <class T>
+inline Vec<T> sum_pairs(Vec<T> a, Vec<T> b) noexcept {
+    constexpr int n = static_cast<int>(kLanes<T>);
+    Vec<T> even{}, odd{};
+#if defined(__clang__)
+    for (int l = 0; l < n; ++l) {
+        even[l] = 2 * l < n ? a[2 * l] : b[2 * l - n];
+        odd[l] = 2 * l < n ? a[2 * l + 1] : b[2 * l + 1 - n];
+    }
+#else
+    IntVec<T> at{};
+#pragma GCC unroll 16
+    for (int l = 0; l < n; ++l) at[l] = 2 * l;
+    even = __builtin_shuffle(a, b, at);
+    odd = __builtin_shuffle(a, b, at + 1);
+#endif
+    return even + odd;
+}
+
+/// Sums of all lanes of R vectors, R a power of two: the same pairs of pairs, whatever R.
+template <class T, int R>
+inline void sum_rows(const Vec<T> (&v)[R], T* sums) noexcept {
+    constexpr int n = static_cast<int>(kLanes<T>);
+    constexpr int side = R < n ? R : n;
+    for (int r = 0; r < R; r += side) {
+        Vec<T> w[side];
+#pragma GCC unroll 8
+        for (int i = 0; i < side; ++i) w[i] = v[r + i];
+#pragma GCC unroll 4
+        for (int left = side; left > 1; left /= 2)
+            for (int i = 0; i < left / 2; ++i) w[i] = sum_pairs<T>(w[2 * i], w[2 * i + 1]);
+        const Vec<T> all = unfold_columns<T, n / side>(w[0]);
+        for (int i = 0; i < side; ++i) sums[r + i] = all[i];
+    }
+}
+
+/// C (R, 2 vectors) = the product.
+template <class T, int R, int F, int G>
+void shared_tile(const Left<T>& A, Size row, const PanelSplit& split, const T* b, T* C) noexcept {
+    constexpr Size n = kLanes<T>;
+    SharedTile<T, R> tile{};
+    if (A.ld > 0) {
+        shared_product<T, R, F, G>(A.data + (A.row0 + row) * A.ld, A.ld, split.n, b, tile);
+    } else {
+        for (Size p = 0; p < split.count(); ++p)
+            b = shared_product<T, R, F, G>(A.data + split.offset(p) * A.capacity + (A.row0 + row) * split.width(p),
+                                           split.width(p), split.used(p), b, tile);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < R; ++i) {
+        store(C + 2 * i * n, tile.whole[i]);
+        store(C + (2 * i + 1) * n, unfold_columns<T, F>(tile.part[i]));
+    }
+    T* rest = C + n + n / 2;
+    if constexpr (G == n) {
+        T sums[R];
+        sum_rows<T, R>(tile.rest, sums);
+        for (Size i = 0; i < R; ++i) rest[2 * i * n] = sums[i];
+    } else if constexpr (G > 1) {
+        for (Size i = 0; i < R; ++i) store_some(rest + 2 * i * n, unfold_columns<T, G>(tile.rest[i]), n / G);
+    }
+}
+
+template <class T, int F, int G>
+struct SharedPanel {
+    static void run(const Left<T>* A, Size n_rows, const PanelSplit* split, const T* b, T* C) noexcept {
+        constexpr Size width = 2 * kLanes<T>;
+        Size r = 0;
+        for (; r + kTileRows <= n_rows; r += kTileRows) {
+            prefetch<0>(A->ask, r, Size(kTileRows));
+            prefetch<1>(A->ask_out, r, Size(kTileRows));
+            shared_tile<T, kTileRows, F, G>(*A, r, *split, b, C + r * width);
+        }
+        if constexpr (kTileRows == 8)
+            if (r + 4 <= n_rows) {
+                shared_tile<T, 4, F, G>(*A, r, *split, b, C + r * width);
+                r += 4;
+            }
+        if (r + 2 <= n_rows) {
+            shared_tile<T, 2, F, G>(*A, r, *split, b, C + r * width);
+            r += 2;
+        }
+        if (r < n_rows) shared_tile<T, 1, F, G>(*A, r, *split, b, C + r * width);
+    }
+};
+
+/// Where in the right operand the vectors of a shared panel stand: the whole one of row k; the folded ones that begin
+/// with row k, of n_k rows.
+SAE_FAST_INLINE Size whole_at(Size k, Size fold, Size fold2) noexcept {
+    return k + k / fold + (fold2 > 1 ? k / fold2 : 0);
+}
+SAE_FAST_INLINE Size part_at(Size k, Size n_k, Size fold, Size fold2) noexcept {
+    return (k + fold < n_k ? k + fold : n_k) + k / fold + (fold2 > 1 ? k / fold2 : 0);
+}
+SAE_FAST_INLINE Size rest_at(Size k, Size n_k, Size fold, Size fold2) noexcept {
+    const Size end = k + fold2 < n_k ? k + fold2 : n_k;
+    return end + (end + fold - 1) / fold + k / fold2;
+}
+
+/// The folded vectors of a shared panel: element (k, c) beyond the whole vector is src[k * row_stride + c *
+/// column_stride], for rows row0 ... row1 - 1; row0 is a multiple of `lanes`, and so is row1 unless it is the last one.
+template <class T>
+inline void pack_shared(const T* src, Size row_stride, Size column_stride, Size row0, Size row1, Size n_cols, Size fold,
+                        Size fold2, T* to) noexcept {
+    constexpr Size n = kLanes<T>;
+    const Size half = fold2 > 1 ? n / 2 : n_cols;
+    for (Size k = row0; k < row1; k += fold)
+        fold_vector(src + k * row_stride, row_stride, column_stride, row1 - k, half, fold,
+                    to + part_at(k, row1, fold, fold2) * n);
+    for (Size k = row0; k < row1 && fold2 > 1; k += fold2)
+        fold_vector(src + k * row_stride + half * column_stride, row_stride, column_stride, row1 - k, n_cols - half,
+                    fold2, to + rest_at(k, row1, fold, fold2) * n);
+}
+
+/// The shared vector of one row of a product, without the whole one: z (lanes,). The same sums as in shared_tile.
+template <class T, int F, int G>
+struct SharedRow {
+    static void run(const T* x, Size n_k, const T* B, T* z) noexcept {
+        constexpr Size n = kLanes<T>;
+        const auto folded = [&](auto width, auto at) {
+            constexpr int W = decltype(width)::value;
+            Vec<T> sum{};
+            Size k = 0;
+            for (; k + W <= n_k; k += W) sum += repeat<T, W>(x + k) * load(B + at(k) * n);
+            if (k < n_k) sum += repeat_some<T, W>(x + k, n_k - k) * load(B + at(k) * n);
+            return sum;
+        };
+        store(z, unfold_columns<T, F>(folded(Constant<F>{}, [&](Size k) { return part_at(k, n_k, F, G); })));
+        if constexpr (G > 1) {
+            const Vec<T> rest[1] = {folded(Constant<G>{}, [&](Size k) { return rest_at(k, n_k, F, G); })};
+            if constexpr (G == n)
+                sum_rows<T, 1>(rest, z + n / 2);
+            else
+                store_some(z + n / 2, unfold_columns<T, G>(rest[0]), n / G);
+        }
+    }
+};
+
+// Calls S::run(...) with both folds known to the compiler.
+template <class T, template <class, int, int> class S, class... Args>
+inline void with_folds(Size fold, Size fold2, Args... args) noexcept {
+    constexpr Size n = kLanes<T>;
+    if (fold2 <= 1) switch (fold) {
+            case 2:
+                return S<T, 2, 1>::run(args...);
+            case 4:
+                if constexpr (n >= 4) return S<T, 4, 1>::run(args...);
+                break;
+            case 8:
+                if constexpr (n >= 8) return S<T, 8, 1>::run(args...);
+                break;
+            default:
+                if constexpr (n >= 16) return S<T, 16, 1>::run(args...);
+        }
+    switch (fold2) {
+        case 4:
+            if constexpr (n >= 4) return S<T, 2, 4>::run(args...);
+            break;
+        case 8:
+            if constexpr (n >= 8) return S<T, 2, 8>::run(args...);
+            break;
+        default:
+            if constexpr (n >= 16) return S<T, 2, 16>::run(args...);
+    }
+    __builtin_unreachable();
+}
+
+}  // namespace
+}  // namespace sae_fast
