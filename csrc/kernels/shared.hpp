@@ -166,9 +166,12 @@ void shared_tile(const Left<T>& A, Size row, const PanelSplit& split, const T* b
     if (A.ld > 0) {
         shared_product<T, R, F, G>(A.data + (A.row0 + row) * A.ld, A.ld, split.n, b, tile);
     } else {
-        for (Size p = 0; p < split.count(); ++p)
-            b = shared_product<T, R, F, G>(A.data + split.offset(p) * A.capacity + (A.row0 + row) * split.width(p),
-                                           split.width(p), split.used(p), b, tile);
+        for (Size p = 0, at = 0; p < split.count(); ++p) {
+            const Size width = split.width(p);
+            b = shared_product<T, R, F, G>(A.data + at * A.capacity + (A.row0 + row) * width, width,
+                                           split.n - at < width ? split.n - at : width, b, tile);
+            at += width;
+        }
     }
 #pragma GCC unroll 8
     for (int i = 0; i < R; ++i) {

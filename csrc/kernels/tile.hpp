@@ -82,12 +82,13 @@ void product_tile(const Left<T>& A, Size row, const PanelSplit& split, Size p0, 
         const Size end = p1 == split.count() ? split.n : split.offset(p1);
         tile_product<T, R, NV>(A.data + (A.row0 + row) * A.ld + begin, A.ld, end - begin, b, acc, trickle);
     } else {
+        Size at = split.offset(p0);
         for (Size p = p0; p < p1; ++p) {
             const Size width = split.width(p);
-            const Size used = split.used(p);
-            tile_product<T, R, NV>(A.data + split.offset(p) * A.capacity + (A.row0 + row) * width, width, used, b, acc,
-                                   trickle);
+            const Size used = split.n - at < width ? split.n - at : width;
+            tile_product<T, R, NV>(A.data + at * A.capacity + (A.row0 + row) * width, width, used, b, acc, trickle);
             b += used * NV * kLanes<T>;
+            at += width;
         }
     }
     store_tile<T>(acc, C);
