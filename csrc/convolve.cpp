@@ -217,7 +217,7 @@ void convolve(const Filters<T>& filters, const Images& images, const Pool& pool,
     const PanelSplit line(plain ? 0 : images.n_columns, k.lanes);
     const auto lay_out = [&](Arena& arena, T*& panels, T*& bias) {
         panels = arena.take<T>(split.right(n_in));
-        bias = arena.take<T>(split.padded());
+        bias = arena.take<T>(repeated_bias(split));
         return Memory<T>{arena.take<T>(n * band.padded()), arena.take<T>(n * line.padded()),
                          arena.take<double>(n * split.padded()),
                          split.fold > 1 ? arena.take<T>(n * kLayerStrip * n_in) : nullptr};
@@ -229,8 +229,7 @@ void convolve(const Filters<T>& filters, const Images& images, const Pool& pool,
     Arena arena(workspace.reserve(count.used()));
     const Memory<T> memory = lay_out(arena, panels, bias);
 
-    std::fill(bias, bias + split.padded(), T(0));
-    std::copy(filters.b1, filters.b1 + filters.n_hidden, bias);
+    repeat_bias(filters.b1, split, bias);
     const Work<T> work{
         filters, images, pool, cells, {split, n_in, panels, bias, filters.hidden}, PanelSplit(n_in, k.lanes).count(),
         plain,   out};

@@ -190,7 +190,8 @@ private:
     // Columns of strip s that a product may ask for; none where they do not lie side by side.
     Ask<T> samples_to_come(Size s, Size begin, Size end) const noexcept {
         const Left<T> rows = plain_rows<T>(problem_.X, s * plan_.strip);
-        return rows.ld == 0 ? Ask<T>() : Ask<T>{rows.data + begin, rows.ld, end - begin};
+        if (rows.ld == 0 || !worth_asking<T>(plan_.visible.n, rows.ld)) return {};
+        return {rows.data + begin, rows.ld, end - begin};
     }
 
     void means(Team team) noexcept {

@@ -134,6 +134,13 @@ struct Ask {
     Size n = 0;
 };
 
+/// Is it worth asking for rows of n elements, ld apart? Not where they are one sequence of short ones: the processor
+/// sees it coming, and asking takes longer.
+template <class T>
+SAE_FAST_INLINE bool worth_asking(Size n, Size ld) noexcept {
+    return ld > n || n * static_cast<Size>(sizeof(T)) > 512;
+}
+
 /// The left operand of a product: rows row0 ... of panels with room for `capacity` rows, or, where ld > 0, plain rows
 /// that are ld elements apart.
 template <class T>
@@ -181,6 +188,9 @@ struct Kernels {
     /// Each element is one chain of multiply-adds in the order of k (of a folded panel: 2 * fold chains and their sum),
     /// whatever the blocking: a row's result does not depend on its neighbours.
     void (*product)(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, PanelShape shape, T* C);
+    /// The same for a shared panel whose rows of C stand `ld` apart, less than its width: each is written over what the
+    /// one before left behind its columns, and two vectors of room follow the last one.
+    void (*product_dense)(const Left<T>& A, Size n_rows, Size n_k, const T* B, PanelShape shape, T* C, Size ld);
     /// One row of a layer: out (n_out,) = unit(x W^T + b), with the bits of product and activate. x: (n_k,), B: the
     /// panels of W^T, bias: padded.
     void (*layer_row)(Unit unit, const T* x, Size n_k, const T* B, Size n_out, const T* bias, T* out);

@@ -16,9 +16,14 @@ void apply_panel(const Kernels<T>& k, const PackedLayer<T>& layer, Left<T> A, Si
     constexpr std::size_t most = 3 * 64 / sizeof(T) * static_cast<std::size_t>(kLayerStrip);  // 3 vectors of 64 bytes
     alignas(64) T z[most];
     const PanelSplit& split = layer.split;
-    A.ask_out = {out + split.offset(p), out_stride, split.used(p)};
-    k.product(A, n_rows, layer.n_in, {0, PanelSplit(layer.n_in, k.lanes).count()},
-              layer.W + split.offset(p) * layer.n_in, split.shape(p), z);
+    if (worth_asking<T>(layer.n_in, A.ld)) A.ask_out = {out + split.offset(p), out_stride, split.used(p)};
+    const T* W = layer.W + split.offset(p) * layer.n_in;
+    if (is_dense(split) && out_stride == split.n && n_rows % split.lanes == 0) {
+        const Size side = split.lanes * split.n;  // of `lanes` rows side by side, which are whole vectors
+        k.product_dense(A, n_rows, layer.n_in, W, split.shape(p), z, split.n);
+        return k.activate(layer.unit, z, n_rows / split.lanes, split.n, side, layer.bias, out, side);
+    }
+    k.product(A, n_rows, layer.n_in, {0, PanelSplit(layer.n_in, k.lanes).count()}, W, split.shape(p), z);
     k.activate(layer.unit, z, n_rows, split.vectors(p), split.used(p), layer.bias + split.offset(p),
                out + split.offset(p), out_stride);
 }
@@ -58,7 +63,7 @@ void apply_layer(Team team, const PackedLayer<T>& layer, const Samples& X, T* ou
         }
         for (Size p = 0; p < split.count(); ++p) {
             A.ask = {};
-            if (A.ld > 0 && row + 2 * kLayerStrip <= end) {
+            if (A.ld > 0 && row + 2 * kLayerStrip <= end && worth_asking<T>(layer.n_in, A.ld)) {
                 const Size begin = layer.n_in * p / split.count();
                 A.ask = {A.data + kLayerStrip * A.ld + begin, A.ld, layer.n_in * (p + 1) / split.count() - begin};
             }
@@ -83,7 +88,7 @@ void layer_forward(const T* W, const T* b, Size n_out, const Samples& X, Unit un
     const bool plain = plain_rows<T>(X, 0).ld > 0;
     const auto lay_out = [&](Arena& arena, T*& panels, T*& bias) {
         panels = arena.take<T>(split.right(n_in));
-        bias = arena.take<T>(split.padded());
+        bias = arena.take<T>(repeated_bias(split));
         return plain ? StripBuffer<T>() : StripBuffer<T>(arena, in, n);
     };
     T* panels;
@@ -93,8 +98,7 @@ void layer_forward(const T* W, const T* b, Size n_out, const Samples& X, Unit un
     Arena arena(workspace.reserve(count.used()));
     const StripBuffer<T> buffer = lay_out(arena, panels, bias);
 
-    std::fill(bias, bias + split.padded(), T(0));
-    std::copy(b, b + n_out, bias);
+    repeat_bias(b, split, bias);
     const PackedLayer<T> layer{split, n_in, panels, bias, unit};
     parallel(n, [&](Team team) {
         const Range packed = team.share(split.count());
@@ -111,7 +115,7 @@ Encoder<T>::Encoder(const T* W1, const T* b1, Size n_visible, Size n_hidden, Uni
     const PanelSplit split(n_hidden, k.lanes);
     const auto lay_out = [&](Arena& arena, T*& panels, T*& bias) {
         panels = arena.take<T>(split.right(n_visible));
-        bias = arena.take<T>(split.padded());
+        bias = arena.take<T>(repeated_bias(split));
     };
     T* panels;
     T* bias;
@@ -120,8 +124,7 @@ Encoder<T>::Encoder(const T* W1, const T* b1, Size n_visible, Size n_hidden, Uni
     Arena arena(memory_.reserve(count.used()));
     lay_out(arena, panels, bias);
     k.pack_transposed(W1, n_visible, n_hidden, n_visible, panels, 0, split.count());
-    std::fill(bias, bias + split.padded(), T(0));
-    std::copy(b1, b1 + n_hidden, bias);
+    repeat_bias(b1, split, bias);
     W1_t_ = panels;
     b1_ = bias;
 }

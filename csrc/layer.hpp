@@ -10,7 +10,7 @@ namespace sae_fast {
 
 constexpr Size kLayerStrip = 64;  // rows at a time
 
-/// W: panels of the outputs, made by pack_transposed; bias: padded.
+/// W: panels of the outputs, made by pack_transposed; bias: that of `repeat_bias`.
 template <class T>
 struct PackedLayer {
     PanelSplit split;
@@ -19,6 +19,19 @@ struct PackedLayer {
     const T* bias;
     Unit unit;
 };
+
+/// May rows of outputs be computed side by side, without the padding between them?
+inline bool is_dense(const PanelSplit& split) noexcept { return split.shared && split.count() == 1; }
+
+/// Elements of the bias of a packed layer: whole vectors, and if it is dense, of as many rows as are whole vectors.
+inline Size repeated_bias(const PanelSplit& split) noexcept {
+    return is_dense(split) ? split.lanes * split.n : split.padded();
+}
+
+template <class T>
+void repeat_bias(const T* b, const PanelSplit& split, T* bias) noexcept {
+    for (Size j = 0; j < repeated_bias(split); ++j) bias[j] = b[j % split.n];
+}
 
 /// Memory for samples that a product cannot read where they lie; null where it can.
 template <class T>

@@ -98,7 +98,8 @@ void product(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, P
     if (shape.fold > 1 && shape.vectors == 1)
         return with_fold<T, FoldedPanel>(shape.fold, &A, n_rows, &split, part, B, C);
     if (shape.fold > 1) {  // in one go, when the last part is asked for
-        if (part.end == split.count()) with_folds<T, SharedPanel>(shape.fold, shape.fold2, &A, n_rows, &split, B, C);
+        if (part.end == split.count())
+            with_folds<T, SharedPanel>(shape.fold, shape.fold2, &A, n_rows, &split, B, C, 2 * kLanes<T>);
         return;
     }
     switch (shape.vectors) {
@@ -109,6 +110,12 @@ void product(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, P
         default:
             return product_panel<T, 3>(A, n_rows, split, part, B, C);
     }
+}
+
+template <class T>
+void product_dense(const Left<T>& A, Size n_rows, Size n_k, const T* B, PanelShape shape, T* C, Size ld) noexcept {
+    const PanelSplit split(n_k, kLanes<T>);
+    with_folds<T, SharedPanel>(shape.fold, shape.fold2, &A, n_rows, &split, B, C, ld);
 }
 
 template <class T, int NV>

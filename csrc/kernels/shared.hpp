@@ -158,9 +158,9 @@ inline void sum_rows(const Vec<T> (&v)[R], T* sums) noexcept {
     }
 }
 
-/// C (R, 2 vectors) = the product.
+/// C (R, 2 vectors; rows ld apart, in their order) = the product.
 template <class T, int R, int F, int G>
-void shared_tile(const Left<T>& A, Size row, const PanelSplit& split, const T* b, T* C) noexcept {
+void shared_tile(const Left<T>& A, Size row, const PanelSplit& split, const T* b, T* C, Size ld) noexcept {
     constexpr Size n = kLanes<T>;
     SharedTile<T, R> tile{};
     if (A.ld > 0) {
@@ -173,41 +173,39 @@ void shared_tile(const Left<T>& A, Size row, const PanelSplit& split, const T* b
             at += width;
         }
     }
+    [[maybe_unused]] T sums[R];
+    if constexpr (G == n) sum_rows<T, R>(tile.rest, sums);
 #pragma GCC unroll 8
     for (int i = 0; i < R; ++i) {
-        store(C + 2 * i * n, tile.whole[i]);
-        store(C + (2 * i + 1) * n, unfold_columns<T, F>(tile.part[i]));
-    }
-    T* rest = C + n + n / 2;
-    if constexpr (G == n) {
-        T sums[R];
-        sum_rows<T, R>(tile.rest, sums);
-        for (Size i = 0; i < R; ++i) rest[2 * i * n] = sums[i];
-    } else if constexpr (G > 1) {
-        for (Size i = 0; i < R; ++i) store_some(rest + 2 * i * n, unfold_columns<T, G>(tile.rest[i]), n / G);
+        T* row_of_C = C + i * ld;
+        store(row_of_C, tile.whole[i]);
+        store(row_of_C + n, unfold_columns<T, F>(tile.part[i]));
+        if constexpr (G == n)
+            row_of_C[n + n / 2] = sums[i];
+        else if constexpr (G > 1)
+            store_some(row_of_C + n + n / 2, unfold_columns<T, G>(tile.rest[i]), n / G);
     }
 }
 
 template <class T, int F, int G>
 struct SharedPanel {
-    static void run(const Left<T>* A, Size n_rows, const PanelSplit* split, const T* b, T* C) noexcept {
-        constexpr Size width = 2 * kLanes<T>;
+    static void run(const Left<T>* A, Size n_rows, const PanelSplit* split, const T* b, T* C, Size ld) noexcept {
         Size r = 0;
         for (; r + kTileRows <= n_rows; r += kTileRows) {
             prefetch<0>(A->ask, r, Size(kTileRows));
             prefetch<1>(A->ask_out, r, Size(kTileRows));
-            shared_tile<T, kTileRows, F, G>(*A, r, *split, b, C + r * width);
+            shared_tile<T, kTileRows, F, G>(*A, r, *split, b, C + r * ld, ld);
         }
         if constexpr (kTileRows == 8)
             if (r + 4 <= n_rows) {
-                shared_tile<T, 4, F, G>(*A, r, *split, b, C + r * width);
+                shared_tile<T, 4, F, G>(*A, r, *split, b, C + r * ld, ld);
                 r += 4;
             }
         if (r + 2 <= n_rows) {
-            shared_tile<T, 2, F, G>(*A, r, *split, b, C + r * width);
+            shared_tile<T, 2, F, G>(*A, r, *split, b, C + r * ld, ld);
             r += 2;
         }
-        if (r < n_rows) shared_tile<T, 1, F, G>(*A, r, *split, b, C + r * width);
+        if (r < n_rows) shared_tile<T, 1, F, G>(*A, r, *split, b, C + r * ld, ld);
     }
 };
 

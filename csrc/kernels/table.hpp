@@ -11,7 +11,7 @@
     extern const Kernels<T> NAME;                                                                               \
     const Kernels<T> NAME = {                                                                                   \
         SAE_FAST_TEXT(SAE_FAST_ISA), kLanes<T>,                                                                 \
-        pack_rows<T>, unpack_rows<T>, pack_right<T>, pack_transposed<T>, product<T>, layer_row<T>,              \
+        pack_rows<T>, unpack_rows<T>, pack_right<T>, pack_transposed<T>, product<T>, product_dense<T>, layer_row<T>, \
         product_patches<T>, outer<T>,                                                                           \
         hidden_forward<T>, activate<T>, pool<T>, unfold<T>, output_delta<T>, hidden_delta<T>,                   \
         softmax<T>, softmax_delta<T>, sum_columns<T>,                                                           \
