@@ -150,25 +150,6 @@ struct FoldedTile {
     }
 };
 
-/// One folded vector of n_cols columns and up to `fold` of n_k rows: element (k, c) is src[k * row_stride + c *
-/// column_stride].
-template <class T>
-inline void fold_vector(const T* src, Size row_stride, Size column_stride, Size n_k, Size n_cols, Size fold,
-                        T* to) noexcept {
-    const Size n = n_k < fold ? n_k : fold;
-    store(to, Vec<T>{});
-    for (Size c = 0; c < n_cols; ++c)
-        for (Size i = 0; i < n; ++i) to[c * fold + i] = src[i * row_stride + c * column_stride];
-}
-
-/// n_cols columns of n_k rows, folded.
-template <class T>
-inline void pack_folded(const T* src, Size row_stride, Size column_stride, Size n_k, Size n_cols, Size fold,
-                        T* to) noexcept {
-    for (Size k = 0; k < n_k; k += fold, to += kLanes<T>)
-        fold_vector(src + k * row_stride, row_stride, column_stride, n_k - k, n_cols, fold, to);
-}
-
 // Calls F::run(...) with the fold (2 ... lanes) known to the compiler.
 template <class T, template <class, int> class F, class... Args>
 inline void with_fold(Size fold, Args... args) noexcept {
@@ -185,6 +166,34 @@ inline void with_fold(Size fold, Args... args) noexcept {
             if constexpr (kLanes<T> >= 16) return F<T, 16>::run(args...);
     }
     __builtin_unreachable();
+}
+
+/// `fold` neighbours at a time, of n_cols sequences that are ld apart: to[c * fold + i] = src[c * ld + i].
+template <class T, int F>
+struct Side {
+    static void run(const T* src, Size ld, Size n_cols, T* to) noexcept {
+        for (Size c = 0; c < n_cols; ++c) __builtin_memcpy(to + c * F, src + c * ld, F * sizeof(T));
+    }
+};
+
+/// One folded vector of n_cols columns and up to `fold` of n_k rows: element (k, c) is src[k * row_stride + c *
+/// column_stride].
+template <class T>
+inline void fold_vector(const T* src, Size row_stride, Size column_stride, Size n_k, Size n_cols, Size fold,
+                        T* to) noexcept {
+    store(to, Vec<T>{});
+    if (row_stride == 1 && n_k >= fold) return with_fold<T, Side>(fold, src, column_stride, n_cols, to);
+    const Size n = n_k < fold ? n_k : fold;
+    for (Size i = 0; i < n; ++i)
+        for (Size c = 0; c < n_cols; ++c) to[c * fold + i] = src[i * row_stride + c * column_stride];
+}
+
+/// n_cols columns of n_k rows, folded.
+template <class T>
+inline void pack_folded(const T* src, Size row_stride, Size column_stride, Size n_k, Size n_cols, Size fold,
+                        T* to) noexcept {
+    for (Size k = 0; k < n_k; k += fold, to += kLanes<T>)
+        fold_vector(src + k * row_stride, row_stride, column_stride, n_k - k, n_cols, fold, to);
 }
 
 }  // namespace
