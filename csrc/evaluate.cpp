@@ -10,8 +10,9 @@
 // One class, so long because the phases share its state.
 #include <cmath>
 
+#include "columns.hpp"
 #include "evaluation.hpp"
-#include "samples.hpp"
+#include "penalty.hpp"
 #include "team.hpp"
 
 namespace sae_fast {
@@ -28,6 +29,7 @@ public:
           params_(problem.params),
           plan_(plan),
           scratch_(scratch),
+          penalty_(problem, scratch.row_weight),
           k_(kernels<T>()),
           in_place_(scratch.blocks[0].X == nullptr),
           by_strips_(plan.by_strips(n_threads)),
@@ -77,6 +79,7 @@ private:
     const Params<const T>& params_;
     const Plan& plan_;
     const Scratch<T>& scratch_;
+    const UnitPenalty<T> penalty_;
     const Kernels<T>& k_;
     const bool in_place_;  // are the samples read where they lie, also as right operand of a gradient?
     const bool by_strips_;
@@ -95,12 +98,6 @@ private:
     T* folded_panel(Size s, Size p) const noexcept {
         return scratch_.folded + (s * plan_.hidden.padded() + plan_.hidden.offset(p)) * plan_.strip;
     }
-    bool penalised() const noexcept { return problem_.penalty.beta > 0; }
-    // The share of the current batch in the mean activation, by which its slope counts.
-    double share_of_batch() const noexcept {
-        return problem_.running != nullptr && problem_.running->started ? 1 - problem_.running->momentum : 1;
-    }
-
     void pack(Team team) noexcept {
         const PanelSplit& v = plan_.visible;
         const PanelSplit& h = plan_.hidden;
@@ -197,7 +194,6 @@ private:
     void means(Team team) noexcept {
         const Size h = plan_.hidden.padded();
         const double m = static_cast<double>(plan_.m);
-        const double rho = problem_.penalty.rho;
         const Range mine = team.share(plan_.hidden.n);
         for (Size j = mine.begin; j < mine.end; ++j) {
             double s = 0;
@@ -206,68 +202,23 @@ private:
                 s += static_cast<double>(scratch_.sum_s[i * h + j]);
                 c += static_cast<double>(scratch_.sum_c[i * h + j]);
             }
-            Mean mean = mean_of(s / m, c / m);
-            if (penalised() && is_tiny<T>(mean)) mean = logarithmic_mean(j, buffer(team));
-            if (problem_.running != nullptr) mean = run_mean(j, mean);
+            const Mean mean = penalty_.mean(j, s / m, c / m, buffer(team));
             scratch_.mean[j] = mean;
             if (results_.rho_hat != nullptr) results_.rho_hat[j] = mean.s;
-            if (!penalised()) continue;
-            scratch_.divergence[j] = divergence(rho, mean);
-            if (is_tiny<T>(mean)) continue;  // slope stays 0: penalty_of_unit adds the term
-            const double factor = problem_.hidden == Unit::tanh ? 0.5 : 1;
-            scratch_.slope[j] =
-                static_cast<T>(problem_.penalty.beta * factor * share_of_batch() * divergence_slope(rho, mean));
+            if (!penalty_.exists()) continue;
+            scratch_.divergence[j] = divergence(problem_.penalty.rho, mean);
+            scratch_.slope[j] = penalty_.slope(mean);
         }
-    }
-
-    Mean run_mean(Size j, const Mean& now) noexcept {
-        double* state = problem_.running->state + 4 * j;
-        const Mean mean = problem_.running->started
-                              ? blend({state[0], state[1], state[2], state[3]}, now, problem_.running->momentum)
-                              : now;
-        state[0] = mean.s;
-        state[1] = mean.c;
-        state[2] = mean.log_s;
-        state[3] = mean.log_c;
-        return mean;
-    }
-
-    double pre_activation(Size i, Size j, T* row) const noexcept {
-        read_sample(problem_.X, i, row);
-        double z = static_cast<double>(params_.b1[j]);
-        for (Size f = 0; f < plan_.visible.n; ++f)
-            z += static_cast<double>(params_.W1[j * plan_.visible.n + f]) * static_cast<double>(row[f]);
-        return z;
-    }
-
-    Mean logarithmic_mean(Size j, T* row) const noexcept {
-        LogMean s;
-        LogMean c;
-        for (Size i = 0; i < plan_.m; ++i) {
-            const double z = pre_activation(i, j, row) * (problem_.hidden == Unit::tanh ? 2 : 1);
-            const double weight = scratch_.row_weight == nullptr ? 1 : static_cast<double>(scratch_.row_weight[i]);
-            s.add(log_sigmoid(z), weight);
-            c.add(log_sigmoid(-z), weight);
-        }
-        const double m = static_cast<double>(plan_.m);
-        const double log_s = s.value(m);
-        const double log_c = c.value(m);
-        return {std::exp(log_s), std::exp(log_c), log_s, log_c};
     }
 
     // The penalty's term of delta2 for units whose mean is beyond the type's range, added to their column of a panel.
     void penalty_of_tiny_units(Size s, Size p, T* panel, T* sum_delta, T* row) const noexcept {
         const PanelSplit& h = plan_.hidden;
-        const T* weights = weights_of_strip(s);
         for (Size c = 0; c < h.used(p); ++c) {
             const Size j = h.offset(p) + c;
             if (!is_tiny<T>(scratch_.mean[j])) continue;
             for (Size r = 0; r < plan_.rows_of_strip(s); ++r) {
-                const double z = pre_activation(s * plan_.strip + r, j, row);
-                const double weight = weights == nullptr ? 1 : static_cast<double>(weights[r]);
-                const T delta =
-                    static_cast<T>(problem_.penalty.beta * share_of_batch() * weight *
-                                   penalty_delta(z, problem_.hidden, problem_.penalty.rho, scratch_.mean[j]));
+                const T delta = penalty_.tiny_delta(s * plan_.strip + r, j, scratch_.mean[j], row);
                 panel[r * h.width(p) + c] += delta;
                 sum_delta[c] += delta;
             }
@@ -310,7 +261,7 @@ private:
                    scratch_.W2_n + h.offset(p) * plan_.visible.n, h.shape(p), panel);
         k_.hidden_delta(problem_.hidden, panel, folded_panel(s, p), n_rows, h.vectors(p), scratch_.slope + h.offset(p),
                         weights_of_strip(s), sum);
-        if (penalised()) penalty_of_tiny_units(s, p, panel, sum, row);
+        if (penalty_.exists()) penalty_of_tiny_units(s, p, panel, sum, row);
     }
 
     void deltas(Team team, Size b) noexcept {
@@ -503,6 +454,7 @@ private:
 
 template <class T>
 Cost evaluate(const Problem<T>& problem, const Results<T>& results, int n_threads, Workspace& workspace) {
+    if (worth_columns(problem, results)) return evaluate_columns(problem, results, n_threads, workspace);
     const Size m = problem.X.n_samples;
     const Plan plan(m, problem.params.n_visible, problem.params.n_hidden, kernels<T>().lanes, Size(sizeof(T)));
     const double work =

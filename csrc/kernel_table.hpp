@@ -170,6 +170,7 @@ template <class T>
 struct Kernels {
     const char* isa;  // "baseline", "avx2", ...
     Size lanes;       // elements in a vector
+    Size tile_rows;   // rows of a tile of a product
 
     /// dst panels, rows row0 ... row0 + n_rows - 1  <-  src (n_rows, n_cols), rows src_stride apart.
     void (*pack_rows)(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0);
@@ -224,6 +225,16 @@ struct Kernels {
     /// One panel, in place: delta3 W2 -> delta2 = f' (delta3 W2 + row_weight * slope); its column sums go to sum_delta.
     void (*hidden_delta)(Unit unit, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
                          T* sum_delta);
+
+    /// The three above for panels whose rows are units, each with its own bias or slope, and whose columns are samples,
+    /// each with its weight (n_vec * lanes,), which is 0 for padding. Sums are added to the rows' sums. X: a panel like
+    /// z.
+    void (*hidden_columns)(Unit unit, T* z, Size n_rows, Size n_vec, const T* bias, const T* weight, double* sum_s,
+                           double* sum_c);
+    double (*output_columns)(Unit unit, T* z, const T* X, Size n_rows, Size n_vec, const T* bias, const T* weight,
+                             double* sum_delta);
+    void (*hidden_delta_columns)(Unit unit, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope,
+                                 const T* weight, double* sum_delta);
 
     /// Rows of panels, in place: logits without bias -> probabilities.
     void (*softmax)(T* panels, Size capacity, Size row0, Size n_rows, Size n_cols, const T* bias);

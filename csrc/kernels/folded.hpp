@@ -176,11 +176,42 @@ struct Side {
     }
 };
 
+/// a[0], b[0], a[1], b[1], ...
+template <class T>
+inline Vec<T> interleave(Vec<T> a, Vec<T> b) noexcept {
+    constexpr int n = static_cast<int>(kLanes<T>);
+#if defined(__clang__)
+    Vec<T> v{};
+    for (int l = 0; l < n; ++l) v[l] = l % 2 == 0 ? a[l / 2] : b[l / 2];
+    return v;
+#else
+    IntVec<T> at{};
+#pragma GCC unroll 16
+    for (int l = 0; l < n; ++l) at[l] = l / 2 + (l % 2 != 0 ? n : 0);
+    return __builtin_shuffle(a, b, at);
+#endif
+}
+
+/// The first n_cols elements of F rows that are ld apart, folded.
+template <class T, int F>
+inline Vec<T> fold_rows(const T* src, Size ld, Size n_cols) noexcept {
+    if constexpr (F == 1)
+        return load_some(src, n_cols);
+    else
+        return interleave<T>(fold_rows<T, F / 2>(src, 2 * ld, n_cols), fold_rows<T, F / 2>(src + ld, 2 * ld, n_cols));
+}
+
+template <class T, int F>
+struct FoldRows {
+    static void run(const T* src, Size ld, Size n_cols, T* to) noexcept { store(to, fold_rows<T, F>(src, ld, n_cols)); }
+};
+
 /// One folded vector of n_cols columns and up to `fold` of n_k rows: element (k, c) is src[k * row_stride + c *
-/// column_stride].
+/// column_stride]; one of the strides is 1.
 template <class T>
 inline void fold_vector(const T* src, Size row_stride, Size column_stride, Size n_k, Size n_cols, Size fold,
                         T* to) noexcept {
+    if (column_stride == 1 && n_k >= fold) return with_fold<T, FoldRows>(fold, src, row_stride, n_cols, to);
     store(to, Vec<T>{});
     if (row_stride == 1 && n_k >= fold) return with_fold<T, Side>(fold, src, column_stride, n_cols, to);
     const Size n = n_k < fold ? n_k : fold;

@@ -282,7 +282,8 @@ void finish_rows(const T* C, Size n_rows, Size n_vec, Size n_used, T scale, T de
     for (Size r = 0; r < n_rows; ++r, C += width, W += ld, grad += ld) {
         Size j = 0;
         for (; j + kLanes<T> <= n_used; j += kLanes<T>) store(grad + j, scale * load(C + j) + decay * load(W + j));
-        for (; j < n_used; ++j) grad[j] = scale * C[j] + decay * W[j];
+        if (const Size some = n_used - j; some > 0)
+            store_some(grad + j, scale * load(C + j) + decay * load_some(W + j, some), some);
     }
 }
 
@@ -313,7 +314,7 @@ void finish_transposed(const T* C, Size n_rows, Size n_vec, Size n_used, T scale
 template <class T>
 double dot(const T* a, const T* b, Size n) noexcept {
     constexpr Size block = 8 * kLanes<T>;
-    double total = 0;
+    DoubleSum<T> total;
     Size i = 0;
     while (i + block <= n) {
         Vec<T> sum[8] = {};
@@ -322,10 +323,11 @@ double dot(const T* a, const T* b, Size n) noexcept {
         for (; i < stop; i += block)
 #pragma GCC unroll 8
             for (Size j = 0; j < 8; ++j) sum[j] += load(a + i + j * kLanes<T>) * load(b + i + j * kLanes<T>);
-        total += sum_lanes<T>(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
+        total.add(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
     }
-    for (; i < n; ++i) total += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-    return total;
+    double rest = 0;
+    for (; i < n; ++i) rest += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    return total.value() + rest;
 }
 
 template <class T>

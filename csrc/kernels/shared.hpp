@@ -209,17 +209,22 @@ struct SharedPanel {
     }
 };
 
+/// k / divisor for a power of two: no instruction is as slow as a division.
+SAE_FAST_INLINE Size over_power(Size k, Size divisor) noexcept {
+    return k >> __builtin_ctzll(static_cast<unsigned long long>(divisor));
+}
+
 /// Where in the right operand the vectors of a shared panel stand: the whole one of row k; the folded ones that begin
 /// with row k, of n_k rows.
 SAE_FAST_INLINE Size whole_at(Size k, Size fold, Size fold2) noexcept {
-    return k + k / fold + (fold2 > 1 ? k / fold2 : 0);
+    return k + over_power(k, fold) + (fold2 > 1 ? over_power(k, fold2) : 0);
 }
 SAE_FAST_INLINE Size part_at(Size k, Size n_k, Size fold, Size fold2) noexcept {
-    return (k + fold < n_k ? k + fold : n_k) + k / fold + (fold2 > 1 ? k / fold2 : 0);
+    return whole_at(k, fold, fold2) - k + (k + fold < n_k ? k + fold : n_k);
 }
 SAE_FAST_INLINE Size rest_at(Size k, Size n_k, Size fold, Size fold2) noexcept {
     const Size end = k + fold2 < n_k ? k + fold2 : n_k;
-    return end + (end + fold - 1) / fold + k / fold2;
+    return end + over_power(end + fold - 1, fold) + over_power(k, fold2);
 }
 
 /// The folded vectors of a shared panel: element (k, c) beyond the whole vector is src[k * row_stride + c *

@@ -1,0 +1,105 @@
+// What epilogues.hpp does, for panels whose rows are units and whose columns are samples. A weight of 0 marks columns
+// that are padding.
+#pragma once
+
+#include "activation.hpp"
+#include "folded.hpp"
+
+namespace sae_fast {
+namespace {
+
+/// Sum of all lanes, in pairs of pairs.
+template <class T>
+inline T sum_in_pairs(Vec<T> v) noexcept {
+    return unfold_columns<T, static_cast<int>(kLanes<T>)>(v)[0];
+}
+
+template <class T, Unit U>
+void hidden_columns_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* weight, double* sum_s,
+                       double* sum_c) noexcept {
+    constexpr Size n = kLanes<T>;
+    const Size width = n_vec * n;
+    for (Size r = 0; r < n_rows; ++r, z += width) {
+        Vec<T> beyond{}, big{}, small{};
+        for (Size j = 0; j < width; j += n) {
+            const Vec<T> w = load(weight + j);
+            const Hidden<T> h = hidden_unit<T, U>(load(z + j) + bias[r]);
+            store(z + j, h.folded);
+            beyond += w * h.beyond;
+            big += sign_bit<T>(h.beyond) ? w : Vec<T>{};
+            small += sign_bit<T>(h.beyond) ? Vec<T>{} : w;
+        }
+        sum_s[r] += static_cast<double>(sum_in_pairs<T>(big + beyond));
+        sum_c[r] += static_cast<double>(sum_in_pairs<T>(small - beyond));
+    }
+}
+
+template <class T>
+void hidden_columns(Unit u, T* z, Size n_rows, Size n_vec, const T* bias, const T* weight, double* sum_s,
+                    double* sum_c) noexcept {
+    if (u == Unit::sigmoid) return hidden_columns_as<T, Unit::sigmoid>(z, n_rows, n_vec, bias, weight, sum_s, sum_c);
+    return hidden_columns_as<T, Unit::tanh>(z, n_rows, n_vec, bias, weight, sum_s, sum_c);
+}
+
+template <class T, Unit U>
+double output_columns_as(T* z, const T* X, Size n_rows, Size n_vec, const T* bias, const T* weight,
+                         double* sum_delta) noexcept {
+    constexpr Size n = kLanes<T>;
+    const Size width = n_vec * n;
+    DoubleSum<T> total;
+    for (Size r = 0; r < n_rows; ++r, z += width, X += width) {
+        Vec<T> sum{}, squares{};
+        for (Size j = 0; j < width; j += n) {
+            const Error<T> e = output_error<T, U>(load(z + j) + bias[r], load(X + j));
+            const Vec<T> weighted = load(weight + j) * e.difference;
+            squares += e.difference * weighted;
+            const Vec<T> delta = weighted * e.slope;
+            sum += delta;
+            store(z + j, delta);
+        }
+        total.add(squares);
+        sum_delta[r] += static_cast<double>(sum_in_pairs<T>(sum));
+    }
+    return total.value();
+}
+
+template <class T>
+double output_columns(Unit u, T* z, const T* X, Size n_rows, Size n_vec, const T* bias, const T* weight,
+                      double* sum_delta) noexcept {
+    switch (u) {
+        case Unit::sigmoid:
+            return output_columns_as<T, Unit::sigmoid>(z, X, n_rows, n_vec, bias, weight, sum_delta);
+        case Unit::tanh:
+            return output_columns_as<T, Unit::tanh>(z, X, n_rows, n_vec, bias, weight, sum_delta);
+        default:
+            return output_columns_as<T, Unit::linear>(z, X, n_rows, n_vec, bias, weight, sum_delta);
+    }
+}
+
+template <class T, Unit U>
+void hidden_delta_columns_as(T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* weight,
+                             double* sum_delta) noexcept {
+    constexpr Size n = kLanes<T>;
+    const Size width = n_vec * n;
+    for (Size r = 0; r < n_rows; ++r, d += width, folded += width) {
+        Vec<T> sum{};
+        for (Size j = 0; j < width; j += n) {
+            const Vec<T> pull = load(weight + j) * slope[r];
+            const Vec<T> delta = folded_slope<T, U>(load(folded + j)) * (load(d + j) + pull);
+            sum += delta;
+            store(d + j, delta);
+        }
+        sum_delta[r] += static_cast<double>(sum_in_pairs<T>(sum));
+    }
+}
+
+template <class T>
+void hidden_delta_columns(Unit u, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* weight,
+                          double* sum_delta) noexcept {
+    if (u == Unit::sigmoid)
+        return hidden_delta_columns_as<T, Unit::sigmoid>(d, folded, n_rows, n_vec, slope, weight, sum_delta);
+    return hidden_delta_columns_as<T, Unit::tanh>(d, folded, n_rows, n_vec, slope, weight, sum_delta);
+}
+
+}  // namespace
+}  // namespace sae_fast
