@@ -461,7 +461,9 @@ Cost evaluate(const Problem<T>& problem, const Results<T>& results, int n_thread
         5.0 * static_cast<double>(m) * static_cast<double>(plan.visible.n) * static_cast<double>(plan.hidden.n);
     const int n = team_size(n_threads, work);
     const bool weighted = problem.sample_weight != nullptr;
-    const bool in_place = plan.visible.padded() == plan.visible.n && plain_rows<T>(problem.X, 0).ld > 0;
+    // Blocks of large gradients are packed all the same: their tiles walk through the samples time and again.
+    const bool once = plan.n_blocks == 1 || plan.chunk > 0;
+    const bool in_place = once && plan.visible.padded() == plan.visible.n && plain_rows<T>(problem.X, 0).ld > 0;
     Arena count;
     Scratch<T>(count, plan, n, weighted, results.grad != nullptr, in_place);
     Arena arena(workspace.reserve(count.used()));
