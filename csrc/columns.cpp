@@ -20,9 +20,9 @@ namespace sae_fast {
 
 namespace {
 
-constexpr Size kUnits = 8;          // rows that a member owns at least, and whose errors are summed together
-constexpr Size kGradientRows = 64;  // rows of a gradient that are finished while they are in cache
-constexpr Size kDepth = 256;        // rows of one partial sum of delta2
+constexpr Size kUnits = 8;    // rows that a member owns at least, and whose errors are summed together
+constexpr Size kRows = 64;    // rows that stay in cache from product to what is made of it
+constexpr Size kDepth = 256;  // rows of one partial sum of delta2
 
 Size blocks_of(Size units) noexcept { return (units + kUnits - 1) / kUnits; }
 
@@ -44,7 +44,7 @@ struct ColumnScratch {
     double* squares;     // of errors, by blocks of visible units
     double* decay;       // sums of squares, by blocks of hidden units and then of visible ones
     double *sum_s, *sum_c, *sum_delta2, *sum_delta3;  // by units
-    T* tiles;                                         // (n_threads, kGradientRows, 3 vectors)
+    T* tiles;                                         // (n_threads, kRows, 3 vectors)
     T* buffers;                                       // (n_threads, n_visible)
 
     ColumnScratch(Arena& arena, const Problem<T>& problem, Size lanes, int n_threads, bool in_place)
@@ -72,7 +72,7 @@ struct ColumnScratch {
         sum_c = arena.take<double>(h);
         sum_delta2 = arena.take<double>(h);
         sum_delta3 = arena.take<double>(v);
-        tiles = arena.take<T>(n_threads * kGradientRows * 3 * lanes);
+        tiles = arena.take<T>(n_threads * kRows * 3 * lanes);
         buffers = arena.take<T>(n_threads * v);
     }
 };
@@ -93,10 +93,10 @@ public:
         pack(team);
         team.barrier();
         const Range hidden = units(team, scratch_.hidden.n);
-        for (Size u = hidden.begin; u < hidden.end; u += kUnits) forward(team, u, std::min(kUnits, hidden.end - u));
+        for (Size u = hidden.begin; u < hidden.end; u += kRows) forward(team, u, std::min(kRows, hidden.end - u));
         team.barrier();
         const Range visible = units(team, scratch_.visible.n);
-        for (Size u = visible.begin; u < visible.end; u += kUnits) output(u, std::min(kUnits, visible.end - u));
+        for (Size u = visible.begin; u < visible.end; u += kRows) output(u, std::min(kRows, visible.end - u));
         if (results_.grad == nullptr) return;
         transpose_activations(team);
         team.barrier();
@@ -201,8 +201,11 @@ private:
         }
     }
 
-    double squares_of(const T* W, Size unit, Size n_rows, Size n_in) const noexcept {
-        return problem_.penalty.weight_decay > 0 ? k_.sum_squares(W + unit * n_in, n_rows * n_in) : 0;
+    // Sums of squares of rows of W, by blocks of units.
+    void sum_squares(const T* W, Size unit, Size n_rows, Size n_in, double* sums) const noexcept {
+        if (problem_.penalty.weight_decay == 0) return;
+        for (Size u = unit; u < unit + n_rows; u += kUnits)
+            sums[u / kUnits] = k_.sum_squares(W + u * n_in, std::min(kUnits, unit + n_rows - u) * n_in);
     }
 
     void forward(Team team, Size unit, Size n_rows) noexcept {
@@ -210,7 +213,7 @@ private:
         const Size capacity = scratch_.hidden.padded();
         product(params_.W1, scratch_.hidden.n, scratch_.visible.n, unit, n_rows, scratch_.X_t, scratch_.visible.n,
                 scratch_.folded, capacity);
-        scratch_.decay[unit / kUnits] = squares_of(params_.W1, unit, n_rows, scratch_.visible.n);
+        sum_squares(params_.W1, unit, n_rows, scratch_.visible.n, scratch_.decay);
         std::fill(scratch_.sum_s + unit, scratch_.sum_s + unit + n_rows, 0.0);
         std::fill(scratch_.sum_c + unit, scratch_.sum_c + unit + n_rows, 0.0);
         for (Size p = 0; p < s.count(); ++p) {
@@ -239,16 +242,15 @@ private:
         const Size v = scratch_.visible.n;
         product(params_.W2, v, scratch_.hidden.n, unit, n_rows, scratch_.a2_t, scratch_.hidden.padded(),
                 scratch_.delta3_t, v);
-        scratch_.decay[blocks_of(scratch_.hidden.n) + unit / kUnits] =
-            squares_of(params_.W2, unit, n_rows, scratch_.hidden.n);
-        double* sum = scratch_.sum_delta3 + unit;
-        std::fill(sum, sum + n_rows, 0.0);
-        double squares = 0;
+        sum_squares(params_.W2, unit, n_rows, scratch_.hidden.n, scratch_.decay + blocks_of(scratch_.hidden.n));
+        std::fill(scratch_.sum_delta3 + unit, scratch_.sum_delta3 + unit + n_rows, 0.0);
+        for (Size u = unit; u < unit + n_rows; u += kUnits) scratch_.squares[u / kUnits] = 0;
         for (Size p = 0; p < s.count(); ++p)
-            squares +=
-                k_.output_columns(problem_.output, at(scratch_.delta3_t, v, p, unit), at(scratch_.X_t, v, p, unit),
-                                  n_rows, s.vectors(p), params_.b2 + unit, scratch_.weight + s.offset(p), sum);
-        scratch_.squares[unit / kUnits] = squares;
+            for (Size u = unit; u < unit + n_rows; u += kUnits)
+                scratch_.squares[u / kUnits] +=
+                    k_.output_columns(problem_.output, at(scratch_.delta3_t, v, p, u), at(scratch_.X_t, v, p, u),
+                                      std::min(kUnits, unit + n_rows - u), s.vectors(p), params_.b2 + u,
+                                      scratch_.weight + s.offset(p), scratch_.sum_delta3 + u);
         if (results_.grad == nullptr) return;
         for (Size i = unit; i < unit + n_rows; ++i) results_.grad->b2[i] = static_cast<T>(scratch_.sum_delta3[i] / m_);
     }
@@ -303,9 +305,9 @@ private:
         const PanelSplit& s = scratch_.samples;
         const T scale = static_cast<T>(1 / m_);
         const T decay = static_cast<T>(problem_.penalty.weight_decay);
-        T* C = scratch_.tiles + team.id * kGradientRows * 3 * s.lanes;
-        for (Size u = units.begin; u < units.end; u += kGradientRows) {
-            const Size n_rows = std::min(kGradientRows, units.end - u);
+        T* C = scratch_.tiles + team.id * kRows * 3 * s.lanes;
+        for (Size u = units.begin; u < units.end; u += kRows) {
+            const Size n_rows = std::min(kRows, units.end - u);
             for (Size q = 0; q < of.count(); ++q) {
                 const Left<T> A{delta, capacity, u, 0};
                 k_.product(A, n_rows, s.n, {0, s.count()}, right + of.offset(q) * s.n, plain(of, q), C);
@@ -318,8 +320,8 @@ private:
 
 }  // namespace
 
-// Measured: packing weights takes as long as some 5 more samples, and of weights beyond the second-level cache as long
-// as whole batches; padding takes its share, and a tile needs 8 chains of multiply-adds.
+// Measured. Packing weights takes as long as a few more samples, and the longer the further away they are; padding
+// takes its share; a tile needs 8 chains of multiply-adds.
 template <class T>
 bool worth_columns(const Problem<T>& problem, const Results<T>& results) noexcept {
     if (results.delta3 != nullptr || results.delta2 != nullptr) return false;
@@ -329,8 +331,9 @@ bool worth_columns(const Problem<T>& problem, const Results<T>& results) noexcep
     const Size h = problem.params.n_hidden;
     const Size padded = (m + lanes - 1) / lanes * lanes;
     if (std::min(v, h) < 2 * lanes || padded / lanes * kernels<T>().tile_rows < 8) return false;
-    const bool huge = v * h * static_cast<Size>(sizeof(T)) > (Size(1) << 21);
-    return huge ? m <= 160 && padded <= 2 * m : m <= 64 && padded + padded / 32 <= m + 4;
+    const Size n_bytes = v * h * static_cast<Size>(sizeof(T));
+    if (n_bytes > (Size(1) << 21)) return m <= 256 && padded <= 2 * m;
+    return m <= (n_bytes > (Size(1) << 19) ? 128 : 64) && padded + padded / 32 <= m + 4;
 }
 
 template <class T>

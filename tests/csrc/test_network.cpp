@@ -26,16 +26,22 @@ void against_naive(Size m, Size v, Size h, Unit hidden, Unit output, double tole
     const Problem<T> given = problem(p, X, hidden, output, penalty);
     const Cost cost = evaluate(given, Results<T>{&view, delta3.data(), delta2.data(), rho_hat.data()}, 2, workspace);
     const Naive wanted = evaluate_naive(p.view(), X, hidden, output, penalty);
-    CHECK(std::fabs(cost.reconstruction / static_cast<double>(wanted.reconstruction) - 1) < tolerance);
-    CHECK(std::fabs(cost.weight_decay / static_cast<double>(wanted.weight_decay) - 1) < tolerance);
-    CHECK(std::fabs(cost.sparsity / static_cast<double>(wanted.sparsity) - 1) < tolerance);
-    CHECK(error(grad.W1, wanted.W1) < tolerance);
-    CHECK(error(grad.b1, wanted.b1) < tolerance);
-    CHECK(error(grad.W2, wanted.W2) < tolerance);
-    CHECK(error(grad.b2, wanted.b2) < tolerance);
+    const auto check = [&](const Cost& found) {
+        CHECK(std::fabs(found.reconstruction / static_cast<double>(wanted.reconstruction) - 1) < tolerance);
+        CHECK(std::fabs(found.weight_decay / static_cast<double>(wanted.weight_decay) - 1) < tolerance);
+        CHECK(std::fabs(found.sparsity / static_cast<double>(wanted.sparsity) - 1) < tolerance);
+        CHECK(error(grad.W1, wanted.W1) < tolerance);
+        CHECK(error(grad.b1, wanted.b1) < tolerance);
+        CHECK(error(grad.W2, wanted.W2) < tolerance);
+        CHECK(error(grad.b2, wanted.b2) < tolerance);
+        CHECK(error(rho_hat, wanted.rho_hat) < tolerance);
+    };
+    check(cost);
     CHECK(error(delta3, wanted.delta3) < tolerance);
     CHECK(error(delta2, wanted.delta2) < tolerance);
-    CHECK(error(rho_hat, wanted.rho_hat) < tolerance);
+    grad = Arrays<T>(v, h);  // without deltas, few samples go another way
+    view = grad.view();
+    check(evaluate(given, Results<T>{&view, nullptr, nullptr, rho_hat.data()}, 2, workspace));
 }
 
 double cost_of(const Arrays<double>& p, const std::vector<double>& X, Unit hidden, Unit output) {
@@ -107,6 +113,16 @@ TEST("and for awkward shapes") {
     against_naive<double>(300, 130, 70, Unit::sigmoid, Unit::sigmoid, 1e-12);
 }
 
+TEST("and for few samples, whole vectors of them or not") {
+    for (const Size m : {16, 31, 64})
+        for (const Unit hidden : kHidden)
+            for (const Unit output : kOutput) {
+                against_naive<float>(m, 41, 35, hidden, output, 3e-5);
+                against_naive<double>(m, 70, 33, hidden, output, 1e-12);
+            }
+    against_naive<float>(100, 800, 700, Unit::sigmoid, Unit::sigmoid, 3e-5);
+}
+
 TEST("gradients agree with finite differences for every block and pair of units") {
     for (const Unit hidden : kHidden)
         for (const Unit output : kOutput)
@@ -118,6 +134,7 @@ TEST("nothing depends on the number of threads, to the last bit") {
     same_for_any_threads<float>(1000, 64, 25);
     same_for_any_threads<double>(1000, 64, 25);
     same_for_any_threads<float>(300, 200, 150);
+    same_for_any_threads<float>(32, 200, 150);
     same_for_any_threads<double>(40, 300, 200);
     same_for_any_threads<float>(3, 500, 300);
 }
