@@ -19,7 +19,9 @@ namespace sae_fast {
 constexpr Size kOuterRows = 256;                // rows of one partial sum of a weight gradient
 constexpr Size kCache = Size(1) << 19;          // bytes that are to stay in the second-level cache
 constexpr Size kSmallGradient = Size(1) << 18;  // bytes of both weight gradients up to which they are made by chunks
-constexpr Size kChunks = 24;                    // chunks at most: many divisors, for many teams
+constexpr Size kHugeGradient =
+    Size(1) << 24;            // bytes of them from which on blocks are longer, to add to them less often
+constexpr Size kChunks = 24;  // chunks at most: many divisors, for many teams
 
 /// How the samples are cut.
 struct RowPlan {
@@ -30,12 +32,13 @@ struct RowPlan {
     Size n_blocks = 0;
     Size n_buffers = 0;  // blocks in memory: 1 or 2
 
-    /// row_bytes: of all matrices of a block.
-    RowPlan(Size m_, Size row_bytes) noexcept : m(m_) {
+    /// row_bytes: of all matrices of a block; gradient_bytes: of what each block adds to.
+    RowPlan(Size m_, Size row_bytes, Size gradient_bytes = 0) noexcept : m(m_) {
         const Size eighth = ((m + 7) / 8 + 7) / 8 * 8;
         strip = std::min<Size>(eighth, 64);
         n_strips = (m + strip - 1) / strip;
-        const Size fitting = std::clamp<Size>((Size(3) << 19) / row_bytes, 256, 1024) / strip * strip;
+        const Size least = gradient_bytes < kHugeGradient ? 256 : 512;
+        const Size fitting = std::clamp<Size>((Size(3) << 19) / row_bytes, least, 1024) / strip * strip;
         block = n_strips * strip <= fitting + fitting / 2 ? n_strips * strip : fitting;
         n_blocks = (n_strips * strip + block - 1) / block;
         n_buffers = std::min<Size>(n_blocks, 2);
@@ -79,7 +82,8 @@ struct Plan : RowPlan {
     Size n_chunks = 1;
 
     Plan(Size m_, Size n_visible, Size n_hidden, Size lanes, Size element) noexcept
-        : RowPlan(m_, 2 * (PanelSplit(n_visible, lanes).padded() + PanelSplit(n_hidden, lanes).padded()) * element),
+        : RowPlan(m_, 2 * (PanelSplit(n_visible, lanes).padded() + PanelSplit(n_hidden, lanes).padded()) * element,
+                  2 * PanelSplit(n_visible, lanes).padded() * n_hidden * element),
           visible(n_visible, lanes),
           hidden(n_hidden, lanes) {
         far = hidden.padded() * visible.n * element > kCache;
