@@ -17,7 +17,8 @@ inline void row_group(const PanelSplit& split, Unit u, const T* x, Size n_k, con
     constexpr int plain = NR - (Shared ? 1 : 0);
     constexpr Size n = kLanes<T>;
     Vec<T> acc[n_vec] = {};
-    for (Size k = 0; k < n_k; ++k) {
+    const T* whole = B + 3 * n * NW * n_k + VR * n * plain * n_k;  // the shared panel's whole vector of row k
+    const auto step = [&](Size k, const T* last) {
         const T value = x[k];
 #pragma GCC unroll 4
         for (int p = 0; p < NW; ++p)
@@ -29,8 +30,19 @@ inline void row_group(const PanelSplit& split, Unit u, const T* x, Size n_k, con
 #pragma GCC unroll 4
             for (int j = 0; j < VR; ++j)
                 acc[3 * NW + VR * p + j] += value * load(rest + VR * n * (p * n_k + k) + j * n);
-        if constexpr (Shared)
-            acc[n_vec - 2] += value * load(rest + VR * n * plain * n_k + whole_at(k, split.fold, split.fold2) * n);
+        if constexpr (Shared) acc[n_vec - 2] += value * load(last);
+    };
+    if constexpr (Shared) {
+        Size k = 0;
+        for (; k + 2 <= n_k; k += 2) {  // folds are even
+            step(k, whole);
+            step(k + 1, whole + n);
+            whole += 2 * n + (((k + 2) & (split.fold - 1)) == 0 ? n : 0);
+            if (split.fold2 > 1 && ((k + 2) & (split.fold2 - 1)) == 0) whole += n;
+        }
+        if (k < n_k) step(k, whole);
+    } else {
+        for (Size k = 0; k < n_k; ++k) step(k, nullptr);
     }
     if constexpr (Shared) acc[n_vec - 1] = load(shared);
     alignas(64) T z[n_vec * n];

@@ -31,11 +31,6 @@ inline Vec<T> alternate(Vec<T> a, Vec<T> b) noexcept {
 #endif
 }
 
-template <int N>
-struct Constant {
-    static constexpr int value = N;
-};
-
 /// Accumulators of R rows: of the whole vector and of both parts of the shared one.
 template <class T, int R>
 struct SharedTile {
@@ -247,17 +242,27 @@ template <class T, int F, int G>
 struct SharedRow {
     static void run(const T* x, Size n_k, const T* B, T* z) noexcept {
         constexpr Size n = kLanes<T>;
-        const auto folded = [&](auto width, auto at) {
-            constexpr int W = decltype(width)::value;
-            Vec<T> sum{};
-            Size k = 0;
-            for (; k + W <= n_k; k += W) sum += repeat<T, W>(x + k) * load(B + at(k) * n);
-            if (k < n_k) sum += repeat_some<T, W>(x + k, n_k - k) * load(B + at(k) * n);
-            return sum;
-        };
-        store(z, unfold_columns<T, F>(folded(Constant<F>{}, [&](Size k) { return part_at(k, n_k, F, G); })));
+        constexpr Size step = G > F ? G : F;
+        Vec<T> part{}, rest[1] = {};
+        const T* b = B;
+        Size k = 0;
+        for (; k + step <= n_k; k += step) {
+#pragma GCC unroll 8
+            for (Size j = 0; j < step; j += F, b += (F + 1) * n) part += repeat<T, F>(x + k + j) * load(b + F * n);
+            if constexpr (G > 1) {
+                rest[0] += repeat<T, G>(x + k) * load(b);
+                b += n;
+            }
+        }
+        const Size last = k;
+        for (; k < n_k; k += F) {
+            const Size some = n_k - k < F ? n_k - k : F;
+            part += repeat_some<T, F>(x + k, some) * load(b + some * n);
+            b += (some + 1) * n;
+        }
+        store(z, unfold_columns<T, F>(part));
         if constexpr (G > 1) {
-            const Vec<T> rest[1] = {folded(Constant<G>{}, [&](Size k) { return rest_at(k, n_k, F, G); })};
+            if (last < n_k) rest[0] += repeat_some<T, G>(x + last, n_k - last) * load(b);
             if constexpr (G == n)
                 sum_rows<T, 1>(rest, z + n / 2);
             else
