@@ -62,11 +62,6 @@ void apply_layer(Team team, const PackedLayer<T>& layer, const Samples& X, T* ou
             A = {strip, kLayerStrip, 0, 0};
         }
         for (Size p = 0; p < split.count(); ++p) {
-            A.ask = {};
-            if (A.ld > 0 && row + 2 * kLayerStrip <= end && worth_asking<T>(layer.n_in, A.ld)) {
-                const Size begin = layer.n_in * p / split.count();
-                A.ask = {A.data + kLayerStrip * A.ld + begin, A.ld, layer.n_in * (p + 1) / split.count() - begin};
-            }
             if (far) {
                 const Size next = p + 1 < split.count() ? p + 1 : 0;
                 A.coming = layer.W + split.offset(next) * layer.n_in;
