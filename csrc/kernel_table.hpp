@@ -186,8 +186,8 @@ struct Kernels {
     /// C (n_rows, shape.vectors * lanes) = A B over the columns of A in `part`, continuing C where part.begin > 0 (C is
     /// complete after the last part). A: n_rows of n_k columns, in panels, or plain rows `ld` apart where ld > 0; B: a
     /// panel (n_k, shape).
-    /// Each element is one chain of multiply-adds in the order of k (in a folded vector: fold chains, or 2 * fold where it
-    /// stands apart, and their sum), whatever the blocking: a row's result does not depend on its neighbours.
+    /// Each element is one chain of multiply-adds in the order of k (in a folded vector: fold chains, or 2 * fold where
+    /// it stands apart, and their sum), whatever the blocking: a row's result does not depend on its neighbours.
     void (*product)(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, PanelShape shape, T* C);
     /// The same for a shared panel whose rows of C stand `ld` apart, less than its width: each is written over what the
     /// one before left behind its columns, and two vectors of room follow the last one.

@@ -39,8 +39,8 @@ def test_any_number_of_samples(m, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("v", (*SIZES, 13, 25, 27))
-@pytest.mark.parametrize("h", (*SIZES, 13, 25, 27))
+@pytest.mark.parametrize("v", [*SIZES, 13, 25, 27])
+@pytest.mark.parametrize("h", [*SIZES, 13, 25, 27])
 def test_any_layer_sizes(v, h, dtype):
     """Awkward layer sizes give the reference's results."""
     assert_same(*make(33, v, h, dtype), TOLERANCE[dtype])

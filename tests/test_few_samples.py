@@ -1,4 +1,4 @@
-"""Few samples take a path of their own through the core, with samples as columns: its results are those of all others."""
+"""Few samples take a path of their own through the core, with samples as columns; the results are the same."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_any_number_of_threads(shape, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("hidden", HIDDEN)
 def test_units_whose_mean_underflows(hidden, dtype):
-    """Their penalty comes from logarithms; the samples eight times over take the other path, and have the same means."""
+    """Their penalty comes from logarithms; the samples eight times over take the other path and have the same means."""
     params, X = make(32, 70, 40, dtype)
     params = params._replace(b1=params.b1.copy())
     params.b1[3:35:4] = -900 if dtype == np.float64 else -120
@@ -60,7 +60,9 @@ def test_units_whose_mean_underflows(hidden, dtype):
     same(found, sf.cost_and_grad(params, np.tile(X, (8, 1)), **options), TOLERANCE[dtype])
 
 
-@pytest.mark.parametrize("view", [lambda X: X[::2], lambda X: X[:, ::-1], np.asfortranarray, lambda X: X.astype(np.int16)])
+@pytest.mark.parametrize(
+    "view", [lambda X: X[::2], lambda X: X[:, ::-1], np.asfortranarray, lambda X: X.astype(np.int16)]
+)
 def test_samples_of_any_layout(view):
     """Strided, reversed and integer samples are converted."""
     params, X = make(64, 70, 40)
