@@ -217,7 +217,8 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         data = self._validate(X, reset=True)
         weight = weights_of(sample_weight, data)
         data = self._learn_scale(data, weight)
-        self._warn_of_range(data)
+        if self.scaler_ is None:
+            warn_of_range(data, self.output, "take scale='minmax'")
         rng = check_random_state(self.random_state)
         start = self._start(data, rng)
         seed = int(rng.randint(2**31 - 1))
@@ -278,7 +279,8 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             start = self._start(data, rng) if first else self.params_
             self._trainer = self._epochs(start, int(rng.randint(2**31 - 1)), settings, threads)
         if first:
-            self._warn_of_range(data)
+            if self.scaler_ is None:
+                warn_of_range(data, self.output, "take scale='minmax'")
             self.n_iter_, self.loss_curve_, self.loss_parts_ = 0, np.empty(0), np.empty((0, 3))
         cost, _ = self._trainer.use(data, weight).step()
         self.params_ = self._trainer.params
@@ -375,19 +377,6 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             low, high = (low + 1) / 2, (high + 1) / 2
         self._unit_range_ = (low.astype(np.float64), high.astype(np.float64))
         self._rho_fitted_ = float(self.rho)
-
-    def _warn_of_range(self, X: NDArray[Any]) -> None:
-        if self.scaler_ is not None or self.output not in RANGES:
-            return
-        low, high = RANGES[self.output]
-        found = float(X.min()), float(X.max())
-        if found[0] < low or found[1] > high:
-            warnings.warn(
-                f"the data reach from {found[0]:.4g} to {found[1]:.4g}, but a {self.output} output unit only from "
-                f"{low:g} to {high:g}: take scale='minmax', or output='linear'",
-                DataRangeWarning,
-                stacklevel=3,
-            )
 
     def _warn_of_units(self) -> None:
         status = statuses(self._rho_fitted_, *self._unit_range_)
@@ -507,3 +496,18 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
         return {k: v for k, v in state.items() if k != "_trainer"}
+
+
+def warn_of_range(X: NDArray[Any], output: Output, advice: str) -> None:
+    """Warn the caller of the method that calls this of data that the output unit cannot reach."""
+    if output not in RANGES:
+        return
+    low, high = RANGES[output]
+    found = float(X.min()), float(X.max())
+    if found[0] < low or found[1] > high:
+        warnings.warn(
+            f"the data reach from {found[0]:.4g} to {found[1]:.4g}, but a {output} output unit only from "
+            f"{low:g} to {high:g}: {advice}, or output='linear'",
+            DataRangeWarning,
+            stacklevel=3,
+        )

@@ -120,10 +120,12 @@ class FitControl(Generic[P]):
             # No step improves the start: it is the result, after one look.
             self.costs.append(self._solver.start_cost)
         self.params = self._best[1] if self._validation is not None else _copy(self._solver.params)
-        if not _finite(self.params):
+        judged = self._validation is None and bool(self.costs)
+        if not _finite(self.params) or (judged and not np.isfinite(self.costs[-1].total)):
             where = f" in {self._stage}" if self._stage else ""
+            what = "J is" if _finite(self.params) else "parameters are"
             raise ValueError(
-                f"fit diverged{where}: parameters are not finite after {self.n_iter} {unit}s (J = "
+                f"fit diverged{where}: {what} not finite after {self.n_iter} {unit}s (J = "
                 f"{self.costs[-1].total:.6g}): scale the data, or choose a smaller learning_rate"
             )
 

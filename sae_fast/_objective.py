@@ -16,6 +16,7 @@ from ._checks import (
     check_n_threads,
     check_params,
     check_penalty,
+    check_real,
     check_sample_weight,
     check_table,
 )
@@ -187,7 +188,9 @@ def compare_gradient(
     """What :func:`check_gradient` does, for any pair of functions."""
     checked, dtype = check_params(params)
     h, v = checked.W1.shape
-    step = eps if eps is not None else (1e-3 if dtype == np.float64 else 5e-2)
+    step = (1e-3 if dtype == np.float64 else 5e-2) if eps is None else check_real("eps", eps)
+    if not 0 < step < np.inf:
+        raise ValueError(f"eps must be > 0 and finite, got {eps}")
     theta = flatten(checked)
     _, grad = cost_and_grad(checked, X, **settings)
     gradient = flatten(grad).astype(np.float64)

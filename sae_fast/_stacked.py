@@ -20,7 +20,7 @@ except ImportError as error:
 
 from ._checks import check_in, check_X
 from ._deep import DeepCost, Layer, deep_cost, deep_forward
-from ._estimator import SparseAutoencoder
+from ._estimator import warn_of_range
 from ._layer_plan import LayerPlan, per_layer, plan_layers
 from ._stack import Stack
 from ._stack_training import Layers, TrainedLayer, Weight, mean_activations, train_layers, tune
@@ -194,7 +194,7 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
         decay = self._decay(len(plan))
         data = validate_data(self, X, dtype=[np.float64, np.float32])
         weight = self._weights(sample_weight, data)
-        SparseAutoencoder(output=plan[0].output)._warn_of_range(data)
+        warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
         rng = check_random_state(self.random_state)
         trained, interrupted = train_layers(self, data, weight, plan, rng)
         plan = plan[: len(trained)]

@@ -23,7 +23,7 @@ except ImportError as error:
 
 from ._checks import check_count, check_in
 from ._deep import DeepCost, DeepLbfgsSolver, Layer, deep_cost, deep_forward
-from ._estimator import LBFGS_MEMORY, SparseAutoencoder
+from ._estimator import LBFGS_MEMORY, warn_of_range
 from ._fit import FitControl
 from ._layer_plan import per_layer, plan_layers
 from ._stack import Stack
@@ -225,7 +225,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
             raise ValueError(f"y must have at least two classes, got one class: {self.classes_.tolist()[0]!r}")
         target = target.astype(np.int64)
         weight = self._weights(sample_weight, data)
-        SparseAutoencoder(output=plan[0].output)._warn_of_range(data)
+        warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
         rng = check_random_state(self.random_state)
 
         trained, interrupted = train_layers(self, data, weight, plan, rng)

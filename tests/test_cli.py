@@ -127,6 +127,27 @@ def test_feature_names_are_kept_and_compared(tmp_path, capsys):
     assert "wanted 'red', got 'green'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("layers", [1, 2])
+def test_encoder_files_are_shown_and_encode(layers, tmp_path, data, capsys):
+    """What fold() made of a pipeline is used like a model."""
+    X = np.load(data)
+    parts = [sf.Encoder(sf.init_params(n, m, random_state=0)) for n, m in ((X.shape[1], 5), (5, 3))[:layers]]
+    encoder = parts[0] if layers == 1 else sf.StackEncoder(parts)
+    path = tmp_path / "e.safetensors"
+    encoder.save(path)
+    assert main(["transform", str(path), str(data), "-o", str(tmp_path / "codes.npy")]) == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "codes.npy"), encoder(X))
+    assert main(["info", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["hidden_layer_sizes"] == [5, 3][:layers]
+    assert main(["info", str(path)]) == 0
+    assert f"n features         {X.shape[1]}" in capsys.readouterr().out
+    assert main(["transform", str(path), str(data), "--layer", "1"]) == 1
+    assert "holds an encoder" in capsys.readouterr().err
+    np.save(tmp_path / "narrow.npy", X[:, 1:])
+    assert main(["transform", str(path), str(tmp_path / "narrow.npy")]) == 1
+    assert f"must have {X.shape[1]} columns" in capsys.readouterr().err
+
+
 def test_dtype_option(tmp_path, data):
     """--dtype float32 trains in float32."""
     path = tmp_path / "m.safetensors"

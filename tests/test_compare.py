@@ -158,9 +158,9 @@ def test_command_line(tmp_path, digits, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--labels", "X.npy"], "X.npy must hold one label for each row, got shape (300, 12)"),
+        (["--labels", "X.npy"], "X.npy must hold a label for each of the 300 samples, got shape (300, 12)"),
         (["--labels", "junk.npy"], "junk.npy is damaged or not a .npy file of labels"),
-        (["--labels", "short.npy"], "y must have shape (300,), one label for each sample, got (3,)"),
+        (["--labels", "short.npy"], "short.npy must hold a label for each of the 300 samples, got shape (3,)"),
         (["--model", "m.safetensors", "--rho", "0.1"], "--rho is for a model that is fitted here"),
         (["--model", "m.safetensors"], "X.npy must have 5 columns, as the model, got 12"),
         (["--model", "no.safetensors"], "No such file"),

@@ -57,3 +57,11 @@ def test_report():
     if WORST:
         print(f"\nfinite differences: {len(WORST)} blocks, worst relative error {max(WORST):.2e}")
         assert max(WORST) <= 1e-7
+
+
+@pytest.mark.parametrize("eps", [0, -1e-3, np.inf, np.nan])
+def test_a_step_that_is_none(eps):
+    """Differences need a step."""
+    params, X = make(9, 6, 4)
+    with pytest.raises(ValueError, match="eps must be > 0 and finite"):
+        sf.check_gradient(params, X, rho=0.05, beta=3.0, weight_decay=1e-4, eps=eps)

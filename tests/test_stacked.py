@@ -256,7 +256,7 @@ def test_ctrl_c_keeps_what_there_is(stage, n_layers, message):
 
 def test_data_out_of_reach_are_warned_of():
     """Data beyond what the output unit can reach get the warning of SparseAutoencoder."""
-    with pytest.warns(DataRangeWarning, match="output='linear'"):
+    with pytest.warns(DataRangeWarning, match="put a scaler before it in a pipeline, or output='linear'"):
         stack().fit(3 * patches())
     stack(output="linear").fit(3 * patches())
 
@@ -338,3 +338,11 @@ def test_a_diverging_fit_is_an_error(kind):
     X = patches().astype(np.float32) * np.float32(1e38)
     with pytest.raises(ValueError, match=r"fit diverged.*parameters are not finite.*smaller learning_rate"):
         kind(4, solver="adam", max_iter=3, random_state=0).fit(X)
+
+
+@pytest.mark.filterwarnings("ignore::sae_fast._estimator.DataRangeWarning")
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_fit_that_ends_with_an_infinite_cost_is_an_error(solver):
+    """Parameters that are still finite, of a cost that is not, are no model either."""
+    with pytest.raises(ValueError, match=r"fit diverged: J is not finite after \d.*scale the data"):
+        sf.SparseAutoencoder(4, output="linear", solver=solver, max_iter=3, random_state=0).fit(1e200 * patches())

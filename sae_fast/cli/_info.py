@@ -9,7 +9,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from .._model_file import KIND, read_tensors, single_layer
+from .._stack_encoder import StackEncoder
 from .._stack_file import stack
+from ._transform import ENCODERS
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -17,11 +19,12 @@ def run(arguments: argparse.Namespace) -> int:
     tensors, contents = read_tensors(arguments.model)
     kind = contents.get("kind", KIND)
     about: dict[str, Any] = {"file": arguments.model, "kind": kind}
+    if kind in ENCODERS:
+        return _show(about | _encoder(arguments.model, kind), arguments.json)
     about |= _layer(arguments.model, tensors, contents) if kind == KIND else _stack(arguments.model, tensors, contents)
     about |= {k: contents[k] for k in ("fitted", "hyper_parameters", "feature_names", "versions")}
     if arguments.json:
-        print(json.dumps(about, indent=2))
-        return 0
+        return _show(about, as_json=True)
     fitted, hyper = about.pop("fitted"), about.pop("hyper_parameters")
     names = about.pop("feature_names")
     about["versions"] = ", ".join(f"{k} {v}" for k, v in contents["versions"].items())
@@ -32,6 +35,13 @@ def run(arguments: argparse.Namespace) -> int:
         shown = names if len(names) <= 8 else [*names[:8], f"... ({len(names)} in all)"]
         about["feature names"] = ", ".join(shown)
     about["hyper-parameters"] = ", ".join(f"{k}={v}" for k, v in hyper.items())
+    return _show(about)
+
+
+def _show(about: dict[str, Any], as_json: bool = False) -> int:
+    if as_json:
+        print(json.dumps(about, indent=2))
+        return 0
     for name, value in about.items():
         text = ", ".join(map(_text, value)) if isinstance(value, list) else _text(value)
         print(f"{name.replace('_', ' '):<18} {text}")
@@ -40,6 +50,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _encoder(path: str, kind: str) -> dict[str, Any]:
+    encoder = ENCODERS[kind].load(path)
+    layers = encoder.layers if isinstance(encoder, StackEncoder) else (encoder,)
+    return {
+        "n_features": encoder.n_visible,
+        "hidden_layer_sizes": [layer.n_hidden for layer in layers],
+        "dtype": str(encoder.dtype),
+        "hidden": [layer.hidden for layer in layers],
+    }
 
 
 def _layer(path: str, tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[str, Any]:

@@ -3,42 +3,60 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .._arrays_io import Table, read_table, writing
-from .._model_file import load
+from .._encoder import Encoder
+from .._model_file import load, read_tensors
+from .._stack_encoder import StackEncoder
+from ._inputs import check_columns, check_width
 
 _BLOCK_BYTES = 1 << 25
+ENCODERS: dict[str, type[Encoder] | type[StackEncoder]] = {"Encoder": Encoder, "StackEncoder": StackEncoder}
+
+
+class _Codes(NamedTuple):
+    """How a file encodes: a function of samples, the names of its codes, their dtype."""
+
+    of: Callable[[NDArray[Any]], NDArray[Any]]
+    names: list[str]
+    dtype: np.dtype[Any]
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Encode block by block: a memory-mapped file may be larger than memory."""
-    model = load(arguments.model)
+    kind = read_tensors(arguments.model)[1].get("kind", "")
+    codes_of = _codes_of_encoder if kind in ENCODERS else _codes_of_model
     table = read_table(arguments.data, arguments.key)
+    codes = codes_of(arguments, kind, table)
     X = table.values
+    rows = max(1, _BLOCK_BYTES // (8 * max(X.shape[1], len(codes.names))))
+    with writing(arguments.out, (len(X), len(codes.names)), codes.dtype, codes.names) as write:
+        for i in range(0, len(X), rows):
+            write(codes.of(X[i : i + rows]))
+    return 0
+
+
+def _codes_of_model(arguments: argparse.Namespace, kind: str, table: Table) -> _Codes:
+    model = load(arguments.model)
     options = {} if arguments.layer is None else {"layer": arguments.layer}
     if options and not hasattr(model, "encoder_"):
         raise ValueError(f"--layer is for stacks of layers, and {arguments.model} holds a single one")
     names = [str(name) for name in model.get_feature_names_out(**options)]
     check_columns(model, table, arguments.data)
     model.set_params(n_threads=arguments.n_threads)
-    codes = (len(X), len(names))
-    rows = max(1, _BLOCK_BYTES // (8 * max(X.shape[1], codes[1])))
-    with writing(arguments.out, codes, model.components_.dtype, names) as write:
-        for i in range(0, len(X), rows):
-            write(model.transform(X[i : i + rows], **options))
-    return 0
+    return _Codes(partial(model.transform, **options), names, model.components_.dtype)
 
 
-def check_columns(model: Any, table: Table, path: str) -> None:
-    """The table has the model's columns in its order; after that the model takes blocks, which carry no names."""
-    n = table.values.shape[1]
-    if n != model.n_features_in_:
-        raise ValueError(f"{path} must have {model.n_features_in_} columns, as the model, got {n}")
-    known = getattr(model, "feature_names_in_", None)
-    if known is None:
-        return
-    if table.names is not None and list(known) != table.names:
-        wanted, got = next((a, b) for a, b in zip(known, table.names, strict=True) if a != b)
-        raise ValueError(f"{path} must have the model's columns in its order: wanted {wanted!r}, got {got!r}")
-    del model.feature_names_in_
+def _codes_of_encoder(arguments: argparse.Namespace, kind: str, table: Table) -> _Codes:
+    if arguments.layer is not None:
+        raise ValueError(f"--layer is for stacks of layers, and {arguments.model} holds an encoder")
+    encoder = ENCODERS[kind].load(arguments.model)
+    check_width(table, encoder.n_visible, arguments.data)
+    names = [f"{kind.lower()}{j}" for j in range(encoder.n_hidden)]
+    return _Codes(partial(encoder, n_threads=arguments.n_threads), names, encoder.dtype)
