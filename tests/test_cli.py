@@ -248,6 +248,20 @@ def test_interrupted_fit_writes_the_best_so_far(tmp_path):
     assert sf.load(model).transform(np.zeros((1, 64))).shape == (1, 25)
 
 
+def test_interrupted_demo_shows_the_best_so_far(tmp_path):
+    """Ctrl-C in the demo: the same, and its pictures."""
+    command = [*COMMAND, "demo", "--out", str(tmp_path / "out"), "--max-iter", "1000000"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert process.stderr is not None
+    assert any(line.startswith("iteration ") for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "interrupted after" in err
+    assert "Traceback" not in err
+    assert (tmp_path / "out" / "summary.png").exists()
+
+
 def test_help_and_version(capsys):
     """--help of every command and --version work."""
     for arguments in (

@@ -502,3 +502,12 @@ def test_errors_that_overflow_are_named():
     """Samples whose reconstruction errors are infinite give a ValueError that says so."""
     with pytest.raises(ValueError, match="X must have reconstruction errors that float64 holds, got infinity"):
         sf.plot.reconstructions(sf.init_params(16, 4, random_state=0), np.full((3, 16), 1e200))
+
+
+@pytest.mark.parametrize("draw", [plot.reconstructions, plot.activations, plot.latent, plot.summary])
+def test_no_samples_is_an_error(draw, fitted):
+    """Nothing to draw is said in so many words, for models and bare parameters."""
+    nothing = np.empty((0, fitted.n_features_in_))
+    for one in (fitted, fitted.params_):
+        with pytest.raises(ValueError, match=r"X must (hold at least one sample, got none|have shape \(n_samples, n_visible\), got \(0, 12\))"):
+            draw(one, nothing)

@@ -16,13 +16,14 @@ from .. import Objective, SparseAutoencoder, flatten, get_num_threads, plot, ref
 from .._arrays_io import writing
 from .._atomic import make_folder
 from .._patches import natural_patches
+from ._fit import fit
 
 SETTINGS: dict[str, Any] = {"rho": 0.01, "beta": 3.0, "weight_decay": 1e-4}
 SIDE, UNITS = 8, 25
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, compare, draw."""
+    """Train, compare, draw; an interrupted training is shown too, and gives 1."""
     folder = Path(arguments.out)
     make_folder(folder)
     print("sae-fast: drawing 10,000 patches of 8 x 8 pixels from two photographs", file=sys.stderr)
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         verbose=0 if arguments.quiet else 1,
     )
     began = time.perf_counter()
-    model.fit(X)
+    interrupted = fit(model, X)
     seconds = time.perf_counter() - began
     model.set_params(verbose=0)
     ours, theirs = _race(model, X)
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     plot.save(plot.summary(model, X), folder / "summary.png")
     _summary(model, X, seconds, ours, theirs, arguments.n_threads or get_num_threads())
     print(f"\nwrote filters.png, loss.png, summary.png, model.safetensors and codes.npy to {folder}")
-    return 0
+    return 1 if interrupted else 0
 
 
 def _race(model: SparseAutoencoder, X: NDArray[Any]) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import SparseAutoencoder, StackedAutoencoder
 from .._arrays_io import read_table
@@ -43,14 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     table = read_table(arguments.data, arguments.key)
     X = table.values if arguments.dtype == "keep" else table.values.astype(arguments.dtype, copy=False)
     model = _estimator(arguments)
-    interrupted = False
     began = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model.fit(X)
-    for warning in caught:
-        interrupted |= issubclass(warning.category, FitInterruptedWarning)
-        print(f"sae-fast: warning: {warning.message}", file=sys.stderr)
+    interrupted = fit(model, X)
     seconds = time.perf_counter() - began
     if table.names is not None:
         model.feature_names_in_ = np.array(table.names, dtype=object)
@@ -68,6 +63,16 @@ def run(arguments: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     return 1 if interrupted else 0
+
+
+def fit(model: Any, X: NDArray[Any]) -> bool:
+    """Train, with warnings as lines on stderr; was it interrupted?"""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X)
+    for warning in caught:
+        print(f"sae-fast: warning: {warning.message}", file=sys.stderr)
+    return any(issubclass(warning.category, FitInterruptedWarning) for warning in caught)
 
 
 def _estimator(arguments: argparse.Namespace) -> Any:

@@ -104,8 +104,14 @@ def codes(model: Any, X: ArrayLike, hidden: Hidden | None) -> F64:
     return np.concatenate(list(_encode_blocks(model, X, hidden)))
 
 
+def _check_samples(X: ArrayLike) -> None:
+    if len(np.asarray(X)) == 0:
+        raise ValueError("X must hold at least one sample, got none")
+
+
 def _encode_blocks(model: Any, X: ArrayLike, hidden: Hidden | None) -> Iterator[F64]:
     _check_fitted(model)
+    _check_samples(X)
     if _is_params(model):
         params = Params(*model)
         data = check_X(X, params.W1.shape[1])
@@ -129,6 +135,7 @@ def _rows(X: Any, start: int, stop: int) -> Any:
 def reconstruction(model: Any, X: ArrayLike, hidden: Hidden | None, output: Output) -> F64:
     """Reconstructions a3 of the samples, (n_samples, n_visible)."""
     _check_fitted(model)
+    _check_samples(X)
     if _is_params(model):
         params = Params(*model)
         a2 = encode(params, check_X(X, params.W1.shape[1]), hidden=hidden_of(model, hidden))
