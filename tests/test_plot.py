@@ -509,5 +509,8 @@ def test_no_samples_is_an_error(draw, fitted):
     """Nothing to draw is said in so many words, for models and bare parameters."""
     nothing = np.empty((0, fitted.n_features_in_))
     for one in (fitted, fitted.params_):
-        with pytest.raises(ValueError, match=r"X must (hold at least one sample, got none|have shape \(n_samples, n_visible\), got \(0, 12\))"):
+        with pytest.raises(
+            ValueError,
+            match=r"X must (hold at least one sample, got none|have shape \(n_samples, n_visible\), got \(0, 12\))",
+        ):
             draw(one, nothing)

@@ -186,7 +186,7 @@ def _fine_tuning(p: argparse._ArgumentGroup) -> None:
 
 
 def _transform(p: argparse.ArgumentParser) -> None:
-    p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit")
+    p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit, or encoder file")
     _data(p)
     p.add_argument(
         "-o",
@@ -201,7 +201,7 @@ def _transform(p: argparse.ArgumentParser) -> None:
 
 
 def _info(p: argparse.ArgumentParser) -> None:
-    p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit")
+    p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit, or encoder file")
     p.add_argument("--json", action="store_true", help="as JSON, with all that the file holds")
 
 
