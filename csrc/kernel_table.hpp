@@ -37,9 +37,9 @@ struct PanelShape {
 /// How n columns are cut into panels of `lanes`-wide vectors: threes first, then one or two narrower ones.
 /// Never a lone full vector beside wider panels: 3 + 1 becomes 2 + 2, which keeps the multiply-add units busy.
 ///
-/// As the right operand of `product`, a last vector that is not full is folded, so that few multiply-adds are spent on
-/// padding. Folded by f, a vector holds f rows of lanes / f columns, lane c * f + i being column c of row k + i, and
-/// meets f neighbours of a row of the left operand. This is done in one of two ways:
+/// As the right operand of `product`, a last vector that is not full may be folded, so that fewer multiply-adds are
+/// spent on padding. Folded by f, a vector holds f rows of lanes / f columns, lane c * f + i being column c of row k +
+/// i, and meets f neighbours of a row of the left operand. This is done in one of two ways:
 ///   apart     the vector is at most half used, and a panel of its own, behind all others;
 ///   shared    the vector is at most three quarters used, and the second one of a panel of two. Half of its columns or
 ///             fewer are folded by `fold`; those beyond half by `fold2`, into a vector of their own. In the right
