@@ -1,6 +1,8 @@
 // One layer with packed weights, as encode, decode and Encoder use it.
 #pragma once
 
+#include <algorithm>
+
 #include "kernel_table.hpp"
 #include "sae_fast/workspace.hpp"
 #include "samples.hpp"
@@ -30,7 +32,8 @@ inline Size repeated_bias(const PanelSplit& split) noexcept {
 
 template <class T>
 void repeat_bias(const T* b, const PanelSplit& split, T* bias) noexcept {
-    for (Size j = 0; j < repeated_bias(split); ++j) bias[j] = b[j % split.n];
+    const Size n = repeated_bias(split);
+    for (Size j = 0; j < n; j += split.n) std::copy(b, b + std::min(split.n, n - j), bias + j);
 }
 
 /// Memory for samples that a product cannot read where they lie; null where it can.

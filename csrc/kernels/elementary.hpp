@@ -12,7 +12,7 @@ struct ExpConstants;
 
 #if defined(__AVX512F__)
 
-// exp(x) = 2^n (2^(n - floor n) exp(r)) for n = x / ln(2) rounded to 1/kSteps: a short polynomial, since r is small,
+// exp(x) = 2^n (2^(n - floor n) exp(r)) for n = x / ln(2) rounded to 1/16 or 1/8: a short polynomial, since r is small,
 // and a table that fits into one vector.
 template <>
 struct ExpConstants<float> {
