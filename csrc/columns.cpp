@@ -85,7 +85,8 @@ public:
           params_(problem.params),
           results_(results),
           scratch_(scratch),
-          penalty_(problem, problem.sample_weight == nullptr ? nullptr : scratch.weight),
+          penalty_(problem, problem.sample_weight == nullptr ? nullptr : scratch.weight,
+                   {results.rho_hat, scratch.mean, scratch.divergence, scratch.slope}),
           k_(kernels<T>()),
           m_(static_cast<double>(problem.X.n_samples)) {}
 
@@ -108,22 +109,10 @@ public:
     }
 
     Cost cost() const noexcept {
-        Cost cost;
-        double sum = 0;
-        for (Size i = 0; i < blocks_of(scratch_.visible.n); ++i) sum += scratch_.squares[i];
-        cost.reconstruction = sum / (2 * m_);
-        if (problem_.penalty.weight_decay > 0) {
-            double squares = 0;
-            const Size n = blocks_of(scratch_.hidden.n) + blocks_of(scratch_.visible.n);
-            for (Size i = 0; i < n; ++i) squares += scratch_.decay[i];
-            cost.weight_decay = problem_.penalty.weight_decay / 2 * squares;
-        }
-        if (penalty_.exists()) {
-            double total = 0;
-            for (Size j = 0; j < scratch_.hidden.n; ++j) total += scratch_.divergence[j];
-            cost.sparsity = problem_.penalty.beta * total;
-        }
-        return cost;
+        const Size h = scratch_.hidden.n;
+        const Size v = scratch_.visible.n;
+        return cost_of(problem_.penalty, m_, {scratch_.squares, blocks_of(v)},
+                       {scratch_.decay, blocks_of(h) + blocks_of(v)}, {scratch_.divergence, h});
     }
 
 private:
@@ -226,15 +215,9 @@ private:
             const Size used = std::clamp<Size>(problem_.X.n_samples - s.offset(p), 0, s.width(p));
             for (Size r = 0; r < n_rows; ++r) std::fill(a2 + r * s.width(p) + used, a2 + (r + 1) * s.width(p), T(0));
         }
-        for (Size j = unit; j < unit + n_rows; ++j) {
-            const Mean mean = penalty_.mean(j, scratch_.sum_s[j] / m_, scratch_.sum_c[j] / m_, buffer(team));
-            scratch_.mean[j] = mean;
-            if (results_.rho_hat != nullptr) results_.rho_hat[j] = mean.s;
-            scratch_.slope[j] = 0;
-            if (!penalty_.exists()) continue;
-            scratch_.divergence[j] = divergence(problem_.penalty.rho, mean);
-            scratch_.slope[j] = penalty_.slope(mean);
-        }
+        std::fill(scratch_.slope + unit, scratch_.slope + unit + n_rows, T(0));
+        for (Size j = unit; j < unit + n_rows; ++j)
+            penalty_.settle(j, scratch_.sum_s[j] / m_, scratch_.sum_c[j] / m_, buffer(team));
     }
 
     void output(Size unit, Size n_rows) noexcept {
@@ -283,7 +266,7 @@ private:
                                     scratch_.sum_delta2 + hidden.begin);
         }
         for (Size j = hidden.begin; j < hidden.end; ++j) {
-            if (penalty_.exists() && is_tiny<T>(scratch_.mean[j])) penalty_of_tiny_unit(j, buffer(team));
+            if (penalty_.exists() && penalty_.is_tiny_unit(j)) penalty_of_tiny_unit(j, buffer(team));
             results_.grad->b1[j] = static_cast<T>(scratch_.sum_delta2[j] / m_);
         }
     }
@@ -292,7 +275,7 @@ private:
         const PanelSplit& s = scratch_.samples;
         for (Size i = 0; i < problem_.X.n_samples; ++i) {
             const Size p = s.panel_of(i);
-            const T delta = penalty_.tiny_delta(i, j, scratch_.mean[j], row);
+            const T delta = penalty_.tiny_delta(i, j, row);
             at(scratch_.delta2_t, scratch_.hidden.padded(), p, j)[i - s.offset(p)] += delta;
             scratch_.sum_delta2[j] += static_cast<double>(delta);
         }
@@ -340,20 +323,17 @@ template <class T>
 Cost evaluate_columns(const Problem<T>& problem, const Results<T>& results, int n_threads, Workspace& workspace) {
     const Size lanes = kernels<T>().lanes;
     const Size m = problem.X.n_samples;
-    const double work = 5.0 * static_cast<double>(m) * static_cast<double>(problem.params.n_visible) *
-                        static_cast<double>(problem.params.n_hidden);
-    const int n = team_size(n_threads, work);
     const bool in_place = m % lanes == 0 && plain_rows<T>(problem.X, 0).ld > 0;
     Arena count;
-    ColumnScratch<T>(count, problem, lanes, n, in_place);
+    ColumnScratch<T>(count, problem, lanes, n_threads, in_place);
     Arena arena(workspace.reserve(count.used()));
-    const ColumnScratch<T> scratch(arena, problem, lanes, n, in_place);
+    const ColumnScratch<T> scratch(arena, problem, lanes, n_threads, in_place);
     if (problem.sample_weight != nullptr) {
         scale_weights(problem.sample_weight, problem.X, scratch.weight);
         std::fill(scratch.weight + m, scratch.weight + scratch.samples.n, T(0));
     }
     Columns<T> columns(problem, results, scratch);
-    parallel(n, [&](Team team) { columns.run(team); });
+    parallel(n_threads, [&](Team team) { columns.run(team); });
     if (problem.running != nullptr) problem.running->started = true;
     return columns.cost();
 }

@@ -11,7 +11,7 @@ namespace sae_fast {
 template <class T>
 bool worth_columns(const Problem<T>& problem, const Results<T>& results) noexcept;
 
-/// What evaluate() promises.
+/// What evaluate() promises, on n_threads threads.
 template <class T>
 Cost evaluate_columns(const Problem<T>& problem, const Results<T>& results, int n_threads, Workspace& workspace);
 

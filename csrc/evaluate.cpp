@@ -29,7 +29,7 @@ public:
           params_(problem.params),
           plan_(plan),
           scratch_(scratch),
-          penalty_(problem, scratch.row_weight),
+          penalty_(problem, scratch.row_weight, {results.rho_hat, scratch.mean, scratch.divergence, scratch.slope}),
           k_(kernels<T>()),
           in_place_(scratch.blocks[0].X == nullptr),
           by_strips_(plan.by_strips(n_threads)),
@@ -56,21 +56,9 @@ public:
     }
 
     Cost cost() const noexcept {
-        Cost cost;
-        double sum = 0;
-        for (Size i = 0; i < plan_.n_strips * plan_.visible.count(); ++i) sum += scratch_.squares[i];
-        cost.reconstruction = sum / (2 * static_cast<double>(plan_.m));
-        if (problem_.penalty.weight_decay > 0) {
-            double squares = 0;
-            for (Size i = 0; i < plan_.hidden.count() + plan_.visible.count(); ++i) squares += scratch_.decay[i];
-            cost.weight_decay = problem_.penalty.weight_decay / 2 * squares;
-        }
-        if (problem_.penalty.beta > 0) {
-            double total = 0;
-            for (Size j = 0; j < plan_.hidden.n; ++j) total += scratch_.divergence[j];
-            cost.sparsity = problem_.penalty.beta * total;
-        }
-        return cost;
+        return cost_of(
+            problem_.penalty, static_cast<double>(plan_.m), {scratch_.squares, plan_.n_strips * plan_.visible.count()},
+            {scratch_.decay, plan_.hidden.count() + plan_.visible.count()}, {scratch_.divergence, plan_.hidden.n});
     }
 
 private:
@@ -98,6 +86,7 @@ private:
     T* folded_panel(Size s, Size p) const noexcept {
         return scratch_.folded + (s * plan_.hidden.padded() + plan_.hidden.offset(p)) * plan_.strip;
     }
+
     void pack(Team team) noexcept {
         const PanelSplit& v = plan_.visible;
         const PanelSplit& h = plan_.hidden;
@@ -202,12 +191,7 @@ private:
                 s += static_cast<double>(scratch_.sum_s[i * h + j]);
                 c += static_cast<double>(scratch_.sum_c[i * h + j]);
             }
-            const Mean mean = penalty_.mean(j, s / m, c / m, buffer(team));
-            scratch_.mean[j] = mean;
-            if (results_.rho_hat != nullptr) results_.rho_hat[j] = mean.s;
-            if (!penalty_.exists()) continue;
-            scratch_.divergence[j] = divergence(problem_.penalty.rho, mean);
-            scratch_.slope[j] = penalty_.slope(mean);
+            penalty_.settle(j, s / m, c / m, buffer(team));
         }
     }
 
@@ -216,9 +200,9 @@ private:
         const PanelSplit& h = plan_.hidden;
         for (Size c = 0; c < h.used(p); ++c) {
             const Size j = h.offset(p) + c;
-            if (!is_tiny<T>(scratch_.mean[j])) continue;
+            if (!penalty_.is_tiny_unit(j)) continue;
             for (Size r = 0; r < plan_.rows_of_strip(s); ++r) {
-                const T delta = penalty_.tiny_delta(s * plan_.strip + r, j, scratch_.mean[j], row);
+                const T delta = penalty_.tiny_delta(s * plan_.strip + r, j, row);
                 panel[r * h.width(p) + c] += delta;
                 sum_delta[c] += delta;
             }
@@ -454,12 +438,12 @@ private:
 
 template <class T>
 Cost evaluate(const Problem<T>& problem, const Results<T>& results, int n_threads, Workspace& workspace) {
-    if (worth_columns(problem, results)) return evaluate_columns(problem, results, n_threads, workspace);
     const Size m = problem.X.n_samples;
-    const Plan plan(m, problem.params.n_visible, problem.params.n_hidden, kernels<T>().lanes, Size(sizeof(T)));
-    const double work =
-        5.0 * static_cast<double>(m) * static_cast<double>(plan.visible.n) * static_cast<double>(plan.hidden.n);
-    const int n = team_size(n_threads, work);
+    const Size v = problem.params.n_visible;
+    const Size h = problem.params.n_hidden;
+    const int n = team_size(n_threads, 5.0 * static_cast<double>(m) * static_cast<double>(v) * static_cast<double>(h));
+    if (worth_columns(problem, results)) return evaluate_columns(problem, results, n, workspace);
+    const Plan plan(m, v, h, kernels<T>().lanes, Size(sizeof(T)));
     const bool weighted = problem.sample_weight != nullptr;
     // Blocks of large gradients are packed all the same: their tiles walk through the samples time and again.
     const bool once = plan.n_blocks == 1 || plan.chunk > 0;

@@ -7,16 +7,75 @@
 
 namespace sae_fast {
 
+/// Numbers that are added one after another.
+struct Terms {
+    const double* data;
+    Size n;
+
+    double sum() const noexcept {
+        double sum = 0;
+        for (Size i = 0; i < n; ++i) sum += data[i];
+        return sum;
+    }
+};
+
+/// J of m samples from the sums of squared errors, those of squared weights and the divergences of units; the last two
+/// are read only where they count.
+inline Cost cost_of(const Penalty& penalty, double m, Terms errors, Terms weights, Terms divergences) noexcept {
+    Cost cost;
+    cost.reconstruction = errors.sum() / (2 * m);
+    if (penalty.weight_decay > 0) cost.weight_decay = penalty.weight_decay / 2 * weights.sum();
+    if (penalty.beta > 0) cost.sparsity = penalty.beta * divergences.sum();
+    return cost;
+}
+
+/// Where the results of each unit go, (n_hidden,): rho_hat if it is not null, divergence and slope if there is a
+/// penalty.
+template <class T>
+struct UnitResults {
+    double* rho_hat;
+    Mean* mean;
+    double* divergence;
+    T* slope;  // beta times the derivative of KL; 0 for a tiny mean, whose term is that of tiny_delta
+};
+
 template <class T>
 class UnitPenalty {
 public:
     /// row_weight: (n_samples,) with mean 1, or null.
-    UnitPenalty(const Problem<T>& problem, const T* row_weight) noexcept : problem_(problem), row_weight_(row_weight) {}
+    UnitPenalty(const Problem<T>& problem, const T* row_weight, const UnitResults<T>& units) noexcept
+        : problem_(problem), row_weight_(row_weight), units_(units) {}
 
     bool exists() const noexcept { return problem_.penalty.beta > 0; }
 
-    /// Of unit j, whose means over the batch are s and c; moves its running mean, if there is one. row: (n_visible,).
-    Mean mean(Size j, double s, double c, T* row) const noexcept {
+    /// The results of unit j, whose means over the batch are s and c; moves its running mean, if there is one. row:
+    /// (n_visible,).
+    void settle(Size j, double s, double c, T* row) const noexcept {
+        const Mean mean = mean_of_unit(j, s, c, row);
+        units_.mean[j] = mean;
+        if (units_.rho_hat != nullptr) units_.rho_hat[j] = mean.s;
+        if (!exists()) return;
+        units_.divergence[j] = divergence(problem_.penalty.rho, mean);
+        units_.slope[j] = slope_of(mean);
+    }
+
+    /// Is its mean beyond the type's range?
+    bool is_tiny_unit(Size j) const noexcept { return is_tiny<T>(units_.mean[j]); }
+
+    /// The penalty's term of delta2 for sample i and a unit j whose mean is beyond the type's range.
+    T tiny_delta(Size i, Size j, T* row) const noexcept {
+        const double weight = row_weight_ == nullptr ? 1 : static_cast<double>(row_weight_[i]);
+        return static_cast<T>(
+            problem_.penalty.beta * share_of_batch() * weight *
+            penalty_delta(pre_activation(i, j, row), problem_.hidden, problem_.penalty.rho, units_.mean[j]));
+    }
+
+private:
+    const Problem<T>& problem_;
+    const T* row_weight_;
+    const UnitResults<T> units_;
+
+    Mean mean_of_unit(Size j, double s, double c, T* row) const noexcept {
         Mean mean = mean_of(s, c);
         if (exists() && is_tiny<T>(mean)) mean = logarithmic_mean(j, row);
         if (problem_.running == nullptr) return mean;
@@ -30,24 +89,12 @@ public:
         return mean;
     }
 
-    /// beta times the derivative of KL; 0 for a tiny mean, whose term is that of tiny_delta.
-    T slope(const Mean& mean) const noexcept {
+    T slope_of(const Mean& mean) const noexcept {
         if (is_tiny<T>(mean)) return 0;
         const double factor = problem_.hidden == Unit::tanh ? 0.5 : 1;
         return static_cast<T>(problem_.penalty.beta * factor * share_of_batch() *
                               divergence_slope(problem_.penalty.rho, mean));
     }
-
-    /// The penalty's term of delta2 for sample i and a unit j whose mean is beyond the type's range.
-    T tiny_delta(Size i, Size j, const Mean& mean, T* row) const noexcept {
-        const double weight = row_weight_ == nullptr ? 1 : static_cast<double>(row_weight_[i]);
-        return static_cast<T>(problem_.penalty.beta * share_of_batch() * weight *
-                              penalty_delta(pre_activation(i, j, row), problem_.hidden, problem_.penalty.rho, mean));
-    }
-
-private:
-    const Problem<T>& problem_;
-    const T* row_weight_;
 
     // The share of the current batch in the mean activation, by which its slope counts.
     double share_of_batch() const noexcept {
