@@ -1,21 +1,18 @@
-"""Arrays in and out of files: .npy (memory-mapped), .npz, .csv and .parquet; ``-`` is CSV on stdin or stdout."""
+"""Tables out of files: .npy (memory-mapped), .npz, .csv and .parquet; ``-`` is CSV on stdin."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
-import io
 import itertools
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._atomic import replacing
 from ._csv_fault import csv_fault
 
 SUFFIXES = (".npy", ".npz", ".csv", ".parquet")
@@ -33,10 +30,6 @@ class Table(NamedTuple):
     names: list[str] | None
 
 
-Write = Callable[[NDArray[Any]], None]
-"""Takes the next rows."""
-
-
 def suffix_of(path: str) -> str:
     """The kind of the file by its name; ValueError for one that is not known."""
     if path == STREAM:
@@ -47,15 +40,13 @@ def suffix_of(path: str) -> str:
     return suffix
 
 
-def _arrow(path: str) -> Any:
+def import_arrow(path: str) -> Any:
+    """The package pyarrow with its Parquet module; an error names the file that needs it."""
     try:
         import pyarrow.parquet
     except ImportError as error:
         raise ArrayFileError(f'{path}: Parquet needs pyarrow: pip install "sae-fast[parquet]"') from error
     return pyarrow
-
-
-# Reading
 
 
 def read_table(path: str, key: str | None = None) -> Table:
@@ -161,7 +152,7 @@ def _read_csv(path: str) -> Table:
 
 
 def _read_parquet(path: str) -> Table:
-    arrow = _arrow(path)
+    arrow = import_arrow(path)
     try:
         found = arrow.parquet.read_table(path)
     except arrow.ArrowException as error:
@@ -177,85 +168,3 @@ def _read_parquet(path: str) -> Table:
     if not columns:
         raise ArrayFileError(f"{path} must hold a table, got no columns")
     return Table(np.column_stack(columns), list(found.column_names))
-
-
-# Writing
-
-
-@contextlib.contextmanager
-def writing(path: str, shape: tuple[int, int], dtype: np.dtype[Any], names: list[str]) -> Iterator[Write]:
-    """Write a table row block by row block; the file appears when the last one is in, or not at all.
-
-    Parameters
-    ----------
-    path : str
-        File name; its ending tells the kind. ``-`` writes CSV to stdout.
-    shape : (int, int)
-        Of the whole table.
-    dtype : float32 or float64
-    names : list of str
-        Names of the columns, for the kinds that have them.
-
-    Yields
-    ------
-    callable
-        Call it with the rows, in order.
-    """
-    suffix = suffix_of(path)
-    if path == STREAM:
-        if sys.stdout is None:
-            raise OSError("stdout is closed: give a file name")
-        yield _csv_writer(sys.stdout, names, dtype)
-        sys.stdout.flush()
-        return
-    with replacing(path) as temporary:
-        if suffix == ".csv":
-            with open(temporary, "w", encoding="utf-8", newline="") as file:
-                yield _csv_writer(file, names, dtype)
-        elif suffix == ".parquet":
-            with _parquet_writer(temporary, names, dtype) as write:
-                yield write
-        elif suffix == ".npy":
-            whole = np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
-            yield _row_writer(whole)
-            whole.flush()
-            del whole
-        else:
-            codes = np.empty(shape, dtype)
-            yield _row_writer(codes)
-            np.savez(temporary, codes=codes)
-
-
-def _row_writer(whole: NDArray[Any]) -> Write:
-    done = 0
-
-    def write(rows: NDArray[Any]) -> None:
-        nonlocal done
-        whole[done : done + len(rows)] = rows
-        done += len(rows)
-
-    return write
-
-
-def _csv_writer(file: TextIO, names: list[str], dtype: np.dtype[Any]) -> Write:
-    csv.writer(file, lineterminator="\n").writerow(names)
-    form = "%.9g" if dtype == np.float32 else "%.17g"
-
-    def write(rows: NDArray[Any]) -> None:
-        text = io.StringIO()
-        np.savetxt(text, rows, delimiter=",", fmt=form)
-        file.write(text.getvalue())
-
-    return write
-
-
-@contextlib.contextmanager
-def _parquet_writer(path: Path, names: list[str], dtype: np.dtype[Any]) -> Iterator[Write]:
-    arrow = _arrow(str(path))
-    schema = arrow.schema([(name, arrow.from_numpy_dtype(dtype)) for name in names])
-    with arrow.parquet.ParquetWriter(path, schema) as file:
-
-        def write(rows: NDArray[Any]) -> None:
-            file.write_table(arrow.table([np.ascontiguousarray(c) for c in rows.T], schema=schema))
-
-        yield write

@@ -102,8 +102,8 @@ def write_tensors(path: str | PathLike[str], arrays: dict[str, NDArray[Any]], ab
     about = about | {"versions": {"sae_fast": __version__, "numpy": np.__version__}}
     about["checksum"] = _checksum(tensors, about)
     data = library.save(tensors, {_KEY: json.dumps(about)})
-    with replacing(path) as temporary:
-        temporary.write_bytes(data)
+    with replacing(path) as file:
+        file.write(data)
 
 
 def read(path: str | PathLike[str]) -> ModelFile:

@@ -9,7 +9,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from sae_fast._arrays_io import ArrayFileError, read_table, suffix_of, writing
+from sae_fast._arrays_io import ArrayFileError, read_table, suffix_of
+from sae_fast._arrays_write import writing
 
 NAMES = ["a", "b", 'c "quoted", d']
 

@@ -83,8 +83,8 @@ def table(groups: Sequence[Group]) -> Any:
 def write_json(path: Path, groups: Sequence[Group], n_threads: int) -> None:
     """All figures, in seconds."""
     rows = [r._asdict() | {"work": r.work.name} for group in groups for r in group]
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps({"machine": machine(n_threads), "results": rows}, indent=1) + "\n", "utf-8")
+    with replacing(path) as file:
+        file.write((json.dumps({"machine": machine(n_threads), "results": rows}, indent=1) + "\n").encode())
 
 
 def write_plot(path: Path, groups: Sequence[Group]) -> None:
@@ -107,8 +107,8 @@ def write_plot(path: Path, groups: Sequence[Group]) -> None:
     ax.axvline(1, color="gray", linewidth=1)
     ax.grid(alpha=0.3)
     ax.legend(frameon=False, ncols=len(names), loc="lower center", bbox_to_anchor=(0.4, 1.0), fontsize="small")
-    with replacing(path) as temporary:
-        cast("Figure", ax.figure).savefig(temporary, dpi=120)
+    with replacing(path) as file:
+        cast("Figure", ax.figure).savefig(file, dpi=120, format=path.suffix[1:])
 
 
 def write_page(path: Path, groups: Sequence[Group], n_threads: int, picture: str) -> None:
@@ -138,5 +138,5 @@ def write_page(path: Path, groups: Sequence[Group], n_threads: int, picture: str
             )
     behind = [f"{g[0].work.name} {g[0].dtype} ({_lead(g) or 0:.2f})" for g in groups if (_lead(g) or 2) < 1]
     lines += ["", "Where we are not ahead: " + (", ".join(behind) if behind else "nowhere in this table") + ".", ""]
-    with replacing(path) as temporary:
-        temporary.write_text("\n".join(lines), "utf-8")
+    with replacing(path) as file:
+        file.write("\n".join(lines).encode())

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import Objective, SparseAutoencoder, flatten, get_num_threads, plot, reference
-from .._arrays_io import writing
+from .._arrays_write import writing
 from .._atomic import make_folder
 from .._patches import natural_patches
 from ._fit import fit

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays_io import Table, read_table, writing
+from .._arrays_io import Table, read_table
+from .._arrays_write import writing
 from .._encoder import Encoder
 from .._model_file import load, read_tensors
 from .._stack_encoder import StackEncoder

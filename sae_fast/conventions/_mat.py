@@ -224,5 +224,7 @@ def write_mat(path: str | PathLike[str], params: ParamsLike, *, convention: Conv
     if convention is not None:
         h, v = checked.W1.shape
         content = {"theta": convention.pack(checked), "visibleSize": float(v), "hiddenSize": float(h)}
-    with replacing(path) as temporary:
-        library.savemat(temporary, content, appendmat=False, do_compression=True, oned_as="column")
+    written = io.BytesIO()  # the library goes back in what it has written, which a pipe does not
+    library.savemat(written, content, appendmat=False, do_compression=True, oned_as="column")
+    with replacing(path) as file:
+        file.write(written.getbuffer())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._atomic import replacing
+from .._atomic import check_target, replacing
 from .._checks import check_in
 
 if TYPE_CHECKING:
@@ -187,8 +188,12 @@ def save(picture: Axes | Figure | SubFigure, path: str | PathLike[str], *, dpi: 
         check_dpi(dpi)
     unsigned = {".png": "Software", ".pdf": "CreationDate", ".svg": "Date"}[kind]
     figure: Any = picture.get_figure(root=True)
-    with style(), replacing(path) as temporary:
-        figure.savefig(temporary, dpi=dpi or DPI, metadata={unsigned: None}, facecolor="white")
+    check_target(path)
+    drawn = io.BytesIO()  # libraries write to files in their own ways, and word a full disk in their own words
+    with style():
+        figure.savefig(drawn, dpi=dpi or DPI, format=kind[1:], metadata={unsigned: None}, facecolor="white")
+    with replacing(path) as file:
+        file.write(drawn.getbuffer())
 
 
 def check_dpi(dpi: float) -> float:
