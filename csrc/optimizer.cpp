@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "kernel_table.hpp"
 #include "team.hpp"
@@ -13,10 +14,22 @@ constexpr Size kChunk = 8192;  // elements updated by one thread in one go
 }
 
 template <class T>
-Optimizer<T>::Optimizer(const Rule& rule, Size n_params) : rule_(rule) {
+Optimizer<T>::Optimizer(const Rule& rule, Size n_params) : rule_(rule), n_params_(n_params) {
     const auto n = static_cast<std::size_t>(n_params);
     if (rule.solver == Solver::adam || rule.momentum != 0) first_.resize(n);
     if (rule.solver == Solver::adam) second_.resize(n);
+}
+
+template <class T>
+void Optimizer<T>::set_rule(const Rule& rule) {
+    if (rule.solver != rule_.solver) throw std::invalid_argument("solver must stay the same");
+    if (rule.solver == Solver::sgd) {
+        if (rule.momentum == 0)
+            first_.clear();  // a velocity that is not kept up would be a stale one
+        else if (first_.empty())
+            first_.resize(static_cast<std::size_t>(n_params_));
+    }
+    rule_ = rule;
 }
 
 template <class T>

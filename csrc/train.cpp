@@ -49,6 +49,28 @@ EpochSummary Trainer<T>::run_epoch(const Samples& X, const double* sample_weight
                            step);
 }
 
+template <class T>
+void Trainer<T>::change(const TrainOptions& options) {
+    optimizer_.set_rule(options.rule);
+    options_.rule = options.rule;
+    options_.penalty = options.penalty;
+    options_.batch_size = options.batch_size;
+    options_.n_threads = options.n_threads;
+}
+
+template <class T>
+void Trainer<T>::checkpoint() {
+    kept_optimizer_ = optimizer_;
+    kept_random_ = random_;
+}
+
+template <class T>
+void Trainer<T>::rollback() {
+    if (!kept_optimizer_) return;
+    optimizer_ = *kept_optimizer_;
+    random_ = *kept_random_;
+}
+
 template class Trainer<float>;
 template class Trainer<double>;
 

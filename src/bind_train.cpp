@@ -7,6 +7,21 @@ namespace sae_fast::bindings {
 
 namespace {
 
+TrainOptions options_of(const py::dict& d) {
+    TrainOptions o;
+    o.rule = rule_of(d);
+    o.hidden = static_cast<Unit>(py::cast<int>(d["hidden"]));
+    o.output = static_cast<Unit>(py::cast<int>(d["output"]));
+    o.penalty = {py::cast<double>(d["rho"]), py::cast<double>(d["beta"]), py::cast<double>(d["weight_decay"])};
+    o.batch_size = py::cast<Size>(d["batch_size"]);
+    o.shuffle = py::cast<bool>(d["shuffle"]);
+    o.seed = py::cast<std::uint64_t>(d["seed"]);
+    o.rho_hat_momentum = py::cast<double>(d["rho_hat_momentum"]);
+    o.n_threads = py::cast<int>(d["n_threads"]);
+    if (o.batch_size < 1) throw py::value_error("batch_size must be >= 1");
+    return o;
+}
+
 template <class T>
 class BoundTrainer {
 public:
@@ -27,6 +42,9 @@ public:
         if (gate.raised()) throw py::error_already_set();
         return report_of(summary);
     }
+    void change(const py::dict& options) { trainer_.change(options_of(options)); }
+    void checkpoint() { trainer_.checkpoint(); }
+    void rollback() { trainer_.rollback(); }
     Size n_steps() const { return trainer_.n_steps(); }
 
 private:
@@ -34,21 +52,6 @@ private:
     Params<T> view_;
     Trainer<T> trainer_;
 };
-
-TrainOptions options_of(const py::dict& d) {
-    TrainOptions o;
-    o.rule = rule_of(d);
-    o.hidden = static_cast<Unit>(py::cast<int>(d["hidden"]));
-    o.output = static_cast<Unit>(py::cast<int>(d["output"]));
-    o.penalty = {py::cast<double>(d["rho"]), py::cast<double>(d["beta"]), py::cast<double>(d["weight_decay"])};
-    o.batch_size = py::cast<Size>(d["batch_size"]);
-    o.shuffle = py::cast<bool>(d["shuffle"]);
-    o.seed = py::cast<std::uint64_t>(d["seed"]);
-    o.rho_hat_momentum = py::cast<double>(d["rho_hat_momentum"]);
-    o.n_threads = py::cast<int>(d["n_threads"]);
-    if (o.batch_size < 1) throw py::value_error("batch_size must be >= 1");
-    return o;
-}
 
 template <class T>
 void bind_trainer_as(py::module_& m, const char* name) {
@@ -58,6 +61,9 @@ void bind_trainer_as(py::module_& m, const char* name) {
              }),
              py::arg("params"), py::arg("options"))
         .def("run_epoch", &BoundTrainer<T>::run_epoch, py::arg("X"), py::arg("sample_weight"))
+        .def("change", &BoundTrainer<T>::change, py::arg("options"))
+        .def("checkpoint", &BoundTrainer<T>::checkpoint)
+        .def("rollback", &BoundTrainer<T>::rollback)
         .def_property_readonly("n_steps", &BoundTrainer<T>::n_steps);
 }
 

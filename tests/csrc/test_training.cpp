@@ -1,5 +1,6 @@
 // Weight updates, shuffling, minibatch training and L-BFGS.
 #include <algorithm>
+#include <stdexcept>
 
 #include "problem.hpp"
 #include "sae_fast/lbfgs.hpp"
@@ -115,6 +116,70 @@ TEST("an epoch stops where it is asked to") {
     const Interrupt third{[](void* context) { return ++*static_cast<int*>(context) == 3; }, &asked};
     CHECK(trainer.run_epoch(samples(X, 10), nullptr, third).interrupted);
     CHECK(trainer.n_steps() < 10);
+}
+
+TEST("a trainer goes on from its checkpoint with other settings as one that never left it") {
+    const std::vector<double> X = data<double>(130, 9);
+    for (const Solver solver : {Solver::adam, Solver::sgd}) {
+        Arrays<double> one(9, 4), two = one;
+        TrainOptions options;
+        options.rule.solver = solver;
+        options.rule.momentum = solver == Solver::sgd ? 0.9 : 0.0;
+        options.batch_size = 32;
+        Trainer<double> straight(one.view(), options), astray(two.view(), options);
+        straight.run_epoch(samples(X, 9), nullptr, Interrupt{});
+        astray.run_epoch(samples(X, 9), nullptr, Interrupt{});
+        const Arrays<double> kept = two;
+        astray.checkpoint();
+        TrainOptions wild = options;
+        wild.rule.learning_rate = 1e300;
+        astray.change(wild);
+        astray.run_epoch(samples(X, 9), nullptr, Interrupt{});
+        CHECK(!(two == kept));
+        astray.rollback();
+        std::copy(kept.W1.begin(), kept.W1.end(), two.W1.begin());  // the trainer holds on to the arrays themselves
+        std::copy(kept.b1.begin(), kept.b1.end(), two.b1.begin());
+        std::copy(kept.W2.begin(), kept.W2.end(), two.W2.begin());
+        std::copy(kept.b2.begin(), kept.b2.end(), two.b2.begin());
+        options.rule.learning_rate = 0.03;
+        options.penalty.beta = 0.5;
+        options.batch_size = 50;
+        for (Trainer<double>* trainer : {&straight, &astray}) {
+            trainer->change(options);
+            trainer->run_epoch(samples(X, 9), nullptr, Interrupt{});
+            CHECK(trainer->n_steps() == 5 + 3);
+        }
+        CHECK(one == two);
+        options.rule.solver = solver == Solver::sgd ? Solver::adam : Solver::sgd;
+        bool refused = false;
+        try {
+            straight.change(options);
+        } catch (const std::invalid_argument&) {
+            refused = true;
+        }
+        CHECK(refused);
+    }
+}
+
+TEST("momentum begins, and ends, between two steps") {
+    Arrays<double> p(3, 2), g(3, 2, 9);
+    const double w = p.W1[0], d = g.W1[0];
+    Rule rule;
+    rule.solver = Solver::sgd;
+    rule.learning_rate = 0.1;
+    Optimizer<double> sgd(rule, 3, 2);
+    const auto step = [&](double momentum) {
+        rule.momentum = momentum;
+        sgd.set_rule(rule);
+        sgd.step(p.view(), static_cast<const Arrays<double>&>(g).view(), 1);
+    };
+    step(0);
+    step(0.5);
+    step(0.5);
+    CHECK(std::fabs(p.W1[0] - (w - 0.1 * d * (1 + 1 + 1.5))) < 1e-15);
+    step(0);
+    step(0.5);
+    CHECK(std::fabs(p.W1[0] - (w - 0.1 * d * (1 + 1 + 1.5 + 1 + 1))) < 1e-15);
 }
 
 TEST("L-BFGS goes downhill in both types") {

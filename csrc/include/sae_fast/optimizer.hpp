@@ -46,10 +46,13 @@ public:
 
     Size n_steps() const noexcept { return n_steps_; }
     const Rule& rule() const noexcept { return rule_; }
-    void set_learning_rate(double value) noexcept { rule_.learning_rate = value; }
+    /// Goes on by another rule of the same solver; moments and steps stay. Throws std::invalid_argument,
+    /// std::bad_alloc.
+    void set_rule(const Rule& rule);
 
 private:
     Rule rule_;
+    Size n_params_;
     Size n_steps_ = 0;
     std::vector<T> first_, second_;  // momentum or first moments; second moments
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "sae_fast/network.hpp"
@@ -45,6 +46,16 @@ public:
     /// weights are all 0 is passed over. Throws std::bad_alloc.
     EpochSummary run_epoch(const Samples& X, const double* sample_weight, Interrupt interrupt);
 
+    /// Goes on with the rule, penalty, batch size and threads of options. Solver, units, shuffling and the kind of mean
+    /// stay as they were made. Throws std::invalid_argument for another solver, std::bad_alloc.
+    void change(const TrainOptions& options);
+
+    /// Keeps a copy of the optimiser's state and of the shuffling for rollback(). The parameters are the caller's.
+    /// Throws std::bad_alloc.
+    void checkpoint();
+    /// Back to the last checkpoint, if there was one.
+    void rollback();
+
     Size n_steps() const noexcept { return optimizer_.n_steps(); }
 
 private:
@@ -52,6 +63,8 @@ private:
     TrainOptions options_;
     Optimizer<T> optimizer_;
     SplitMix64 random_;
+    std::optional<Optimizer<T>> kept_optimizer_;
+    std::optional<SplitMix64> kept_random_;
     Workspace workspace_;
     std::vector<T> gradient_;
     std::vector<Size> rows_;
