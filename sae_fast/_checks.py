@@ -56,6 +56,12 @@ def check_in(name: str, value: object, low: float, high: float, wanted: str) -> 
     return number
 
 
+def check_rate(name: str, value: object) -> None:
+    """A learning rate, > 0 and finite; or None, for that of the solver."""
+    if value is not None and check_in(name, value, 0.0, math.inf, "> 0 and finite") == 0.0:
+        raise ValueError(f"{name} must be > 0 and finite, got {value!r}")
+
+
 def check_rho(rho: object) -> float:
     """Sparsity parameter, in (0, 1)."""
     number = check_real("rho", rho)
@@ -133,9 +139,17 @@ def check_params(params: ParamsLike) -> tuple[Params, np.dtype[Any]]:
     return params, dtype
 
 
+def check_dense(X: object, name: str = "X") -> None:
+    """TypeError for a sparse matrix, which NumPy takes for a single object."""
+    if hasattr(X, "toarray") and hasattr(X, "nnz"):
+        raise TypeError(f"{name} must be a dense array, got a sparse {type(X).__name__}: use {name}.toarray()")
+
+
 def check_X(X: ArrayLike, n_features: int, name: str = "X") -> NDArray[Any]:
     """Two-dimensional real array with ``n_features`` columns and at least one row; not copied, of any dtype."""
     array = X if type(X) is np.ndarray else np.asarray(X)
+    if array.ndim == 0:
+        check_dense(X, name)
     if array.ndim != 2 or array.shape[1] != n_features:
         raise ValueError(f"{name} must have shape (n_samples, {n_features}), got {array.shape}")
     if array.shape[0] < 1:
@@ -237,18 +251,28 @@ def check_table(X: ArrayLike, dtype: DTypeLike | None) -> tuple[NDArray[Any], np
 
 def seed_from(random_state: int | np.random.Generator | np.random.RandomState | None) -> int:
     """Seed of 64 bits for the core's generator."""
-    if random_state is None:
+    state = check_random_state(random_state)
+    if state is None:
         return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**63))
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**63, dtype=np.int64))
+    if isinstance(state, np.random.Generator):
+        return int(state.integers(2**63))
+    if isinstance(state, np.random.RandomState):
+        return int(state.randint(2**63, dtype=np.int64))
+    return state % 2**64
+
+
+def check_random_state(random_state: Any) -> int | np.random.Generator | np.random.RandomState | None:
+    """An integer >= 0, a generator, or None."""
+    if random_state is None or isinstance(random_state, (np.random.Generator, np.random.RandomState)):
+        return random_state
+    wanted = "random_state must be an integer >= 0, a NumPy Generator or RandomState, or None, got"
     try:
-        return operator.index(random_state) % 2**64
+        seed = operator.index(random_state)
     except TypeError:
-        raise TypeError(
-            f"random_state must be an integer, a NumPy Generator or RandomState, or None, got {random_state!r}"
-        ) from None
+        raise TypeError(f"{wanted} {random_state!r}") from None
+    if seed < 0:
+        raise ValueError(f"{wanted} {random_state!r}")
+    return seed
 
 
 def _describe(value: object) -> str:

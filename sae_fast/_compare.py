@@ -232,8 +232,8 @@ def compare_with_pca(
         raise TypeError(f"model must be a fitted SparseAutoencoder, got {type(model).__name__}")
     check_is_fitted(model)
     codes = np.asarray(model.transform(X))
-    hidden = getattr(model, "hidden", "sigmoid")
-    if (hidden if isinstance(hidden, str) else hidden[-1]) == "tanh":
+    units = model.units_[-1:] if hasattr(model, "units_") else getattr(model, "_units", ("sigmoid",))
+    if units[0] == "tanh":
         codes = (codes + 1) / 2
     with np.errstate(invalid="ignore"):  # constant data have no variance to share
         pca = PCA(min(codes.shape[1], *data.shape), random_state=random_state).fit(data)

@@ -15,20 +15,18 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 try:
     from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-    from sklearn.utils import check_random_state
-    from sklearn.utils.metaestimators import available_if
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError('SparseAutoencoder needs scikit-learn: pip install "sae-fast[estimators]"') from error
 
 from . import _core
-from ._checks import check_activations, check_count, check_in, check_n_threads, check_penalty
-from ._fit import FitControl
+from ._checks import check_activations, check_count, check_in, check_n_threads, check_penalty, check_rate
+from ._fit import FitControl, check_finite, copy_params
 from ._functional import decode, encode, init_params
 from ._scale import RANGES, SCALINGS, Clip, Scaling
 from ._scalers import UFLDLScaler, UnitScaler
 from ._solvers import EpochSolver, LbfgsSolver, Solver, epoch_options
-from ._transformer import weights_of
+from ._transformer import anew, check_codes, offered_if, restoring, rng_of, weights_of
 from ._types import Cost, EpochInfo, FloatArray, Hidden, Output, Params
 from ._unit_report import BLOCK, UnitReport, judge, judge_codes, statuses
 
@@ -37,6 +35,10 @@ if TYPE_CHECKING:
 
 SOLVERS = ("lbfgs", "adam", "sgd")
 LBFGS_MEMORY = 20
+_AS_BEFORE = "; the model is as it was before this call"
+_SCALE_OF_ALL = (
+    "the scale is that of the first samples; let a UnitScaler see all of them (partial_fit) and put it before the model"
+)
 
 
 class DataRangeWarning(UserWarning):
@@ -140,6 +142,10 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     """
 
     scaler_: UnitScaler | UFLDLScaler | None = None
+    _learned = (
+        "params_", "rho_hat_", "cost_", "loss_curve_", "loss_parts_", "validation_curve_", "scaler_", "n_iter_",
+        "n_features_in_", "feature_names_in_", "_unit_range_", "_rho_fitted_", "_units_", "_trainer"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -214,45 +220,49 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             Only before the first iteration. Later, Ctrl-C ends the fit with the best parameters so far and a warning.
         """
         settings = self._check_parameters()
-        data = self._validate(X, reset=True)
-        weight = weights_of(sample_weight, data)
-        data = self._learn_scale(data, weight)
-        if self.scaler_ is None:
-            warn_of_range(data, self.output, "take scale='minmax'")
-        rng = check_random_state(self.random_state)
-        start = self._start(data, rng)
-        seed = int(rng.randint(2**31 - 1))
-        train, train_weight, check, check_weight = self._split(data, weight, rng)
         threads = check_n_threads(self.n_threads)
-        solver: Solver[Params]
-        if self.solver == "lbfgs":
-            solver = LbfgsSolver(start, train, train_weight, settings, LBFGS_MEMORY, threads)
-        else:
-            solver = self._epochs(start, seed, settings, threads).use(train, train_weight)
+        with anew(self, self._learned) as before:
+            data = self._validate(X, reset=True)
+            weight = weights_of(sample_weight, data)
+            data = self._learn_scale(data, weight)
+            if self.scaler_ is None:
+                warn_of_range(data, self.output, "take scale='minmax'")
+            rng = rng_of(self.random_state)
+            start = self._start(data, rng, before.get("params_"))
+            seed = int(rng.randint(2**31 - 1))
+            train, train_weight, check, check_weight = self._split(data, weight, rng)
+            solver: Solver[Params]
+            if self.solver == "lbfgs":
+                solver = LbfgsSolver(start, train, train_weight, settings, LBFGS_MEMORY, threads)
+            else:
+                solver = EpochSolver(start, self._options(seed, settings, threads)).use(train, train_weight)
 
-        def validation(params: Params) -> float:
-            return float(
-                _core.evaluate(params, check, *settings, check_weight, None, None, None, None, threads, None)[0]
-            )
+            def validation(params: Params) -> float:
+                return float(
+                    _core.evaluate(params, check, *settings, check_weight, None, None, None, None, threads, None)[0]
+                )
 
-        control = FitControl(self, solver, validation if self.early_stopping else None)
-        control.run()
-        self.params_ = control.params
-        self.n_iter_ = control.n_iter
-        self.loss_curve_ = np.array([c.total for c in control.costs])
-        self.loss_parts_ = np.array([c[1:] for c in control.costs])
-        if self.early_stopping:
-            self.validation_curve_ = np.array(control.validation_curve)
-        self._measure(data, weight, settings, threads)
-        self._warn_of_units()
+            control = FitControl(self, solver, validation if self.early_stopping else None)
+            control.run()
+            self.params_, self._units_ = control.params, (self.hidden, self.output)
+            self.n_iter_ = control.n_iter
+            self.loss_curve_ = np.array([c.total for c in control.costs])
+            self.loss_parts_ = np.array([c[1:] for c in control.costs])
+            if self.early_stopping:
+                self.validation_curve_ = np.array(control.validation_curve)
+            self._measure(data, weight, settings, threads)
+            check_finite(self.params_, self.cost_.total, self.n_iter_, solver.unit)
+            self._warn_of_units()
         return self
 
-    @available_if(_by_epochs)  # type: ignore[untyped-decorator]
+    @offered_if(_by_epochs, "choose solver='adam' or 'sgd'; 'lbfgs' needs all samples at once")
     def partial_fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Go on with one pass of minibatches over these samples; for the solvers ``adam`` and ``sgd``.
 
-        The optimiser's state continues from call to call (not through pickling). ``rho_hat_`` and ``cost_`` are those
-        of the last samples.
+        After ``fit`` it goes on from there. The optimiser's state continues from call to call, though not through
+        copies and pickles, and begins anew with ``fit``. What ``set_params`` changes between two calls counts:
+        ``learning_rate``, ``momentum``, ``batch_size``, ``rho``, ``beta``, ``weight_decay``, ``n_threads``; the network
+        and its scale are those of the first call. ``rho_hat_`` and ``cost_`` are those of the last samples.
 
         Parameters
         ----------
@@ -264,31 +274,74 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         Returns
         -------
         self
+
+        Raises
+        ------
+        AttributeError
+            The solver is ``lbfgs``.
+        ValueError
+            NaN, infinity, samples of another width, a parameter out of its range or one that cannot change
+            (``n_components``, ``hidden``, ``output``, ``scale``, ``solver``), or a cost that diverges. The model is
+            then as it was before the call, and so it is after Ctrl-C.
+
+        Warns
+        -----
+        DataRangeWarning
+            These samples, as the network sees them, lie where the output unit cannot reach them.
         """
         settings = self._check_parameters()
-        first = not hasattr(self, "params_")
-        data = self._validate(X, reset=first)
-        weight = weights_of(sample_weight, data)
-        if first:
-            data = self._learn_scale(data, weight)
-        else:
-            data = self._scaled(data).astype(self.params_.W1.dtype, copy=False)
         threads = check_n_threads(self.n_threads)
-        if first or getattr(self, "_trainer", None) is None:
-            rng = check_random_state(self.random_state)
-            start = self._start(data, rng) if first else self.params_
-            self._trainer = self._epochs(start, int(rng.randint(2**31 - 1)), settings, threads)
-        if first:
+        first = not hasattr(self, "params_")
+        if not first:
+            self._check_unchanged("n_components", "scale", "hidden", "output", "solver")
+        with restoring(self, self._learned):
+            data = self._validate(X, reset=first)
+            weight = weights_of(sample_weight, data)
+            if first:
+                data = self._learn_scale(data, weight)
+                self.n_iter_, self.loss_curve_, self.loss_parts_ = 0, np.empty(0), np.empty((0, 3))
+            else:
+                data = self._scaled(data).astype(self.params_.W1.dtype, copy=False)
             if self.scaler_ is None:
                 warn_of_range(data, self.output, "take scale='minmax'")
-            self.n_iter_, self.loss_curve_, self.loss_parts_ = 0, np.empty(0), np.empty((0, 3))
-        cost, _ = self._trainer.use(data, weight).step()
-        self.params_ = self._trainer.params
-        self.n_iter_ += 1
-        self.loss_curve_ = np.append(self.loss_curve_, cost.total)
-        self.loss_parts_ = np.vstack([self.loss_parts_, cost[1:]])
-        self._measure(data, weight, settings, threads)
+            else:
+                warn_of_range(data, self.output, _SCALE_OF_ALL, "scaled data")
+            trainer: EpochSolver | None = getattr(self, "_trainer", None)
+            if trainer is None:
+                rng = rng_of(self.random_state)
+                start = self._start(data, rng, None) if first else self.params_
+                trainer = EpochSolver(start, self._options(int(rng.randint(2**31 - 1)), settings, threads))
+            else:
+                trainer.go_on(self.params_, self._options(0, settings, threads))
+            with trainer.trial():
+                cost, _ = trainer.use(data, weight).step()
+                check_finite(trainer.params, cost.total, 1, trainer.unit, after=_AS_BEFORE)
+                self.params_, self._units_ = copy_params(trainer.params), (self.hidden, self.output)
+                self.n_iter_ += 1
+                self.loss_curve_ = np.append(self.loss_curve_, cost.total)
+                self.loss_parts_ = np.vstack([self.loss_parts_, cost[1:]])
+                self._measure(data, weight, settings, threads)
+                check_finite(self.params_, self.cost_.total, 1, trainer.unit, after=_AS_BEFORE)
+            self._trainer = trainer
         return self
+
+    def _check_unchanged(self, *names: str) -> None:
+        """These parameters are those of the fitted network."""
+        kinds = {type(None): "none", UnitScaler: "minmax", UFLDLScaler: "ufldl"}
+        fitted: dict[str, Any] = {"n_components": self._n_features_out, "scale": kinds[type(self.scaler_)]}
+        fitted["hidden"], fitted["output"] = self._units
+        if getattr(self, "_trainer", None) is not None:
+            fitted["solver"] = self._trainer.solver
+        for name in names:
+            if (new := getattr(self, name)) != (old := fitted.get(name, new)):
+                raise ValueError(
+                    f"{name} must stay {old!r}, with which the model was fitted, got {new!r}: fit() begins anew with it"
+                )
+
+    @property
+    def _units(self) -> tuple[Hidden, Output]:
+        """Activations of the fitted network, whatever ``set_params`` has said since."""
+        return getattr(self, "_units_", (self.hidden, self.output))
 
     def _check_parameters(self) -> tuple[int, int, float, float, float]:
         check_count("n_components", self.n_components)
@@ -297,6 +350,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         check_count("n_iter_no_change", self.n_iter_no_change)
         check_in("tol", self.tol, 0.0, np.inf, ">= 0 and finite")
         check_in("momentum", self.momentum, 0.0, 1.0, "in [0, 1)")
+        check_rate("learning_rate", self.learning_rate)
         fraction = check_in("validation_fraction", self.validation_fraction, 0.0, 1.0, "in (0, 1)")
         if fraction == 0.0:
             raise ValueError("validation_fraction must be in (0, 1), got 0.0")
@@ -325,21 +379,16 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
         return X if self.scaler_ is None else self.scaler_._scale.forward(X)
 
-    def _start(self, X: NDArray[Any], rng: np.random.RandomState) -> Params:
-        if self.warm_start and hasattr(self, "params_"):
+    def _start(self, X: NDArray[Any], rng: np.random.RandomState, last: Params | None) -> Params:
+        if self.warm_start and last is not None:
             wanted = (self.n_components, X.shape[1])
-            if self.params_.W1.shape == wanted:
-                return Params(*(a.astype(X.dtype) for a in self.params_))
-            raise ValueError(f"warm_start needs the layer sizes of the last fit, {self.params_.W1.shape}, got {wanted}")
+            if last.W1.shape == wanted:
+                return Params(*(a.astype(X.dtype) for a in last))
+            raise ValueError(f"warm_start needs the layer sizes of the last fit, {last.W1.shape}, got {wanted}")
         return init_params(X.shape[1], self.n_components, random_state=rng, dtype=X.dtype)
 
-    def _epochs(
-        self, start: Params, seed: int, settings: tuple[int, int, float, float, float], threads: int
-    ) -> EpochSolver:
-        options = epoch_options(
-            self.solver, self.learning_rate, self.momentum, self.batch_size, seed, settings, threads
-        )
-        return EpochSolver(start, options)
+    def _options(self, seed: int, settings: tuple[int, int, float, float, float], threads: int) -> dict[str, Any]:
+        return epoch_options(self.solver, self.learning_rate, self.momentum, self.batch_size, seed, settings, threads)
 
     def _split(
         self, X: NDArray[Any], weight: NDArray[np.float64] | None, rng: np.random.RandomState
@@ -371,9 +420,9 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         low = np.full(len(self.rho_hat_), np.inf)
         high = np.full(len(self.rho_hat_), -np.inf)
         for i in range(0, len(X), BLOCK):
-            codes = encode(self.params_, X[i : i + BLOCK], hidden=self.hidden, n_threads=self.n_threads)
+            codes = encode(self.params_, X[i : i + BLOCK], hidden=self._units[0], n_threads=self.n_threads)
             low, high = np.minimum(low, codes.min(axis=0)), np.maximum(high, codes.max(axis=0))
-        if self.hidden == "tanh":
+        if self._units[0] == "tanh":
             low, high = (low + 1) / 2, (high + 1) / 2
         self._unit_range_ = (low.astype(np.float64), high.astype(np.float64))
         self._rho_fitted_ = float(self.rho)
@@ -403,7 +452,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         With ``scale="ufldl"`` they are about mean 0: the codes do not tell the samples' means.
         """
         check_is_fitted(self)
-        a3 = decode(self.params_, np.asarray(X), output=self.output, n_threads=self.n_threads)
+        a3 = self._decode(check_codes(X, self._n_features_out))
         return a3 if self.scaler_ is None else self.scaler_._scale.backward(a3)
 
     def reconstruct(self, X: ArrayLike) -> FloatArray:
@@ -415,33 +464,50 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return self._reconstruct(self._validate(X, reset=False))
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Minus each sample's reconstruction error ``1/2 sum (reconstruct(x) - x)^2``, shape (n_samples,)."""
+        """Minus each sample's reconstruction error ``1/2 sum ((reconstruct(x) - x) / unit)^2``, shape (n_samples,).
+
+        Without ``scale`` the unit is 1. With it the errors are those of the scaled data, so that features of any range
+        count alike: ``unit`` is what makes a step of 1 there, ``data_range_ / 0.8`` of each feature for
+        ``scale="minmax"`` (1.6 for a tanh output), ``limit_ / 0.4`` for ``"ufldl"`` (0.8). What ``"ufldl"`` cuts off
+        is part of the error; a feature that was constant in training, which the network sees as the middle, is not.
+        Scores are comparable among models of one ``scale``; across scales, and with other methods, compare
+        ``reconstruct(X)`` with ``X``, in the unit that matters to you.
+        """
         check_is_fitted(self)
         data = self._validate(X, reset=False)
         errors = np.empty(len(data))
         for i in range(0, len(data), BLOCK):
             block = data[i : i + BLOCK]
-            difference = (self._reconstruct(block) - block).astype(np.float64)
+            wanted = block if self.scaler_ is None else self.scaler_._scale.forward(block, cut=False)
+            difference = (self._decode(self._encode(block)) - wanted).astype(np.float64)
             errors[i : i + BLOCK] = 0.5 * np.einsum("ij,ij->i", difference, difference)
         return -errors
 
     def _encode(self, X: NDArray[Any]) -> FloatArray:
+        hidden = self._units[0]
         if self.scaler_ is None:
-            return encode(self.params_, X, hidden=self.hidden, n_threads=self.n_threads)
+            return encode(self.params_, X, hidden=hidden, n_threads=self.n_threads)
         codes = np.empty((len(X), self._n_features_out), self.params_.W1.dtype)
         for i in range(0, len(X), BLOCK):
             rows = slice(i, i + BLOCK)
-            encode(self.params_, self._scaled(X[rows]), hidden=self.hidden, out=codes[rows], n_threads=self.n_threads)
+            encode(self.params_, self._scaled(X[rows]), hidden=hidden, out=codes[rows], n_threads=self.n_threads)
         return codes
 
+    def _decode(self, codes: FloatArray) -> FloatArray:
+        """Reconstructions as the network gives them: scaled."""
+        return decode(self.params_, codes, output=self._units[1], n_threads=self.n_threads)
+
     def _reconstruct(self, X: NDArray[Any]) -> FloatArray:
-        a3 = decode(self.params_, self._encode(X), output=self.output, n_threads=self.n_threads)
+        a3 = self._decode(self._encode(X))
         return a3 if self.scaler_ is None else self.scaler_._scale.restore(a3, X)
 
     def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean of :meth:`score_samples`; larger is better.
 
-        Without ``scale`` it is minus the reconstruction part of J.
+        It is minus the reconstruction part of J, as the network sees the data (and, with ``scale="ufldl"``, the error
+        of what it cuts off). With ``scale`` that is the error in units of the scale, which no feature of large values
+        dominates: searches compare models of one ``scale`` by it. To choose the ``scale`` itself give the search a
+        ``scoring`` that does not depend on it, such as scikit-learn's ``r2_score(X, model.reconstruct(X))``.
         """
         scores = self.score_samples(X)
         return float(np.average(scores, weights=weights_of(sample_weight, scores)))
@@ -461,7 +527,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         check_is_fitted(self)
         if X is None:
             return judge(self._rho_fitted_, self.rho_hat_, *self._unit_range_, self.params_.W1)
-        return judge_codes(self._rho_fitted_, np.asarray(self.transform(X)), self.hidden, self.params_.W1)
+        return judge_codes(self._rho_fitted_, np.asarray(self.transform(X)), self._units[0], self.params_.W1)
 
     def fold(self, *, clip: Clip = "error", dtype: DTypeLike | None = None) -> Encoder:
         """An :class:`Encoder` with the scaling in its weights; see :func:`sae_fast.fold`."""
@@ -498,7 +564,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return {k: v for k, v in state.items() if k != "_trainer"}
 
 
-def warn_of_range(X: NDArray[Any], output: Output, advice: str) -> None:
+def warn_of_range(X: NDArray[Any], output: Output, advice: str, what: str = "data") -> None:
     """Warn the caller of the method that calls this of data that the output unit cannot reach."""
     if output not in RANGES:
         return
@@ -506,7 +572,7 @@ def warn_of_range(X: NDArray[Any], output: Output, advice: str) -> None:
     found = float(X.min()), float(X.max())
     if found[0] < low or found[1] > high:
         warnings.warn(
-            f"the data reach from {found[0]:.4g} to {found[1]:.4g}, but a {output} output unit only from "
+            f"the {what} reach from {found[0]:.4g} to {found[1]:.4g}, but a {output} output unit only from "
             f"{low:g} to {high:g}: {advice}, or output='linear'",
             DataRangeWarning,
             stacklevel=3,

@@ -105,9 +105,12 @@ class FitControl(Generic[P]):
                     if (model.callback is not None and model.callback(info)) or done:
                         break
         except KeyboardInterrupt:
+            if self._validation is not None:
+                del self.costs[len(self.validation_curve) :]  # of an iteration that was not judged any more
             if not self.costs:
                 raise
             self.params, self.interrupted = self._best[1], True
+            check_finite(self.params, self._best[0], self.n_iter, unit, self._stage)
             where = f" in {self._stage}" if self._stage else ""
             warnings.warn(
                 f"fit was interrupted{where} after {self.n_iter} of {model.max_iter} {unit}s; the best parameters so "
@@ -119,15 +122,10 @@ class FitControl(Generic[P]):
         if not self.costs and self._solver.start_cost is not None:
             # No step improves the start: it is the result, after one look.
             self.costs.append(self._solver.start_cost)
-        self.params = self._best[1] if self._validation is not None else _copy(self._solver.params)
-        judged = self._validation is None and bool(self.costs)
-        if not _finite(self.params) or (judged and not np.isfinite(self.costs[-1].total)):
-            where = f" in {self._stage}" if self._stage else ""
-            what = "J is" if _finite(self.params) else "parameters are"
-            raise ValueError(
-                f"fit diverged{where}: {what} not finite after {self.n_iter} {unit}s (J = "
-                f"{self.costs[-1].total:.6g}): scale the data, or choose a smaller learning_rate"
-            )
+        J, self.params = self._best
+        if not self.validation_curve:
+            J, self.params = self.costs[-1].total if self.costs else 0.0, copy_params(self._solver.params)
+        check_finite(self.params, J, self.n_iter, unit, self._stage)
 
     def _judge(self, cost: AnyCost) -> bool:
         """Keep the best parameters; is it time to stop?"""
@@ -137,7 +135,7 @@ class FitControl(Generic[P]):
             value = self._validation(self._solver.params)
             self.validation_curve.append(value)
         if value < self._best[0]:
-            self._best = (value, _copy(self._solver.params))
+            self._best = (value, copy_params(self._solver.params))
         if value < self._reference - model.tol * abs(value):
             self._reference, self._waited = value, 0
         else:
@@ -150,7 +148,21 @@ def _finite(params: tuple[Any, ...]) -> bool:
     return all(bool(np.isfinite(a).all()) for a in arrays)
 
 
-def _copy(params: P) -> P:
+def check_finite(params: tuple[Any, ...], J: float, n_iter: int, unit: str, stage: str = "", after: str = "") -> None:
+    """ValueError that the fit diverged, unless parameters and J are finite; ``after`` says how things are now."""
+    finite = _finite(params)
+    if finite and np.isfinite(J):
+        return
+    where = f" in {stage}" if stage else ""
+    what = "J is" if finite else "parameters are"
+    raise ValueError(
+        f"fit diverged{where}: {what} not finite after {n_iter} {unit}{'s' if n_iter != 1 else ''} (J = {J:.6g}): "
+        f"scale the data, or choose a smaller learning_rate{after}"
+    )
+
+
+def copy_params(params: P) -> P:
+    """The same parameters in arrays of their own."""
     if isinstance(params, Params):
         return cast("P", Params(*(a.copy() for a in params)))
     return cast("P", tuple(type(layer)(*(a.copy() for a in layer)) for layer in params))

@@ -96,7 +96,7 @@ def fold(*steps: Any, clip: Clip = "error", dtype: DTypeLike | None = None) -> E
         layers = [(W, b, unit) for (W, b), unit in zip(last.encoder_, last.units_, strict=True)]
     elif isinstance(last, SparseAutoencoder):
         check_is_fitted(last)
-        layers = [(last.params_.W1, last.params_.b1, last.hidden)]
+        layers = [(last.params_.W1, last.params_.b1, last._units[0])]
         if last.scaler_ is not None:
             before.append(last.scaler_)
     else:

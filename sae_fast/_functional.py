@@ -23,6 +23,7 @@ from ._checks import (
     check_output,
     check_params,
     check_penalty,
+    check_random_state,
     check_sample_weight,
     check_X,
 )
@@ -68,8 +69,8 @@ def init_params(
     kind = np.dtype(dtype)
     if kind not in (np.float32, np.float64):
         raise TypeError(f"dtype must be float32 or float64, got {kind}")
-    legacy = isinstance(random_state, np.random.RandomState)
-    rng: Any = random_state if legacy else np.random.default_rng(random_state)
+    state = check_random_state(random_state)
+    rng: Any = state if isinstance(state, np.random.RandomState) else np.random.default_rng(state)
     r = math.sqrt(6.0 / (n_visible + n_hidden + 1))
     W1 = rng.uniform(-r, r, (n_hidden, n_visible)).astype(kind)
     W2 = rng.uniform(-r, r, (n_visible, n_hidden)).astype(kind)

@@ -185,7 +185,7 @@ def save(model: SparseAutoencoder, path: str | PathLike[str]) -> None:
     fitted = {"n_iter": model.n_iter_, "cost": list(model.cost_), "rho": model._rho_fitted_}
     scale = None if model.scaler_ is None else model.scaler_._scale
     names = feature_names(model)
-    found = ModelFile(model.params_, model.hidden, model.output, hyper, fitted, arrays, names, scale=scale)
+    found = ModelFile(model.params_, *model._units, hyper, fitted, arrays, names, scale=scale)
     write(path, found)
 
 
@@ -260,7 +260,7 @@ def load(path: str | PathLike[str]) -> SparseAutoencoder | StackedAutoencoder | 
     found = single_layer(path, tensors, about)
     model: SparseAutoencoder = make(path, SparseAutoencoder, found.hyper_parameters)
     try:
-        model.params_ = found.params
+        model.params_, model._units_ = found.params, (found.hidden, found.output)
         model.n_features_in_ = found.params.W1.shape[1]
         if found.scale is not None:
             model.scaler_ = scaler_from(found.scale, found.output, model.n_features_in_)

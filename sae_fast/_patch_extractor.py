@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._checks import check_count
+from ._checks import check_count, check_random_state
 from ._transformer import FLOATS, ClassNamePrefixFeaturesOutMixin, Transformer, check_array, check_is_fitted
 from ._types import FloatArray
 
@@ -137,15 +137,8 @@ class PatchExtractor(ClassNamePrefixFeaturesOutMixin, Transformer):  # type: ign
 
     def _integers(self) -> Callable[..., NDArray[Any]]:
         """What draws integers in [low, high)."""
-        given = self.random_state
-        if isinstance(given, np.random.RandomState):
-            return given.randint
-        try:
-            return np.random.default_rng(given).integers
-        except (TypeError, ValueError) as error:
-            raise type(error)(
-                f"random_state must be an integer >= 0, a NumPy Generator or RandomState, or None, got {given!r}"
-            ) from None
+        state = check_random_state(self.random_state)
+        return state.randint if isinstance(state, np.random.RandomState) else np.random.default_rng(state).integers
 
     def _size(self) -> tuple[int, int]:
         size = self.patch_size

@@ -110,6 +110,7 @@ def prune_units(model: Model, X: ArrayLike, *, tolerance: float | None = None) -
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(model)
+    model._check_unchanged("hidden", "output")
     codes = np.asarray(model.transform(X))
     old = model.params_
     before = decode(old, codes, output=model.output, n_threads=model.n_threads)

@@ -96,6 +96,7 @@ def revive_units(model: Model, X: ArrayLike, *, n_rounds: int | None = None, ran
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(model)
+    model._check_unchanged("hidden", "output")
     if n_rounds is not None:
         check_count("n_rounds", n_rounds)
     rng = np.random.default_rng(seed_from(random_state))

@@ -50,8 +50,8 @@ class UnitScale(NamedTuple):
     minimum: NDArray[np.float64]
     span: NDArray[np.float64]
 
-    def forward(self, X: FloatArray) -> FloatArray:
-        """Scaled data, in the dtype of ``X``."""
+    def forward(self, X: FloatArray, cut: bool = True) -> FloatArray:
+        """Scaled data, in the dtype of ``X``. Nothing is cut here."""
         kind = X.dtype.type
         constant = self.span == 0
         scaled: FloatArray = X - self.minimum.astype(kind)
@@ -90,12 +90,13 @@ class UFLDLScale(NamedTuple):
     high: float
     limit: float
 
-    def forward(self, X: FloatArray) -> FloatArray:
-        """Scaled data, in the dtype of ``X``."""
+    def forward(self, X: FloatArray, cut: bool = True) -> FloatArray:
+        """Scaled data, in the dtype of ``X``; without the cut they may lie beyond [low, high]."""
         kind = X.dtype.type
         scaled = self._centred(X)
         limit = kind(self.limit)
-        np.clip(scaled, -limit, limit, out=scaled)
+        if cut or not limit > 0:
+            np.clip(scaled, -limit, limit, out=scaled)
         scaled /= limit if limit > 0 else kind(1)
         scaled *= kind(0.5 * (self.high - self.low))
         scaled += kind(0.5 * (self.high + self.low))

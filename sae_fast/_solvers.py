@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from ._functional import flatten, unflatten
-from ._train import DEFAULT_LEARNING_RATE, _rule
+from ._train import DEFAULT_LEARNING_RATE, SOLVERS, _rule
 from ._types import AnyCost, Cost, Params
 
 P_co = TypeVar("P_co", bound=tuple[Any, ...], covariant=True)
@@ -71,6 +72,7 @@ class EpochSolver:
 
     def __init__(self, params: Params, options: Mapping[str, Any]) -> None:
         self.params = Params(*(np.array(a, order="C") for a in params))
+        self.solver = SOLVERS[options["solver"]]
         kind = _core.TrainerF32 if params.W1.dtype == np.float32 else _core.TrainerF64
         self._core = kind(self.params, dict(options))
         self._data: tuple[NDArray[Any], NDArray[np.float64] | None] | None = None
@@ -85,6 +87,24 @@ class EpochSolver:
         assert self._data is not None
         *parts, mean_activation = self._core.run_epoch(*self._data)
         return Cost(sum(parts), *parts), mean_activation
+
+    def go_on(self, params: Params, options: Mapping[str, Any]) -> None:
+        """Take these parameters and options; the optimiser's moments and the order of shuffling stay."""
+        self._core.change(dict(options))
+        for live, given in zip(self.params, params, strict=True):
+            live[:] = given
+
+    @contextlib.contextmanager
+    def trial(self) -> Iterator[None]:
+        """Around steps that may fail: if the body raises, the optimiser is as it was. The data are let go."""
+        self._core.checkpoint()
+        try:
+            yield
+        except BaseException:
+            self._core.rollback()
+            raise
+        finally:
+            self._data = None
 
 
 def epoch_options(

@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ._checks import check_count, check_in, check_sample_weight
+from ._checks import check_count, check_in, check_rate, check_sample_weight
 from ._deep import deep_forward
 from ._layer_plan import check_solver
 from ._stack_training import Layers, Weight
@@ -69,9 +69,7 @@ class Stack:
         check_in("momentum", self.momentum, 0.0, 1.0, "in [0, 1)")
         check_solver("fine_tune_solver", self.fine_tune_solver)
         for name in ("learning_rate", "fine_tune_learning_rate"):
-            rate = getattr(self, name)
-            if rate is not None and check_in(name, rate, 0.0, np.inf, "> 0 and finite") == 0.0:
-                raise ValueError(f"{name} must be > 0 and finite, got {rate!r}")
+            check_rate(name, getattr(self, name))
         if self.callback is not None and not callable(self.callback):
             raise TypeError(f"callback must be callable or None, got {self.callback!r}")
 

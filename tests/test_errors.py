@@ -116,7 +116,7 @@ def call(impl, name, params, data, **options):
         ({"beta2": 1.0}, ValueError, r"beta2 must be in \[0, 1\), got 1.0"),
         ({"eps": -1e-8}, ValueError, "eps must be >= 0 and finite, got -1e-08"),
         ({"rho_hat_momentum": 1.0}, ValueError, r"rho_hat_momentum must be in \[0, 1\), got 1.0"),
-        ({"random_state": "x"}, TypeError, "random_state must be an integer, a NumPy Generator or RandomState"),
+        ({"random_state": "x"}, TypeError, "random_state must be an integer >= 0, a NumPy Generator or RandomState"),
     ],
     ids=str,
 )

@@ -181,6 +181,10 @@ def test_wrong_arguments_are_named():
             sf.ReviveUnits(X, **wrong)
     with pytest.raises(ValueError, match="X must have"):
         sf.ReviveUnits(np.zeros(3))
-    dead.params_.W2[:] = 1e300
+    linear = sf.SparseAutoencoder(4, output="linear", max_iter=5, random_state=0).fit(X)
+    linear.params_.b1[0] = -100
+    linear.params_.W2[:] = 1e300
     with pytest.raises(ValueError, match="must be finite to revive units"):
-        sf.revive_units(dead.set_params(output="linear"), X)
+        sf.revive_units(linear, X)
+    with pytest.raises(ValueError, match="output must stay 'linear', with which the model was fitted, got 'sigmoid'"):
+        sf.revive_units(linear.set_params(output="sigmoid"), X)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import safetensors.numpy
+from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sae_fast as sf
@@ -63,21 +64,64 @@ def test_it_is_the_scaler_before_the_model(scale, output, dtype):
     mean = 0 if scale == "minmax" else new.mean(axis=1, keepdims=True)
     wanted = outer.inverse_transform(codes) + mean
     assert error(outer.reconstruct(new), wanted) < TOLERANCE[dtype]
-    errors = 0.5 * ((wanted.astype(np.float64) - new) ** 2).sum(axis=1)
+    span = scaler.data_range_ if scale == "minmax" else 2 * scaler.limit_
+    unit = span / np.subtract(*scaler.feature_range_[::-1])
+    errors = 0.5 * (((wanted.astype(np.float64) - new) / unit) ** 2).sum(axis=1)
     np.testing.assert_allclose(outer.score_samples(new), -errors, rtol=1e3 * TOLERANCE[dtype])
     assert outer.score(new) == pytest.approx(-errors.mean(), rel=1e3 * TOLERANCE[dtype])
+    if scale == "minmax":
+        np.testing.assert_allclose(outer.score_samples(new), inner.score_samples(scaler.transform(new)), rtol=1e-5)
+        assert outer.score(X) == pytest.approx(-outer.cost_.reconstruction, rel=1e-5)
 
 
-def test_score_is_in_the_units_of_the_data():
-    """Data times ten have the codes of the data, and a hundred times their error."""
+def test_score_does_not_depend_on_the_units_of_the_data():
+    """Features in other units have the codes and the errors that they had."""
     X = correlated()
-    for scale in SCALES:
-        one, ten = model(scale=scale).fit(X), model(scale=scale).fit(10 * X)
-        np.testing.assert_allclose(ten.transform(10 * X), one.transform(X), rtol=1e-5)
-        assert ten.score(10 * X) == pytest.approx(100 * one.score(X), rel=1e-5)
-        assert ten.cost_.total == pytest.approx(one.cost_.total, rel=1e-5)
+    for scale, units in (("minmax", np.geomspace(1e-3, 1e5, 9)), ("ufldl", 10)):
+        one, other = model(scale=scale).fit(X), model(scale=scale).fit(units * X)
+        np.testing.assert_allclose(other.transform(units * X), one.transform(X), rtol=1e-4)
+        np.testing.assert_allclose(other.score_samples(units * X), one.score_samples(X), rtol=1e-3)
+        assert other.cost_.total == pytest.approx(one.cost_.total, rel=1e-5)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_anomalies_of_small_features_are_found_beside_a_large_one(dtype):
+    """Samples that break a rule among ratios score low, though another feature is 50,000 times as large."""
+    rng = np.random.default_rng(4)
+
+    def samples(n):
+        t = rng.uniform(size=(n, 1))
+        ratios = np.hstack([0.3 + 0.4 * t, 0.8 - 0.5 * t, 0.1 + 0.2 * t]) + rng.normal(0, 0.01, (n, 3))
+        return np.hstack([ratios, rng.normal(5e4, 1e4, (n, 1))]).astype(dtype)
+
+    broken = samples(100)
+    broken[:, :3] = rng.permuted(broken[:, :3], axis=0)
+    options = {"n_components": 2, "output": "linear", "beta": 0.1, "rho": 0.2, "max_iter": 400}
+    fitted = model(scale="minmax", **options).fit(samples(2000))
+    scores = fitted.score_samples(np.vstack([samples(500), broken]))
+    assert roc_auc_score(np.repeat([1, 0], (500, 100)), scores) > 0.95
+
+
+def test_what_is_cut_counts_in_the_score():
+    """With scale="ufldl" the network does not see a spike beyond 3 sigma, and the score does."""
+    X = correlated()
+    fitted = model(scale="ufldl").fit(X)
+    spiked = X[:5].copy()
+    spiked[:, 2] += 100 * fitted.scaler_.limit_
+    assert fitted.score_samples(spiked).max() < 100 * fitted.score_samples(X).min()
+
+
+def test_new_values_of_a_constant_feature_do_not_count():
+    """The scale knows no unit for a feature that was constant: it is the middle to network and score."""
+    X = correlated()
+    X[:, 4] = 7
+    fitted = model(scale="minmax").fit(X)
+    scores = fitted.score_samples(X)
+    X[:, 4] = 8
+    np.testing.assert_array_equal(fitted.score_samples(X), scores)
+
+
+@pytest.mark.filterwarnings("ignore::sae_fast._estimator.DataRangeWarning")
 @pytest.mark.parametrize("scale", SCALES)
 def test_partial_fit_keeps_the_first_scale(scale):
     """The first samples set the scale; later ones, and a copy from a pickle, go by it."""

@@ -151,7 +151,11 @@ def reconstruction(model: Any, X: ArrayLike, hidden: Hidden | None, output: Outp
 
 def hidden_of(model: Any, hidden: Hidden | None) -> Hidden:
     """The kind of (the last layer's) hidden unit: ``hidden``, else what the model says, else sigmoid."""
-    found: Any = model.units_[-1] if hasattr(model, "units_") else getattr(model, "hidden", "sigmoid")
+    found: Any = getattr(model, "hidden", "sigmoid")
+    if hasattr(model, "units_"):
+        found = model.units_[-1]
+    elif hasattr(model, "_units"):
+        found = model._units[0]
     return cast("Hidden", HIDDEN[check_hidden(found if hidden is None else hidden)])
 
 
