@@ -212,7 +212,7 @@ def softmax_accuracy(
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without the warning of dead units: in a layer of hundreds some are, and the border pixels of MNIST are black."""
-    from sae_fast._estimator import UnitWarning
+    from sae_fast import UnitWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnitWarning)

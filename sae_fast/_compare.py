@@ -13,12 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._checks import check_count
 from ._code_measures import accuracies, errors, sparsity, speed
+from ._public import public_in
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 
+@public_in("sae_fast")
 class Coder(NamedTuple):
     """One row of the comparison; NaN where there is nothing to measure.
 
@@ -61,6 +63,7 @@ class Coder(NamedTuple):
     row_microseconds: float = math.nan
 
 
+@public_in("sae_fast")
 @dataclass(frozen=True, eq=False)
 class PCAComparison:
     """What :func:`compare_with_pca` measured.
@@ -160,6 +163,7 @@ LINES: list[tuple[str, Callable[[Coder], str]]] = [
 ]
 
 
+@public_in("sae_fast")
 def compare_with_pca(
     X: ArrayLike,
     y: ArrayLike | None = None,

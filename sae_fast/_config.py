@@ -10,9 +10,11 @@ import numpy as np
 
 from . import _core
 from ._checks import check_n_threads
+from ._public import public_in
 from ._version import __version__
 
 
+@public_in("sae_fast")
 def set_num_threads(n: int | None) -> None:
     """Set how many threads calls use that name no ``n_threads``; None returns to what the machine gives.
 
@@ -32,6 +34,7 @@ def set_num_threads(n: int | None) -> None:
     _core.set_num_threads(check_n_threads(n))
 
 
+@public_in("sae_fast")
 def get_num_threads() -> int:
     """Threads that a call uses by default, where its work is worth them.
 
@@ -63,6 +66,7 @@ def config() -> dict[str, str]:
     }
 
 
+@public_in("sae_fast")
 def show_config() -> None:
     """Print what a bug report needs: versions, instruction set, OpenMP, threads.
 
@@ -77,6 +81,7 @@ def show_config() -> None:
     sys.stdout.write("".join(f"{key:<{width}}  {value}\n" for key, value in lines.items()))
 
 
+@public_in("sae_fast")
 def get_include() -> str:
     """Folder of the core's C++ headers, for ``-I``.
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from ._checks import OUTPUT, ParamsLike, check_count, check_n_threads, check_out, check_params
+from ._public import public_in
 from ._types import FloatArray, Output, Pooling
 
 POOLING = ("mean", "max")
@@ -23,6 +24,7 @@ class Shape(NamedTuple):
     cells: tuple[int, int]
 
 
+@public_in("sae_fast")
 def convolve(
     params: ParamsLike,
     images: ArrayLike,

@@ -21,11 +21,13 @@ from ._checks import check_count, check_n_threads, check_params
 from ._convolve import Shape, SizeLike, check_filters, check_images, check_pooling, check_shape, check_unit, run
 from ._encoder import Encoder
 from ._fold import fold
+from ._public import public_in
 from ._types import FloatArray, Output, Pooling
 
 _LEARNED = ("encoder", "whitener")  # what others have fitted, and a clone keeps
 
 
+@public_in("sae_fast")
 class ConvolvedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Codes of all patches of an image, pooled over regions: features for a classifier (UFLDL, "Pooling").
 

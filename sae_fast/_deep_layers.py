@@ -8,11 +8,13 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ._checks import _describe
+from ._public import public_in
 from ._types import FloatArray
 
 LayersLike: TypeAlias = Sequence[Any]
 
 
+@public_in("sae_fast")
 class Layer(NamedTuple):
     """One layer, or its gradients: ``W`` (n_out, n_in) and ``b`` (n_out,)."""
 
@@ -20,6 +22,7 @@ class Layer(NamedTuple):
     b: FloatArray
 
 
+@public_in("sae_fast")
 class DeepCost(NamedTuple):
     """The cost J and its three parts; ``total`` is their sum. Each part already carries its weight."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from os import PathLike
 from typing import Any, Self, TypeVar
 
@@ -9,13 +10,15 @@ import numpy as np
 
 from . import _core
 from ._checks import ParamsLike, check_hidden, check_params
+from ._public import public_in
 from ._scale import CUTS, Clip, UFLDLScale, check_clip
-from ._types import FloatArray, Hidden
+from ._types import FloatArray, Hidden, Params
 
 _KIND = "Encoder"
 AnyEncoder = TypeVar("AnyEncoder", bound="Encoder")
 
 
+@public_in("sae_fast")
 class Encoder(_core.Encoder):
     """Encode again and again with the same weights, ``a2 = f(X W1^T + b1)``.
 
@@ -135,7 +138,16 @@ class Encoder(_core.Encoder):
         write_tensors(path, {"W1": self.W1, "b1": self.b1}, {"format": 2, "kind": _KIND, "hidden": self.hidden})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return from_layer, (type(self), self.W1, self.b1, self.hidden)
+        # What pickle's later protocols do by default; the first two, which skops asks for, fail on C++ objects.
+        return copyreg.__newobj__, (type(self),), self.__getstate__()  # type: ignore[attr-defined]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("n_visible", "n_hidden", "dtype")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        layer = state["W1"], state["b1"], *_no_decoder(state["W1"])
+        Encoder.__init__(self, Params(*layer), hidden=state["hidden"])
+        vars(self).update({k: v for k, v in state.items() if k not in vars(self)})
 
     def __repr__(self) -> str:
         return f"Encoder({self.n_visible} -> {self.n_hidden}, {self.hidden}, {self.dtype})"
@@ -143,5 +155,8 @@ class Encoder(_core.Encoder):
 
 def from_layer(cls: type[AnyEncoder], W1: FloatArray, b1: FloatArray, hidden: Hidden) -> AnyEncoder:
     """An encoder from weights and bias alone."""
-    decoder = np.zeros((W1.shape[1], W1.shape[0]), W1.dtype), np.zeros(W1.shape[1], W1.dtype)
-    return cls((W1, b1, *decoder), hidden=hidden)
+    return cls(Params(W1, b1, *_no_decoder(W1)), hidden=hidden)
+
+
+def _no_decoder(W1: FloatArray) -> tuple[FloatArray, FloatArray]:
+    return np.zeros((W1.shape[1], W1.shape[0]), W1.dtype), np.zeros(W1.shape[1], W1.dtype)

@@ -23,6 +23,7 @@ from . import _core
 from ._checks import check_activations, check_count, check_in, check_n_threads, check_penalty, check_rate
 from ._fit import FitControl, check_finite, copy_params
 from ._functional import decode, encode, init_params
+from ._public import public_in
 from ._scale import RANGES, SCALINGS, Clip, Scaling
 from ._scalers import UFLDLScaler, UnitScaler
 from ._solvers import EpochSolver, LbfgsSolver, Solver, epoch_options
@@ -41,10 +42,12 @@ _SCALE_OF_ALL = (
 )
 
 
+@public_in("sae_fast")
 class DataRangeWarning(UserWarning):
     """The data lie where the output unit cannot reach them."""
 
 
+@public_in("sae_fast")
 class UnitWarning(UserWarning):
     """Hidden units are dead or saturated."""
 
@@ -53,6 +56,7 @@ def _by_epochs(self: SparseAutoencoder) -> bool:
     return self.solver in ("adam", "sgd")
 
 
+@public_in("sae_fast")
 class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Sparse autoencoder (UFLDL): codes that are mostly inactive, to be used where PCA stood.
 

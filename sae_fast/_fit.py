@@ -12,12 +12,14 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 import numpy as np
 
 from ._progress import Progress
+from ._public import public_in
 from ._solvers import Solver
 from ._types import AnyCost, EpochInfo, Params
 
 P = TypeVar("P", bound=tuple[Any, ...])
 
 
+@public_in("sae_fast")
 class FitInterruptedWarning(UserWarning):
     """Ctrl-C ended a fit before its time; the best parameters so far are kept."""
 

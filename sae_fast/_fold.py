@@ -18,6 +18,7 @@ except ImportError as error:
 from ._encoder import Encoder, from_layer
 from ._estimator import SparseAutoencoder
 from ._patch_extractor import PatchExtractor
+from ._public import public_in
 from ._scale import CUTS, Clip, Layer, check_clip
 from ._scalers import UFLDLScaler, UnitScaler
 from ._stack import Stack
@@ -29,6 +30,7 @@ from ._whitening import PCAWhitener, ZCAWhitener
 _LAST = "a SparseAutoencoder, a stack of layers or an encoder"
 
 
+@public_in("sae_fast")
 def fold(*steps: Any, clip: Clip = "error", dtype: DTypeLike | None = None) -> Encoder | StackEncoder:
     """Make scalers, whitening and the first layer of an autoencoder one affine map.
 

@@ -27,9 +27,11 @@ from ._checks import (
     check_sample_weight,
     check_X,
 )
+from ._public import public_in
 from ._types import Cost, Deltas, FloatArray, Forward, Hidden, Output, Params
 
 
+@public_in("sae_fast")
 def init_params(
     n_visible: int,
     n_hidden: int,
@@ -77,6 +79,7 @@ def init_params(
     return Params(W1, np.zeros(n_hidden, kind), W2, np.zeros(n_visible, kind))
 
 
+@public_in("sae_fast")
 def encode(
     params: ParamsLike,
     X: ArrayLike,
@@ -126,6 +129,7 @@ def encode(
     return _layer(params.W1, params.b1, X, check_hidden(hidden), out, n_threads, dtype)
 
 
+@public_in("sae_fast")
 def decode(
     params: ParamsLike,
     a2: ArrayLike,
@@ -186,6 +190,7 @@ def _layer(
     return out
 
 
+@public_in("sae_fast")
 def forward(
     params: ParamsLike,
     X: ArrayLike,
@@ -224,6 +229,7 @@ def forward(
     return Forward(a2, decode(params, a2, output=output, n_threads=n_threads))
 
 
+@public_in("sae_fast")
 def deltas(
     params: ParamsLike,
     X: ArrayLike,
@@ -282,6 +288,7 @@ def deltas(
     return result
 
 
+@public_in("sae_fast")
 def cost(
     params: ParamsLike,
     X: ArrayLike,
@@ -327,6 +334,7 @@ def cost(
     return Cost(*_core.evaluate(params, X, *units, *penalty, weight, None, None, None, None, threads, None))
 
 
+@public_in("sae_fast")
 def cost_and_grad(
     params: ParamsLike,
     X: ArrayLike,
@@ -396,6 +404,7 @@ def cost_and_grad(
     return J, grad
 
 
+@public_in("sae_fast")
 def flatten(params: ParamsLike) -> FloatArray:
     """One vector ``[W1, W2, b1, b2]``, matrices row by row.
 
@@ -426,6 +435,7 @@ def flatten(params: ParamsLike) -> FloatArray:
     return np.concatenate([W1.ravel(), W2.ravel(), b1, b2])
 
 
+@public_in("sae_fast")
 def unflatten(theta: FloatArray, n_visible: int, n_hidden: int) -> Params:
     """Parameters as views into a vector ``[W1, W2, b1, b2]``; the inverse of :func:`flatten`.
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from ._atomic import replacing
 from ._checks import check_activations, check_params
+from ._public import public_in
 from ._scale import Scale, scale_from_json, scale_to_json
 from ._types import Cost, Hidden, Output, Params
 from ._version import __version__
@@ -39,6 +40,7 @@ _KEY = "sae_fast"
 _PARAMS = ("W1", "b1", "W2", "b2")
 
 
+@public_in("sae_fast")
 class ModelFileError(ValueError):
     """The file is not a model file of this package, is damaged, or comes from a newer version."""
 
@@ -219,6 +221,7 @@ def make(path: str | PathLike[str], kind: type[Any], hyper: dict[str, Any]) -> A
     return kind(**{k: v for k, v in hyper.items() if k in known})
 
 
+@public_in("sae_fast")
 def load(path: str | PathLike[str]) -> SparseAutoencoder | StackedAutoencoder | StackedAutoencoderClassifier:
     """Read a fitted estimator from a file that its ``save`` wrote.
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._functional import cost, encode
+from ._public import public_in
 from ._types import Cost, Hidden, Output, Params
 from ._unit_report import BLOCK, statuses
 
@@ -16,6 +17,7 @@ from ._unit_report import BLOCK, statuses
 SPREAD = (1.0, 8.0)
 
 
+@public_in("sae_fast")
 class Network(NamedTuple):
     """What J needs to know besides the parameters."""
 

@@ -21,9 +21,11 @@ from ._checks import (
     check_table,
 )
 from ._functional import cost, cost_and_grad, flatten, unflatten
+from ._public import public_in
 from ._types import Cost, FloatArray, Hidden, Output, Params
 
 
+@public_in("sae_fast")
 class Objective:
     """``f(theta) -> (J, grad)`` over fixed data, for any optimiser that works on one vector.
 
@@ -118,6 +120,7 @@ class Objective:
         return unflatten(np.ascontiguousarray(theta), self.n_visible, self.n_hidden)
 
 
+@public_in("sae_fast")
 def check_gradient(
     params: ParamsLike,
     X: ArrayLike,

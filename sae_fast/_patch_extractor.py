@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._checks import check_count, check_random_state
+from ._public import public_in
 from ._transformer import FLOATS, ClassNamePrefixFeaturesOutMixin, Transformer, check_array, check_is_fitted
 from ._types import FloatArray
 
 Images = ArrayLike | Sequence[ArrayLike]
 
 
+@public_in("sae_fast")
 class PatchExtractor(ClassNamePrefixFeaturesOutMixin, Transformer):  # type: ignore[misc]
     """Patches from images, drawn at random, each a row that an autoencoder takes.
 

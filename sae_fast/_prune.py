@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._checks import check_in, check_n_threads
 from ._functional import decode
 from ._inside import network_input
+from ._public import public_in
 from ._types import Hidden, Output, Params
 from ._unit_report import correlations, strongest
 
@@ -25,6 +26,7 @@ STEEPEST = {"sigmoid": 0.25, "tanh": 1.0, "linear": 1.0}  # largest slope of a u
 ROUNDING = 16
 
 
+@public_in("sae_fast")
 @dataclass(frozen=True, eq=False)
 class PruneResult(Generic[Model]):
     """What :func:`prune_units` gives.
@@ -59,6 +61,7 @@ class PruneResult(Generic[Model]):
         )
 
 
+@public_in("sae_fast")
 def prune_units(model: Model, X: ArrayLike, *, tolerance: float | None = None) -> PruneResult[Model]:
     """Remove hidden units that are constant or say the same as another one, and leave the reconstruction as it is.
 

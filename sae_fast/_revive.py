@@ -21,6 +21,7 @@ from ._checks import (
 )
 from ._inside import network_input
 from ._new_units import Network, find_idle, set_up
+from ._public import public_in
 from ._types import EpochInfo, Hidden, Output, Params
 
 if TYPE_CHECKING:
@@ -32,10 +33,12 @@ ROWS = 4096
 SHRINK = (1.0, 0.5, 0.25, 0.125, 0.0)
 
 
+@public_in("sae_fast")
 class RevivalWarning(UserWarning):
     """Units were left dead because no start was found that does not raise J."""
 
 
+@public_in("sae_fast")
 def revive_units(model: Model, X: ArrayLike, *, n_rounds: int | None = None, random_state: Any = None) -> Model:
     """Give dead and saturated units a new start from badly reconstructed samples.
 
@@ -115,6 +118,7 @@ def revive_units(model: Model, X: ArrayLike, *, n_rounds: int | None = None, ran
     return new
 
 
+@public_in("sae_fast")
 class ReviveUnits:
     """Callback that revives units during a training by minibatches; see :func:`revive_units`.
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._checks import check_in, check_output
+from ._public import public_in
 from ._types import FloatArray, Output
 
 Scaling: TypeAlias = Literal["none", "minmax", "ufldl"]
@@ -42,6 +43,7 @@ def target_range(output: Output, margin: float) -> tuple[float, float]:
     return low + free, high - free
 
 
+@public_in("sae_fast")
 class UnitScale(NamedTuple):
     """``low + (high - low) (x - minimum) / span``; a feature of span 0 is constant, and becomes the middle."""
 
@@ -83,6 +85,7 @@ class UnitScale(NamedTuple):
         return folded, b + (W @ start - folded @ self.minimum)
 
 
+@public_in("sae_fast")
 class UFLDLScale(NamedTuple):
     """Each sample less its own mean, cut at +-limit, mapped to [low, high]; at limit 0 all is the middle."""
 

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ._checks import check_count
+from ._public import public_in
 from ._scale import MARGIN, Scale, UFLDLScale, UnitScale, ufldl_scale, unit_scale
 from ._transformer import OneToOneFeatureMixin, Transformer, check_is_fitted, weights_of
 from ._types import FloatArray, Output
 
 
+@public_in("sae_fast")
 class UnitScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
     """Min-max of the training data into what an output unit reaches: [0.1, 0.9] for sigmoid, [-0.8, 0.8] for tanh.
 
@@ -106,6 +108,7 @@ class UnitScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
         return self._scale.backward(self._validate_inverse(X, self.n_features_in_))
 
 
+@public_in("sae_fast")
 class UFLDLScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
     """Each patch less its mean, cut at 3 sigma of the training data, mapped to [0.1, 0.9] (UFLDL).
 

@@ -11,12 +11,14 @@ from numpy.typing import ArrayLike
 
 from ._checks import check_out, check_X
 from ._encoder import Encoder, from_layer
+from ._public import public_in
 from ._types import FloatArray
 
 KIND = "StackEncoder"
 _BLOCK = 4096  # samples between two layers: codes in between stay small
 
 
+@public_in("sae_fast")
 class StackEncoder:
     """Encode again and again through several layers, each an :class:`Encoder`.
 

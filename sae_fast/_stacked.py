@@ -22,12 +22,14 @@ from ._checks import check_in, check_X
 from ._deep import DeepCost, Layer, deep_cost, deep_forward
 from ._estimator import warn_of_range
 from ._layer_plan import LayerPlan, per_layer, plan_layers
+from ._public import public_in
 from ._stack import Stack
 from ._stack_training import Layers, TrainedLayer, Weight, mean_activations, train_layers, tune
 from ._types import EpochInfo, FloatArray, Output
 from ._unit_report import BLOCK
 
 
+@public_in("sae_fast")
 class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Stacked sparse autoencoders (UFLDL): each layer learns the codes of the one below.
 

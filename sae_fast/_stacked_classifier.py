@@ -26,6 +26,7 @@ from ._deep import DeepCost, DeepLbfgsSolver, Layer, deep_cost, deep_forward
 from ._estimator import LBFGS_MEMORY, warn_of_range
 from ._fit import FitControl
 from ._layer_plan import per_layer, plan_layers
+from ._public import public_in
 from ._stack import Stack
 from ._stack_training import DeepSolver, Layers, Weight, mean_activations, stage, train_layers, tune
 from ._types import EpochInfo, FloatArray
@@ -33,6 +34,7 @@ from ._types import EpochInfo, FloatArray
 Labels = NDArray[np.int64]
 
 
+@public_in("sae_fast")
 class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Softmax on stacked sparse autoencoders (UFLDL, "Implement deep networks for digit classification").
 

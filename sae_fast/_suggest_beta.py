@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 from numpy.typing import ArrayLike
 
 from ._checks import check_count, check_in, check_real, check_rho
+from ._public import public_in
 from ._types import Cost
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ STEP = 10.0
 SETTLE = 5  # fits in a row at one beta, at most
 
 
+@public_in("sae_fast")
 class Trial(NamedTuple):
     """One fit of the search: mean activation and J with its parts at its end."""
 
@@ -34,6 +36,7 @@ class Trial(NamedTuple):
     n_iter: int
 
 
+@public_in("sae_fast")
 @dataclass(frozen=True, eq=False)
 class BetaSearch:
     """What :func:`suggest_beta` found.
@@ -77,6 +80,7 @@ class BetaSearch:
         return "\n".join([*lines, self.message])
 
 
+@public_in("sae_fast")
 def suggest_beta(
     X: ArrayLike,
     n_components: int,

@@ -24,6 +24,7 @@ from ._checks import (
     check_X,
     seed_from,
 )
+from ._public import public_in
 from ._types import Cost, EpochInfo, Hidden, History, Output, Params
 
 Solver = Literal["sgd", "adam"]
@@ -79,6 +80,7 @@ class _Optimizer:
         self._core.step(check_grad(grad, self.params), self._threads)
 
 
+@public_in("sae_fast")
 class SGD(_Optimizer):
     """Gradient descent: ``v = momentum v + g``, then ``p -= learning_rate v``.
 
@@ -125,6 +127,7 @@ class SGD(_Optimizer):
         super().__init__(params, _rule("sgd", learning_rate, momentum, nesterov), n_threads)
 
 
+@public_in("sae_fast")
 class Adam(_Optimizer):
     """Adam (Kingma and Ba, ICLR 2015): steps scaled by running moments of the gradient.
 
@@ -170,6 +173,7 @@ class Adam(_Optimizer):
         super().__init__(params, _rule("adam", learning_rate, beta1=beta1, beta2=beta2, eps=eps), n_threads)
 
 
+@public_in("sae_fast")
 def train(
     params: ParamsLike,
     X: ArrayLike,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from ._public import public_in
+
 if TYPE_CHECKING:
     from ._deep import DeepCost, Layer
 
@@ -17,6 +19,7 @@ Output: TypeAlias = Literal["sigmoid", "tanh", "linear"]
 Pooling: TypeAlias = Literal["mean", "max"]
 
 
+@public_in("sae_fast")
 class Params(NamedTuple):
     """Weights and biases of one sparse autoencoder, or gradients in their shapes.
 
@@ -38,6 +41,7 @@ class Params(NamedTuple):
     b2: FloatArray
 
 
+@public_in("sae_fast")
 class Forward(NamedTuple):
     """Activations of both layers, in the dtype of the parameters.
 
@@ -53,6 +57,7 @@ class Forward(NamedTuple):
     a3: FloatArray
 
 
+@public_in("sae_fast")
 class Deltas(NamedTuple):
     """Errors of both layers and the mean activation they were computed with.
 
@@ -71,6 +76,7 @@ class Deltas(NamedTuple):
     rho_hat: NDArray[np.float64]
 
 
+@public_in("sae_fast")
 class Cost(NamedTuple):
     """The cost J and its three parts, each of which already carries its weight.
 
@@ -92,6 +98,7 @@ class Cost(NamedTuple):
     sparsity: float
 
 
+@public_in("sae_fast")
 class History(NamedTuple):
     """What a training run recorded: one value per epoch in every array (float64, shape (n_epochs,)).
 
@@ -113,6 +120,7 @@ class History(NamedTuple):
     mean_activation: NDArray[np.float64]
 
 
+@public_in("sae_fast")
 class EpochInfo(NamedTuple):
     """What a ``callback`` is given after each epoch or iteration.
 

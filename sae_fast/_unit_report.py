@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._public import public_in
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -16,6 +18,7 @@ ENTRIES = 1 << 22  # of a block of cosines: 32 MB
 NEAR = 0.99
 
 
+@public_in("sae_fast")
 @dataclass(frozen=True, eq=False)
 class UnitReport:
     """One row per hidden unit; every column an array of shape (n_hidden,).

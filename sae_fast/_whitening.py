@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._checks import check_count, check_in
+from ._public import public_in
 from ._transformer import ClassNamePrefixFeaturesOutMixin, OneToOneFeatureMixin, Transformer, check_is_fitted
 from ._types import FloatArray
 
@@ -139,6 +140,7 @@ class _Whitener(Transformer):
         return samples
 
 
+@public_in("sae_fast")
 class PCAWhitener(ClassNamePrefixFeaturesOutMixin, _Whitener):  # type: ignore[misc]
     """Samples in their principal directions, each divided by ``sqrt(variance + epsilon)`` (UFLDL, "PCA Whitening").
 
@@ -197,6 +199,7 @@ class PCAWhitener(ClassNamePrefixFeaturesOutMixin, _Whitener):  # type: ignore[m
         return self.n_components_
 
 
+@public_in("sae_fast")
 class ZCAWhitener(OneToOneFeatureMixin, _Whitener):  # type: ignore[misc]
     """PCA whitening rotated back, so that whitened samples stay as near to the samples as can be (UFLDL).
 

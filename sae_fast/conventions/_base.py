@@ -12,10 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._checks import ParamsLike, check_in, check_real
 from .._functional import cost as our_cost
+from .._public import public_in
 from .._types import FloatArray, Hidden, Output
 from ._layout import Unpack
 
 
+@public_in("sae_fast.conventions")
 class Mapped(NamedTuple):
     """Hyper-parameters in the words of this package, and what their cost is of ours.
 
@@ -45,6 +47,7 @@ class Mapped(NamedTuple):
         return dict(zip(self._fields[:5], self[:5], strict=True))
 
 
+@public_in("sae_fast.conventions")
 @dataclass(frozen=True, eq=False)
 class Rescaling:
     """The affine map ``(X - shift) * gain + offset`` that a package applies to its data.
@@ -102,6 +105,7 @@ def no_rescaling(X: ArrayLike) -> Rescaling:
     return Rescaling()
 
 
+@public_in("sae_fast.conventions")
 @dataclass(frozen=True, eq=False)
 class Convention:
     """How another package words, weighs and stores a sparse autoencoder.
@@ -138,6 +142,9 @@ class Convention:
 
     def __repr__(self) -> str:
         return f"<Convention {self.name}: {self.package}>"
+
+    def __reduce__(self) -> str:
+        return self.name.replace("-", "_")  # pickled by reference, like a function
 
     def cost(self, params: ParamsLike, X: ArrayLike, **theirs: Any) -> float:
         """Their cost, computed by our core: ``cost_factor`` times ours with the mapped hyper-parameters.

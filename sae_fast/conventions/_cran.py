@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._checks import check_count, check_params
+from .._public import public_in
 from .._types import Hidden, Output, Params
 from ._base import Rescaling
 from ._r import hidden_of, rescaling
@@ -21,10 +22,12 @@ _EXPORT = (
 )
 
 
+@public_in("sae_fast.conventions")
 class CranFileError(ValueError):
     """The file does not hold a fit of the package autoencoder with three layers, or is damaged."""
 
 
+@public_in("sae_fast.conventions")
 class CranFit(NamedTuple):
     """A fit of R's package autoencoder.
 
@@ -47,6 +50,7 @@ class CranFit(NamedTuple):
     mean_error: float | None
 
 
+@public_in("sae_fast.conventions")
 def read_cran_fit(path: str | PathLike[str], *, name: str | None = None, layer: int | None = None) -> CranFit:
     """A fit of R's package autoencoder, or a layer of one of SAENET.
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .._atomic import replacing
 from .._checks import ParamsLike, check_params
+from .._public import public_in
 from .._types import Params
 from ._base import Convention
 from ._mat5 import is_mat5, read_mat5
@@ -24,6 +25,7 @@ _VECTORS = ("opttheta", "optTheta", "theta")
 _SAVE = 'save("weights.mat", "W1", "b1", "W2", "b2", "-v7")'
 
 
+@public_in("sae_fast.conventions")
 class MatFileError(ValueError):
     """The file is not a MAT-file of version 4 to 7.2, is damaged, or does not hold the weights of one autoencoder."""
 
@@ -74,6 +76,7 @@ def _listed(found: Mapping[str, Any]) -> str:
     return ", ".join(sorted(found)) or "nothing"
 
 
+@public_in("sae_fast.conventions")
 def read_mat(
     path: str | PathLike[str],
     *,
@@ -188,6 +191,7 @@ def _from_arrays(
     return Params(*(np.array(a, dtype=dtype, order="C") for a in arrays))
 
 
+@public_in("sae_fast.conventions")
 def write_mat(path: str | PathLike[str], params: ParamsLike, *, convention: Convention | None = None) -> None:
     """Write weights to a ``.mat`` file, whole or not at all.
 

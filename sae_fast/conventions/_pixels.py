@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import ParamsLike, check_count, check_params
+from .._public import public_in
 from .._types import Params
 
 
+@public_in("sae_fast.conventions")
 def pixel_order(shape: Sequence[int]) -> NDArray[np.intp]:
     """Where each pixel of a row-major image stands in the same image flattened by columns.
 
@@ -35,6 +37,7 @@ def pixel_order(shape: Sequence[int]) -> NDArray[np.intp]:
     return np.arange(int(np.prod(sizes))).reshape(sizes, order="F").ravel()
 
 
+@public_in("sae_fast.conventions")
 def reorder_pixels(params: ParamsLike, shape: Sequence[int], *, back: bool = False) -> Params:
     """Parameters learned on column-major images, for row-major images of the same shape.
 

@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from .._checks import check_activations, check_in, check_penalty, check_real
+from .._public import public_in
 from .._types import Hidden, Output
 from ._base import Convention, Mapped, Rescaling, check_samples, check_theirs, reject
 from ._layout import layout
@@ -78,6 +79,7 @@ def from_ours(
     return {"lambda_": weight_decay, "beta": beta, "rho": rho, "unit_type": unit_type}
 
 
+@public_in("sae_fast.conventions")
 def saenet_layers(
     n_nodes: Sequence[int],
     *,
