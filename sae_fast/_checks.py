@@ -45,7 +45,10 @@ def check_real(name: str, value: object) -> float:
         return value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be a number that float64 holds, got one of other size") from None
 
 
 def check_in(name: str, value: object, low: float, high: float, wanted: str) -> float:

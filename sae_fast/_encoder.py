@@ -76,7 +76,9 @@ class Encoder(_core.Encoder):
 
     @classmethod
     def load(cls, path: str | PathLike[str], *, clip: Clip = "error") -> Self:
-        """The encoder of a model file, or of a file that :meth:`save` wrote; needs safetensors, and not scikit-learn.
+        """The encoder of a model file of one layer, or of a file that :meth:`save` wrote.
+
+        Needs safetensors, and not scikit-learn. :func:`sae_fast.load` reads any file as what it was saved from.
 
         The scaling of a model that has one is folded into the weights (:func:`sae_fast.fold`).
 
@@ -95,7 +97,8 @@ class Encoder(_core.Encoder):
         Raises
         ------
         ModelFileError
-            A ``ValueError``: not a model file of this package, damaged, or of a newer format.
+            A ``ValueError``: not a model file of this package, damaged, of a newer format, or of several layers, which
+            :meth:`StackEncoder.load` reads.
         ValueError
             The model cuts its data, and ``clip`` is ``"error"``.
         OSError
@@ -111,21 +114,30 @@ class Encoder(_core.Encoder):
         Encoder(64 -> 25, sigmoid, float64)
         """
         from ._model_file import ModelFileError, read_tensors, single_layer
+        from ._model_schema import kind_of
 
         check_clip(clip)
         tensors, about = read_tensors(path)
-        if about.get("kind") == _KIND:
-            try:
-                return from_layer(cls, tensors["W1"], tensors["b1"], about["hidden"])
-            except (KeyError, TypeError, ValueError, IndexError) as error:
-                raise ModelFileError(f"{path} does not hold an encoder: {error}") from error
-        found = single_layer(path, tensors, about)
+        kind = kind_of(about)
+        if kind == _KIND:
+            return from_layer(cls, tensors["W1"], tensors["b1"], about["hidden"])
+        if "units" in about:
+            if len(about["units"]) > 1:
+                raise ModelFileError(
+                    f"{path} holds a {kind} of {len(about['units'])} layers, not one: read it with "
+                    "sae_fast.StackEncoder.load"
+                )
+            return from_layer(cls, tensors["encoder.0.W"], tensors["encoder.0.b"], about["units"][0])
+        found = single_layer(tensors, about)
         W1, b1 = found.params.W1, found.params.b1
         if found.scale is not None:
             if clip == "error" and isinstance(found.scale, UFLDLScale):
                 raise ValueError(f"{path} holds a model with scale='ufldl', which {CUTS}")
-            W, b = found.scale.absorb(W1.astype(np.float64), b1.astype(np.float64))
-            W1, b1 = W.astype(W1.dtype), b.astype(b1.dtype)
+            with np.errstate(all="ignore"):  # judged below
+                W, b = found.scale.absorb(W1.astype(np.float64), b1.astype(np.float64))
+                W1, b1 = W.astype(W1.dtype), b.astype(b1.dtype)
+            if not (np.isfinite(W1).all() and np.isfinite(b1).all()):
+                raise ModelFileError(f"{path} holds a scaling that weights of {W1.dtype} cannot take over")
         return from_layer(cls, W1, b1, found.hidden)
 
     def save(self, path: str | PathLike[str]) -> None:

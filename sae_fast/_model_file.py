@@ -6,24 +6,24 @@ Layout of a single layer's: tensors ``W1``, ``b1``, ``W2``, ``b2``, ``rho_hat``,
 object. Files that an older version would misread have format 2: models that scale their data (``scale`` holds its
 numbers, and the tensors ``scale_minimum`` and ``scale_span`` those of each feature); an encoder's, with a ``kind``,
 ``hidden``, ``W1`` and ``b1``; and a stack's or its encoder's, with a ``kind`` and tensors of their own (see
-``_stack_file.py``).
+``_stack_file.py``). What each field must be is in ``_model_schema.py``, and holds of all that is read and written.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import warnings
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._atomic import replacing
-from ._checks import check_activations, check_params
+from ._model_schema import FORMAT, KIND, STACKS, check_contents, kind_of, short
 from ._public import public_in
 from ._scale import Scale, scale_from_json, scale_to_json
 from ._types import Cost, Hidden, Output, Params
@@ -31,12 +31,9 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from ._estimator import SparseAutoencoder
-    from ._stacked import StackedAutoencoder
-    from ._stacked_classifier import StackedAutoencoderClassifier
 
-FORMAT = 2  # the newest that is read; what older versions understand is still written in format 1
-KIND = "SparseAutoencoder"
 _KEY = "sae_fast"
+_LONGEST_HEADER = 100_000_000  # bytes, of any safetensors file
 _PARAMS = ("W1", "b1", "W2", "b2")
 
 
@@ -60,23 +57,13 @@ class ModelFile:
     scale: Scale | None = None
 
 
-def _safetensors() -> Any:
+def import_safetensors() -> Any:
+    """The library that reads and writes the files; worth knowing of before long work, not after it."""
     try:
         import safetensors.numpy
     except ImportError as error:
         raise ImportError('model files need the package safetensors: pip install "sae-fast[model]"') from error
     return safetensors.numpy
-
-
-def _checksum(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        array = tensors[name]
-        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(array.tobytes())
-    rest = {k: v for k, v in about.items() if k != "checksum"}
-    digest.update(json.dumps(rest, sort_keys=True).encode())
-    return digest.hexdigest()
 
 
 def write(path: str | PathLike[str], model: ModelFile) -> None:
@@ -97,80 +84,128 @@ def write(path: str | PathLike[str], model: ModelFile) -> None:
 
 
 def write_tensors(path: str | PathLike[str], arrays: dict[str, NDArray[Any]], about: dict[str, Any]) -> None:
-    """Write arrays and JSON with versions and checksum, whole or not at all."""
-    library = _safetensors()
+    """Write arrays and JSON with versions and checksum, whole or not at all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A field is not what its kind of file must hold, so that the file could not be read.
+    """
+    library = import_safetensors()
     # safetensors stores the memory of an array as it lies: only C order is what its shape says.
     tensors = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
     about = about | {"versions": {"sae_fast": __version__, "numpy": np.__version__}}
-    about["checksum"] = _checksum(tensors, about)
+    try:
+        check_contents(tensors, about)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{path} cannot be written: {error}") from None
+    about["checksum"] = checksum(tensors, about)
     data = library.save(tensors, {_KEY: json.dumps(about)})
     with replacing(path) as file:
         file.write(data)
 
 
-def read(path: str | PathLike[str]) -> ModelFile:
-    """Read and verify the file of a single layer.
+def read_tensors(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Arrays and JSON of a model file of any kind, verified and checked field by field.
 
     Raises
     ------
     ModelFileError
-        Not a model file of this package, damaged, of a newer format, or of another kind.
+        Not a model file of this package, damaged, of a newer format, or with a field that is not what it must be.
     OSError
         The file cannot be read.
     """
-    return single_layer(path, *read_tensors(path))
-
-
-def read_tensors(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Arrays and JSON of a model file of any kind, verified; errors as for :func:`read`."""
-    library = _safetensors()
-    name = str(path)
-    data = Path(path).read_bytes()
+    library = import_safetensors()
+    with open(path, "rb") as file:
+        header, data = _read(file)
     try:
-        length = int.from_bytes(data[:8], "little")
-        header = json.loads(data[8 : 8 + length])
-        text = header["__metadata__"][_KEY]
+        metadata = _json(header)["__metadata__"]
+        text = metadata[_KEY]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelFileError(f"{name} is not a model file of sae_fast, or it is damaged") from error
+        raise ModelFileError(f"{path} is not a model file of sae_fast, or it is damaged") from error
+    if not data:
+        raise ModelFileError(f"{path} is damaged: it is cut short, or has something behind its end")
     try:
-        tensors = library.load(data)
-        about = json.loads(text)
-        newer = about["format"] > FORMAT
-        good = not newer and about["checksum"] == _checksum(tensors, about)
-    except Exception as error:
-        raise ModelFileError(f"{name} is damaged or cut short: {error}") from error
+        about = _json(text)
+        number = about.get("format")
+        newer = type(number) is int and number > FORMAT
+        tensors = {} if newer else library.load(data)
+        good = newer or about.get("checksum") == checksum(tensors, about)
+    except Exception as error:  # of safetensors too, which has its own
+        raise ModelFileError(f"{path} is damaged: {str(error)[:200]}") from error
     if newer:
         raise ModelFileError(
-            f"{name} has format {about['format']} of a newer sae_fast; this one reads up to {FORMAT}: upgrade sae_fast"
+            f"{path} has format {short(number)} of a newer sae_fast; this one reads up to {FORMAT}: upgrade sae_fast"
         )
     if not good:
-        raise ModelFileError(f"{name} is damaged: its checksum does not match its contents")
+        raise ModelFileError(f"{path} is damaged: its checksum does not match its contents")
+    try:
+        check_contents(tensors, about)
+    except (TypeError, ValueError) as error:
+        kind = short(about.get("kind", KIND)).strip("'")
+        article = "an" if kind.startswith("E") else "a"
+        raise ModelFileError(f"{path} does not hold {article} {kind}: {str(error)[:400]}") from error
     return tensors, about
 
 
-def single_layer(path: str | PathLike[str], tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> ModelFile:
-    """The single layer that verified contents hold."""
-    kind = about.get("kind", KIND)
-    if kind != KIND:
-        reader = f"sae_fast.{kind}.load" if kind in ("Encoder", "StackEncoder") else "sae_fast.load"
-        raise ModelFileError(f"{path} holds {kind!r}, not {KIND!r}: read it with {reader}")
+def _read(file: BinaryIO) -> tuple[bytes, bytes]:
+    """The header, and all of the file; no more than what may be one, whatever is at the path."""
+    start = file.read(8)
+    length = int.from_bytes(start, "little")
+    if len(start) < 8 or length > _LONGEST_HEADER:
+        return b"", start
+    header = file.read(length)
     try:
-        params, _ = check_params(tuple(tensors.pop(k) for k in _PARAMS))
-        check_activations(about["hidden"], about["output"])
-        scale = scale_from_json(about["scale"], tensors, params.W1.shape[1]) if about["format"] >= 2 else None
-        return ModelFile(
-            Params(*params),
-            about["hidden"],
-            about["output"],
-            about["hyper_parameters"],
-            about["fitted"],
-            tensors,
-            about["feature_names"],
-            about["versions"],
-            scale,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{path} does not hold a model: {error}") from error
+        entries = _json(header)
+        size = max((int(entries[name]["data_offsets"][1]) for name in entries if name != "__metadata__"), default=0)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError):
+        return b"", header  # the caller says so
+    held = os.fstat(file.fileno()).st_size - 8 - length
+    if file.seekable() and held != size:
+        return header, b""  # cut short, or with something behind it
+    return header, start + header + file.read(max(size, 0))
+
+
+def _json(text: bytes | str) -> Any:
+    """JSON in which no name of an object is there twice."""
+    return json.loads(text.decode() if isinstance(text, bytes) else text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is there twice")
+    return found
+
+
+def checksum(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> str:
+    """SHA-256 over all tensors, and over all of the JSON but the checksum itself."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        array = tensors[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    rest = {k: v for k, v in about.items() if k != "checksum"}
+    digest.update(json.dumps(rest, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def single_layer(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> ModelFile:
+    """The single layer that checked contents hold."""
+    arrays = dict(tensors)
+    params = Params(*(arrays.pop(k) for k in _PARAMS))
+    scale = scale_from_json(about["scale"], arrays, params.W1.shape[1]) if about["format"] >= 2 else None
+    return ModelFile(
+        params,
+        about["hidden"],
+        about["output"],
+        about["hyper_parameters"],
+        about["fitted"],
+        arrays,
+        about["feature_names"],
+        about["versions"],
+        scale,
+    )
 
 
 def save(model: SparseAutoencoder, path: str | PathLike[str]) -> None:
@@ -222,8 +257,8 @@ def make(path: str | PathLike[str], kind: type[Any], hyper: dict[str, Any]) -> A
 
 
 @public_in("sae_fast")
-def load(path: str | PathLike[str]) -> SparseAutoencoder | StackedAutoencoder | StackedAutoencoderClassifier:
-    """Read a fitted estimator from a file that its ``save`` wrote.
+def load(path: str | PathLike[str]) -> Any:
+    """Read what a ``save`` method wrote: a fitted estimator or an encoder.
 
     Parameters
     ----------
@@ -232,13 +267,14 @@ def load(path: str | PathLike[str]) -> SparseAutoencoder | StackedAutoencoder | 
 
     Returns
     -------
-    SparseAutoencoder, StackedAutoencoder or StackedAutoencoderClassifier
+    SparseAutoencoder, StackedAutoencoder, StackedAutoencoderClassifier, Encoder or StackEncoder
         What was saved.
 
     Raises
     ------
     ModelFileError
-        A ``ValueError``: not a model file of this package, damaged, or of a newer format. Never a wrong model.
+        A ``ValueError``: not a model file of this package, damaged, of a newer format, or with a field that is not what
+        it must be. Never a wrong model.
     OSError
         The file cannot be read.
 
@@ -252,30 +288,44 @@ def load(path: str | PathLike[str]) -> SparseAutoencoder | StackedAutoencoder | 
     >>> sf.load(path).transform(X).shape
     (100, 4)
     """
-    from ._estimator import SparseAutoencoder
-    from ._scalers import scaler_from
-
     tensors, about = read_tensors(path)
-    if about.get("kind", KIND).startswith("Stacked"):
+    return from_contents(path, tensors, about)
+
+
+def from_contents(path: str | PathLike[str], tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> Any:
+    """The estimator or encoder that checked contents hold; ``path`` is for messages."""
+    kind = kind_of(about)
+    if kind in STACKS:
         from ._stack_file import stack
 
         return stack(path, tensors, about)
-    found = single_layer(path, tensors, about)
+    if kind == "StackEncoder":
+        from ._stack_encoder import StackEncoder, layers_of
+
+        return StackEncoder(layers_of(tensors, about))
+    if kind == "Encoder":
+        from ._encoder import Encoder, from_layer
+
+        return from_layer(Encoder, tensors["W1"], tensors["b1"], about["hidden"])
+    return _estimator(path, single_layer(tensors, about))
+
+
+def _estimator(path: str | PathLike[str], found: ModelFile) -> SparseAutoencoder:
+    from ._estimator import SparseAutoencoder
+    from ._scalers import scaler_from
+
     model: SparseAutoencoder = make(path, SparseAutoencoder, found.hyper_parameters)
-    try:
-        model.params_, model._units_ = found.params, (found.hidden, found.output)
-        model.n_features_in_ = found.params.W1.shape[1]
-        if found.scale is not None:
-            model.scaler_ = scaler_from(found.scale, found.output, model.n_features_in_)
-        model.rho_hat_ = found.arrays["rho_hat"]
-        model.loss_curve_ = found.arrays["loss_curve"]
-        model.loss_parts_ = found.arrays["loss_parts"]
-        model._unit_range_ = (found.arrays["unit_lowest"], found.arrays["unit_highest"])
-        model.n_iter_ = found.fitted["n_iter"]
-        model.cost_ = Cost(*found.fitted["cost"])
-        model._rho_fitted_ = found.fitted["rho"]
-    except KeyError as error:
-        raise ModelFileError(f"{path} does not hold a fitted SparseAutoencoder: {error} is missing") from None
+    model.params_, model._units_ = found.params, (found.hidden, found.output)
+    model.n_features_in_ = found.params.W1.shape[1]
+    if found.scale is not None:
+        model.scaler_ = scaler_from(found.scale, found.output, model.n_features_in_)
+    model.rho_hat_ = found.arrays["rho_hat"]
+    model.loss_curve_ = found.arrays["loss_curve"]
+    model.loss_parts_ = found.arrays["loss_parts"]
+    model._unit_range_ = (found.arrays["unit_lowest"], found.arrays["unit_highest"])
+    model.n_iter_ = found.fitted["n_iter"]
+    model.cost_ = Cost(*found.fitted["cost"])
+    model._rho_fitted_ = found.fitted["rho"]
     if found.feature_names is not None:
         model.feature_names_in_ = np.array(found.feature_names, dtype=object)
     return model

@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ._checks import check_out, check_X
 from ._encoder import Encoder, from_layer
@@ -130,16 +130,13 @@ class StackEncoder:
             The file cannot be read.
         """
         from ._model_file import ModelFileError, read_tensors
+        from ._model_schema import kind_of
 
         tensors, about = read_tensors(path)
-        kind = about.get("kind")
-        if kind not in (KIND, "StackedAutoencoder", "StackedAutoencoderClassifier"):
-            raise ModelFileError(f"{path} does not hold a stack: read it with sae_fast.Encoder.load")
-        try:
-            parts = [(tensors[f"encoder.{k}.W"], tensors[f"encoder.{k}.b"], u) for k, u in enumerate(about["units"])]
-            return cls([from_layer(Encoder, W, b, unit) for W, b, unit in parts])
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise ModelFileError(f"{path} does not hold an encoder: {error}") from error
+        if "units" not in about:
+            kind = kind_of(about)
+            raise ModelFileError(f"{path} holds a {kind}, which is a single layer: read it with sae_fast.Encoder.load")
+        return cls(layers_of(tensors, about))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the encoder to one safetensors file, whole or not at all; :meth:`load` reads it."""
@@ -156,3 +153,9 @@ class StackEncoder:
     def __repr__(self) -> str:
         sizes = " -> ".join(map(str, [self.n_visible, *(layer.n_hidden for layer in self._layers)]))
         return f"StackEncoder({sizes}, {', '.join(layer.hidden for layer in self._layers)}, {self.dtype})"
+
+
+def layers_of(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> list[Encoder]:
+    """The layers in the checked contents of a model file."""
+    units = enumerate(about["units"])
+    return [from_layer(Encoder, tensors[f"encoder.{k}.W"], tensors[f"encoder.{k}.b"], unit) for k, unit in units]

@@ -25,6 +25,7 @@ import sae_fast as sf
 from sae_fast import _model_file
 
 from .conftest import DTYPES, HIDDEN, TOLERANCE, error
+from .hostile_files import serialised
 from .test_preprocessing import correlated
 
 
@@ -171,8 +172,9 @@ def test_an_encoder_is_a_file(dtype, tmp_path):
     again = sf.Encoder.load(path)
     assert repr(again) == repr(encoder)
     np.testing.assert_array_equal(again(X), encoder(X))
-    with pytest.raises(_model_file.ModelFileError, match=r"holds 'Encoder', .*: read it with sae_fast.Encoder.load"):
-        sf.load(path)
+    same = sf.load(path)
+    assert repr(same) == repr(encoder)
+    np.testing.assert_array_equal(same(X), encoder(X))
     whole = path.read_bytes()
     for at in (20, len(whole) // 2, len(whole) - 3):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
@@ -181,20 +183,29 @@ def test_an_encoder_is_a_file(dtype, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arrays", "hidden"),
+    ("arrays", "hidden", "message"),
     [
-        ({"W1": np.zeros((2, 3))}, "tanh"),
-        ({"W1": np.zeros(3), "b1": np.zeros(2)}, "tanh"),
-        ({"W1": np.zeros((2, 3)), "b1": np.zeros(3)}, "tanh"),
-        ({"W1": np.zeros((2, 3), int), "b1": np.zeros(2, int)}, "tanh"),
-        ({"W1": np.zeros((2, 3)), "b1": np.zeros(2)}, "relu"),
+        ({"W1": np.zeros((2, 3))}, "tanh", "b1 is missing"),
+        ({"W1": np.zeros(3), "b1": np.zeros(2)}, "tanh", r"W1 must have shape \(n, n\), got \(3,\)"),
+        ({"W1": np.zeros((2, 3)), "b1": np.zeros(3)}, "tanh", r"b1 must have shape \(2\), got \(3,\)"),
+        (
+            {"W1": np.zeros((2, 3), int), "b1": np.zeros(2, int)},
+            "tanh",
+            "W1 must have dtype float32 or float64, got int",
+        ),
+        ({"W1": np.zeros((2, 3)), "b1": np.array([0, np.nan])}, "tanh", "b1 must be finite, got NaN"),
+        ({"W1": np.zeros((2, 3)), "b1": np.zeros(2)}, "relu", "hidden must be 'sigmoid' or 'tanh', got 'relu'"),
     ],
 )
-def test_a_file_that_holds_no_encoder_is_an_error(arrays, hidden, tmp_path):
-    """Contents that are verified, but no encoder, are refused."""
-    _model_file.write_tensors(tmp_path / "e", arrays, {"format": 2, "kind": "Encoder", "hidden": hidden})
-    with pytest.raises(_model_file.ModelFileError, match="does not hold an encoder"):
-        sf.Encoder.load(tmp_path / "e")
+def test_a_file_that_holds_no_encoder_is_an_error(arrays, hidden, message, tmp_path):
+    """Contents that are verified, but no encoder, are refused; and they are not written either."""
+    about = {"format": 2, "kind": "Encoder", "hidden": hidden}
+    with pytest.raises((TypeError, ValueError), match=f"e cannot be written: {message}"):
+        _model_file.write_tensors(tmp_path / "e", arrays, about)
+    (tmp_path / "e").write_bytes(serialised(arrays, about | {"versions": {}}))
+    for load in (sf.load, sf.Encoder.load):
+        with pytest.raises(_model_file.ModelFileError, match=f"does not hold an Encoder: {message}"):
+            load(tmp_path / "e")
 
 
 X = correlated(40)

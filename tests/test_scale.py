@@ -17,6 +17,7 @@ from sae_fast import _model_file
 from sae_fast.cli import main
 
 from .conftest import DTYPES, TOLERANCE, error
+from .hostile_files import serialised
 from .test_preprocessing import correlated
 
 SCALES = ("minmax", "ufldl")
@@ -209,22 +210,25 @@ def test_files_of_older_and_newer_formats(tmp_path):
 def rewrite(path, about, **changes):
     """The file with another header and other arrays, and the checksum that belongs to them."""
     tensors = {k: v for k, v in (safetensors.numpy.load_file(path) | changes).items() if v is not None}
-    about["checksum"] = _model_file._checksum(tensors, about)
-    path.write_bytes(safetensors.numpy.save(tensors, {"sae_fast": json.dumps(about)}))
+    path.write_bytes(serialised(tensors, about))
 
 
 DAMAGE = {
     "kind": (lambda a: a["scale"].update(kind="log"), {}, "must be 'minmax' or 'ufldl', got 'log'"),
     "no kind": (lambda a: a["scale"].pop("kind"), {}, "kind"),
     "range": (lambda a: a["scale"].update(low=0.9, high=0.1), {}, "low < high"),
-    "NaN": (lambda a: a["scale"].update(low=float("nan")), {}, "low < high"),
-    "limit": (lambda a: a["scale"].update(kind="ufldl", limit=-1.0), {}, "limit must be >= 0 and finite"),
-    "not a scale": (lambda a: a.update(scale=3), {}, "does not hold a model"),
+    "NaN": (lambda a: a["scale"].update(low=float("nan")), {}, r"scale.low must be a number, in \[-1, 1\], got nan"),
+    "limit": (
+        lambda a: a["scale"].update(kind="ufldl", limit=-1.0),
+        {},
+        "limit must be a number, >= 0 and finite, got -1.0",
+    ),
+    "not a scale": (lambda a: a.update(scale=3), {}, "scale.kind must be 'minmax' or 'ufldl', got 3"),
     "forgotten": (lambda a: a.pop("scale"), {}, "scale"),
     "no array": (lambda a: None, {"scale_span": None}, "scale_span"),
-    "short array": (lambda a: None, {"scale_span": np.ones(3)}, "must be 9 finite numbers"),
-    "negative": (lambda a: None, {"scale_span": -np.ones(9)}, "scale_span must be >= 0"),
-    "infinite": (lambda a: None, {"scale_minimum": np.full(9, np.inf)}, "must be 9 finite numbers"),
+    "short array": (lambda a: None, {"scale_span": np.ones(3)}, r"scale_span must have shape \(9\), got \(3,\)"),
+    "negative": (lambda a: None, {"scale_span": -np.ones(9)}, r"scale_span must be in \[0, inf\], got -1 to -1"),
+    "infinite": (lambda a: None, {"scale_minimum": np.full(9, np.inf)}, "scale_minimum must be finite, got infinity"),
 }
 
 

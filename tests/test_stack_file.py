@@ -10,9 +10,10 @@ import pytest
 import safetensors.numpy
 
 import sae_fast as sf
-from sae_fast._model_file import ModelFileError, read_tensors, write_tensors
+from sae_fast._model_file import ModelFileError, read_tensors
 
 from .conftest import DTYPES
+from .hostile_files import serialised
 from .test_estimator import model, patches
 from .test_stacked import stack
 
@@ -111,19 +112,36 @@ def test_contents_that_do_not_fit_are_refused(tmp_path):
     tensors, about = read_tensors(path)
     del about["checksum"]
     cases = [
-        (tensors | {"encoder.1.W": np.zeros((4, 7))}, about, "layer 1 has shapes"),
-        (tensors | {"encoder.1.b": np.zeros(4, np.float32)}, about, "layer 1 has dtypes"),
-        (tensors | {"head.W": np.zeros((2, 4)), "head.b": np.zeros(2)}, about, "3 classes, but a head for 2"),
-        ({k: v for k, v in tensors.items() if k != "rho_hat.1"}, about, "rho_hat.1"),
-        (tensors, about | {"units": ["sigmoid", "relu"]}, "layer 1 has unknown units 'relu'"),
-        (tensors, about | {"kind": "StackedTree"}, "holds a StackedTree, which this version does not know"),
+        (tensors | {"encoder.1.W": np.zeros((4, 7))}, about, r"encoder.1.W must have shape \(n, 6\), got \(4, 7\)"),
+        (tensors | {"encoder.1.b": np.zeros(4, np.float32)}, about, "encoder.1.b must have dtype float64, got float32"),
+        (tensors | {"head.W": np.zeros((2, 4)), "head.b": np.zeros(2)}, about, r"head.W must have shape \(3, 4\)"),
+        ({k: v for k, v in tensors.items() if k != "rho_hat.1"}, about, "rho_hat.1 is missing"),
+        (tensors | {"rho_hat.0": np.zeros(5)}, about, r"rho_hat.0 must have shape \(6\), got \(5,\)"),
+        (tensors | {"rho_hat.2": np.zeros(5)}, about, "it has a tensor 'rho_hat.2' that its kind has not"),
+        (tensors, about | {"units": ["sigmoid", "relu"]}, "units must be sigmoid, tanh, got 'relu'"),
+        (tensors, about | {"kind": "StackedTree"}, "a StackedTree: kind must be .*, got 'StackedTree'"),
+        (tensors, about | {"fitted": about["fitted"] | {"n_iter": "many"}}, "fitted.n_iter must be an integer >= 0"),
+        (tensors, about | {"classes": {"dtype": "<i8", "values": [0, 1, 1]}}, "classes.values must be sorted, none"),
+        (tensors, about | {"classes": {"dtype": "<i8", "values": [0, 1, 2**70]}}, "numbers that <i8 holds"),
+        (tensors, about | {"classes": {"dtype": "<U9999999", "values": list("abc")}}, "as wide as the longest label"),
+        (
+            tensors,
+            about | {"hyper_parameters": about["hyper_parameters"] | {"tol": "small"}},
+            "tol must be a real number",
+        ),
+        (
+            tensors,
+            about | {"hyper_parameters": about["hyper_parameters"] | {"rho": [0.1] * 3}},
+            "rho must be one value",
+        ),
+        (tensors, about | {"feature_names": ["x"]}, "feature_names must be a list of 12 names"),
     ]
     for arrays, contents, message in cases:
-        write_tensors(path, arrays, contents)
+        path.write_bytes(serialised(arrays, contents))
         with pytest.raises(ModelFileError, match=message):
             sf.load(path)
     hyper = about["hyper_parameters"] | {"colour": 3}
-    write_tensors(path, tensors, about | {"hyper_parameters": hyper})
+    path.write_bytes(serialised(tensors, about | {"hyper_parameters": hyper}))
     with pytest.warns(UserWarning, match="this version knows no colour; ignored"):
         sf.load(path)
 
@@ -131,8 +149,12 @@ def test_contents_that_do_not_fit_are_refused(tmp_path):
 def test_what_reads_a_single_layer_refuses_a_stack(tmp_path):
     """Encoder.load says that the file holds a stack, and what reads it."""
     stack(max_iter=2).fit(patches()).save(tmp_path / "m")
-    with pytest.raises(ValueError, match="holds 'StackedAutoencoder', not 'SparseAutoencoder': read it"):
+    with pytest.raises(ModelFileError, match=r"a StackedAutoencoder of 2 layers, .* with sae_fast.StackEncoder.load"):
         sf.Encoder.load(tmp_path / "m")
+    stack(4, max_iter=2).fit(patches()).save(tmp_path / "one")
+    np.testing.assert_array_equal(
+        sf.Encoder.load(tmp_path / "one")(patches()), sf.load(tmp_path / "one").transform(patches())
+    )
 
 
 def test_older_versions_say_upgrade(tmp_path):

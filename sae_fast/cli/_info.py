@@ -8,7 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .._model_file import KIND, read_tensors, single_layer
+from .._model_file import read_tensors, single_layer
+from .._model_schema import KIND
 from .._stack_encoder import StackEncoder
 from .._stack_file import stack
 from ._transform import ENCODERS
@@ -21,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     about: dict[str, Any] = {"file": arguments.model, "kind": kind}
     if kind in ENCODERS:
         return _show(about | _encoder(arguments.model, kind), arguments.json)
-    about |= _layer(arguments.model, tensors, contents) if kind == KIND else _stack(arguments.model, tensors, contents)
+    about |= _layer(tensors, contents) if kind == KIND else _stack(arguments.model, tensors, contents)
     about |= {k: contents[k] for k in ("fitted", "hyper_parameters", "feature_names", "versions")}
     if arguments.json:
         return _show(about, as_json=True)
@@ -63,8 +64,8 @@ def _encoder(path: str, kind: str) -> dict[str, Any]:
     }
 
 
-def _layer(path: str, tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[str, Any]:
-    found = single_layer(path, tensors, contents)
+def _layer(tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[str, Any]:
+    found = single_layer(tensors, contents)
     n_hidden, n_visible = found.params.W1.shape
     rho_hat = found.arrays.get("rho_hat")
     return {
