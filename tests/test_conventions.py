@@ -17,6 +17,7 @@ UNITS = {  # the pairs (hidden, output) that each can represent
     "mlpack": [("sigmoid", "sigmoid")],
     "r-autoencoder": [("sigmoid", "sigmoid"), ("tanh", "tanh")],
     "saenet": [("sigmoid", "sigmoid"), ("tanh", "tanh")],
+    "sklearn": [("sigmoid", "linear"), ("tanh", "linear")],
     "ufldl": [("sigmoid", "sigmoid"), ("sigmoid", "linear")],
 }
 CASES = [(name, *pair) for name, pairs in UNITS.items() for pair in pairs]
@@ -92,20 +93,40 @@ def h2o_naive(theta, X, d, h, t):
     return np.mean(losses) + t["l2"] / 2 * np.sum(theta**2)
 
 
+def sklearn_naive(theta, X, d, h, t):
+    """squared_loss and the L2 term of _backprop: mean over samples and outputs; coefs_, then intercepts_."""
+    first, second, b1, b2 = np.split(theta, np.cumsum([h * d, h * d, h]))
+    first, second = first.reshape(d, h), second.reshape(h, d)
+    y = (logistic if t["activation"] == "logistic" else np.tanh)(X @ first + b1) @ second + b2
+    loss = 0.5 * np.average((X - y) ** 2, axis=0).mean()
+    return loss + 0.5 * t["alpha"] * (np.sum(first**2) + np.sum(second**2)) / len(X)
+
+
 NAIVE = {
     "h2o": h2o_naive,
     "matlab": matlab_naive,
     "mlpack": mlpack_naive,
     "r-autoencoder": r_naive,
     "saenet": r_naive,
+    "sklearn": sklearn_naive,
     "ufldl": ufldl_naive,
 }
 
 
-def theirs_of(convention, hidden, output, **context):
-    """Their words for OURS; without what H2O does beside its loss."""
-    ours = OURS | ({"beta": 0.0, "weight_decay": 0.0} if convention.name == "h2o" else {})
-    return convention.from_ours(**ours, hidden=hidden, output=output, **context)
+def sizes_of(convention, m, v):
+    """What a convention must be told of the data, besides its own parameters."""
+    return {"n_samples": m, "n_visible": v} if convention.name == "sklearn" else {}
+
+
+def ours_of(convention):
+    """OURS, without what H2O does beside its loss, and what scikit-learn does not do."""
+    return OURS | {"h2o": {"beta": 0.0, "weight_decay": 0.0}, "sklearn": {"beta": 0.0}}.get(convention.name, {})
+
+
+def theirs_of(convention, hidden, output, m, v):
+    """Their words for that, and what the convention must be told."""
+    told = sizes_of(convention, m, v)
+    return convention.from_ours(**ours_of(convention), hidden=hidden, output=output, **told) | told
 
 
 def test_every_convention_is_tested():
@@ -119,7 +140,7 @@ def test_their_cost_is_factor_times_ours(impl, name, hidden, output, v, h):
     """The naive cost of packed parameters is cost_factor times our cost with the mapped hyper-parameters, to 1e-12."""
     convention = conventions.get(name)
     params, X = make(13, v, h, seed=v + h)
-    theirs = theirs_of(convention, hidden, output)
+    theirs = theirs_of(convention, hidden, output, 13, v)
     mapped = convention.to_ours(**theirs)
     wanted = NAIVE[name](convention.pack(params), X, v, h, theirs)
     assert mapped.cost_factor * impl.cost(params, X, **mapped.settings).total == pytest.approx(wanted, rel=1e-12)
@@ -144,7 +165,7 @@ def test_their_gradient_is_factor_times_ours(name, hidden, output):
     v, h, step = 5, 3, 1e-5
     convention = conventions.get(name)
     params, X = make(7, v, h)
-    theirs = theirs_of(convention, hidden, output)
+    theirs = theirs_of(convention, hidden, output, 7, v)
     mapped, theta = convention.to_ours(**theirs), convention.pack(params)
     J = [[NAIVE[name](theta + s * e, X, v, h, theirs) for s in (step, -step)] for e in np.eye(len(theta))]
     numeric = np.array([(up - down) / (2 * step) for up, down in J])
@@ -200,12 +221,15 @@ def test_h2o_has_no_cost_of_ours(arguments):
 def test_from_ours_and_back_is_the_identity(name, hidden, output):
     """to_ours(from_ours(x)) is x, and from_ours(to_ours(x)) is x."""
     convention = conventions.get(name)
+    told = sizes_of(convention, 30, 7)
     ours = OURS | {"hidden": hidden, "output": output}
-    theirs = convention.from_ours(**ours)
-    back = convention.to_ours(**theirs).settings
+    if convention.name == "sklearn":
+        ours |= {"rho": 0.05, "beta": 0.0}  # what it has no word for
+    theirs = convention.from_ours(**ours, **told)
+    back = convention.to_ours(**theirs, **told).settings
     assert (back["hidden"], back["output"]) == (hidden, output)
     assert [back[k] for k in OURS] == pytest.approx([ours[k] for k in OURS], rel=4e-16)
-    again = convention.from_ours(**back)
+    again = convention.from_ours(**back, **told)
     assert again.keys() == theirs.keys()
     for key, value in theirs.items():
         assert again[key] == (pytest.approx(value, rel=4e-16) if isinstance(value, float) else value)

@@ -2,13 +2,14 @@
 
 A :class:`Convention` knows a package's hyper-parameters (``to_ours``, ``from_ours``), the vector that holds its
 parameters (``pack``, ``unpack``), its cost (``cost``) and what it does to its data (``rescaling``). Files:
-:func:`read_mat`, :func:`write_mat`, :func:`read_cran_fit`. The page ``docs/conventions.md`` compares them.
+:func:`read_mat`, :func:`write_mat`, :func:`read_cran_fit`. Models of scikit-learn: :func:`from_mlp_regressor`,
+:func:`to_mlp_regressor`. The page ``docs/conventions.md`` compares them.
 
 Examples
 --------
 >>> from sae_fast import conventions
 >>> conventions.names()
-('h2o', 'matlab', 'mlpack', 'r-autoencoder', 'saenet', 'ufldl')
+('h2o', 'matlab', 'mlpack', 'r-autoencoder', 'saenet', 'sklearn', 'ufldl')
 >>> conventions.get("r-autoencoder").to_ours(lambda_=2e-4, beta=6, rho=0.01).weight_decay
 0.0002
 """
@@ -22,17 +23,18 @@ from ._mat import MatFileError, read_mat, write_mat
 from ._matlab import matlab
 from ._pixels import pixel_order, reorder_pixels
 from ._r import r_autoencoder, saenet, saenet_layers
+from ._sklearn import from_mlp_regressor, sklearn, to_mlp_regressor
 from ._ufldl import mlpack, ufldl
 
 # fmt: off
 __all__ = [
-    "Convention", "CranFileError", "CranFit", "Mapped", "MatFileError", "Rescaling", "get", "h2o", "matlab", "mlpack",
-    "names", "pixel_order", "r_autoencoder", "read_cran_fit", "read_mat", "reorder_pixels", "saenet", "saenet_layers",
-    "ufldl", "write_mat",
+    "Convention", "CranFileError", "CranFit", "Mapped", "MatFileError", "Rescaling", "from_mlp_regressor", "get", "h2o",
+    "matlab", "mlpack", "names", "pixel_order", "r_autoencoder", "read_cran_fit", "read_mat", "reorder_pixels",
+    "saenet", "saenet_layers", "sklearn", "to_mlp_regressor", "ufldl", "write_mat",
 ]
 # fmt: on
 
-_ALL = {c.name: c for c in (h2o, matlab, mlpack, r_autoencoder, saenet, ufldl)}
+_ALL = {c.name: c for c in (h2o, matlab, mlpack, r_autoencoder, saenet, sklearn, ufldl)}
 
 
 def names() -> tuple[str, ...]:
@@ -46,7 +48,7 @@ def names() -> tuple[str, ...]:
     --------
     >>> from sae_fast import conventions
     >>> len(conventions.names())
-    6
+    7
     """
     return tuple(sorted(_ALL))
 
