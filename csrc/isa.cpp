@@ -16,7 +16,8 @@ namespace sae_fast {
 
 #if defined(SAE_FAST_HAVE_NEON)
 SAE_FAST_DECLARE(neon)
-#else
+#endif
+#if defined(SAE_FAST_HAVE_BASELINE)
 SAE_FAST_DECLARE(baseline)
 #endif
 #if defined(SAE_FAST_HAVE_AVX2)
@@ -39,7 +40,8 @@ std::vector<Choice> built() {
     std::vector<Choice> all;
 #if defined(SAE_FAST_HAVE_NEON)
     all.push_back({&neon::kernels_f32, &neon::kernels_f64, true});
-#else
+#endif
+#if defined(SAE_FAST_HAVE_BASELINE)
     all.push_back({&baseline::kernels_f32, &baseline::kernels_f64, true});
 #endif
 #if defined(SAE_FAST_HAVE_AVX2)
@@ -64,6 +66,8 @@ Choice choose() {
         names += (names.empty() ? "" : ", ") + std::string(choice.f32->isa);
         if (wanted == nullptr || *wanted == '\0' || std::strcmp(wanted, choice.f32->isa) == 0) best = &choice;
     }
+    if (names.empty())
+        throw std::runtime_error("this build has no kernels for this machine: build it without SAE_FAST_ISAS");
     if (best == nullptr)
         throw std::runtime_error("SAE_FAST_ISA must be one of " + names + " on this machine, got " + wanted);
     return *best;
