@@ -120,6 +120,13 @@ def test_bits_do_not_depend_on_threads_or_company(case, pooling, dtype):
     np.testing.assert_array_equal(np.concatenate(alone), one[-3:])
 
 
+def records(a):
+    """The same images, each with a tag behind it: their distance is no multiple of their pixels."""
+    table = np.zeros(len(a), [("pixels", a.dtype, a.shape[1:]), ("tag", "u1")])
+    table["pixels"] = a
+    return table["pixels"]
+
+
 LAYOUTS = {
     "fortran": np.asfortranarray,
     "channels first": lambda a: np.ascontiguousarray(a.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1),
@@ -130,6 +137,7 @@ LAYOUTS = {
     "read-only": lambda a: np.frombuffer(a.tobytes(), a.dtype).reshape(a.shape),
     "misaligned": lambda a: np.frombuffer(b"x" + a.tobytes(), a.dtype, offset=1).reshape(a.shape),
     "repeated": lambda a: np.broadcast_to(a[:1], a.shape),
+    "records": records,
 }
 
 

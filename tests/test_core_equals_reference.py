@@ -73,6 +73,26 @@ def test_sample_weight(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_sample_weight_with_out(dtype):
+    """Weights count, too, where the gradients go to arrays that were given."""
+    params, X = make(90, 20, 10, dtype)
+    options = SETTINGS | {"sample_weight": np.random.default_rng(1).uniform(0, 3, len(X))}
+    out = sf.Params(*(np.empty_like(a) for a in params))
+    J, grad = sf.cost_and_grad(params, X, **options, out=out)
+    wanted, gradient = reference.cost_and_grad(params, X, **options)
+    assert grad is out
+    assert pytest.approx(wanted, rel=TOLERANCE[dtype]) == J
+    assert error(grad, gradient) <= 20 * TOLERANCE[dtype]
+
+
+def records(a, tag="i2"):
+    """The same rows, each with a tag behind it: their distance is no multiple of their elements."""
+    table = np.zeros(len(a), [("x", a.dtype, a.shape[1:]), ("tag", tag)])
+    table["x"] = a
+    return table["x"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     "layout",
     [
@@ -82,8 +102,9 @@ def test_sample_weight(dtype):
         lambda a: a[::-1, ::-1],
         lambda a: np.broadcast_to(a[:1], a.shape),
         lambda a: np.frombuffer(b"0" + a.tobytes(), a.dtype, offset=1).reshape(a.shape),
+        records,
     ],
-    ids=["fortran", "column stride", "row stride", "negative", "zero stride", "unaligned"],
+    ids=["fortran", "column stride", "row stride", "negative", "zero stride", "unaligned", "records"],
 )
 def test_any_layout_of_data(layout, dtype):
     """Strides of any sign, and unaligned data, give the results of a plain copy."""

@@ -60,6 +60,17 @@ def test_units_whose_mean_underflows(hidden, dtype):
     same(found, sf.cost_and_grad(params, np.tile(X, (8, 1)), **options), TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_padding_is_no_sample_of_zeros(dtype):
+    """Units that only their bias alone would switch on, of weights that would then overflow, are as if not there."""
+    params, X = make(30, 64, 33, dtype)
+    params.W1[:2], params.b1[:2] = -100, 800
+    bare = params._replace(W2=params.W2.copy())
+    params.W2[0, :2], bare.W2[0, :2] = 0.9 * np.finfo(dtype).max, 0
+    options = {**SETTINGS, "weight_decay": 0, "output": "linear"}
+    same(sf.cost_and_grad(params, X, **options), reference.cost_and_grad(bare, X, **options), TOLERANCE[dtype])
+
+
 @pytest.mark.parametrize(
     "view", [lambda X: X[::2], lambda X: X[:, ::-1], np.asfortranarray, lambda X: X.astype(np.int16)]
 )

@@ -106,3 +106,18 @@ def test_objective_is_cost_and_grad_on_a_vector(impl):
     assert f.n_evaluations == 1
     single = impl.Objective(X.astype(np.float32), 4, **settings)
     assert single(impl.flatten(params))[1].dtype == np.float64
+
+
+def test_objective_weighs_its_samples(impl):
+    """Objective hands its weights on: J, gradient and the core's mean activations are weighted."""
+    X = np.random.default_rng(0).uniform(0.1, 0.9, (30, 6))
+    params = impl.init_params(6, 4, random_state=0)
+    settings = {"rho": 0.1, "beta": 2.0, "weight_decay": 0.01, "sample_weight": np.arange(30.0)}
+    f = impl.Objective(X, 4, **settings)
+    J, grad = f(impl.flatten(params))
+    wanted, gradient = impl.cost_and_grad(params, X, **settings)
+    assert pytest.approx(wanted, rel=1e-14) == J
+    np.testing.assert_allclose(grad, impl.flatten(gradient), rtol=1e-12, atol=1e-15)
+    if impl is sf:
+        means = np.average(impl.encode(params, X), axis=0, weights=settings["sample_weight"])
+        np.testing.assert_allclose(f.rho_hat, means, rtol=1e-14)

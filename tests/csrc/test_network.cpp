@@ -168,3 +168,18 @@ TEST("the second call with one workspace takes no memory") {
     evaluate(given, Results<float>{&view, nullptr, nullptr, nullptr}, 2, workspace);
     CHECK(size > 0 && workspace.size() == size);
 }
+
+TEST("a workspace keeps its memory for all that fits into it") {
+    Workspace workspace;
+    void* const first = workspace.reserve(5 << 20);
+    const std::size_t size = workspace.size();
+    CHECK(size >= 5 << 20);
+    for (const std::size_t n : {std::size_t(1), std::size_t(64), std::size_t(5 << 20), size}) {
+        CHECK(workspace.reserve(n) == first);
+        CHECK(workspace.size() == size && workspace.wanted() == n);
+    }
+    workspace.reserve(size + 1);
+    CHECK(workspace.size() > size);
+    workspace.release();
+    CHECK(workspace.size() == 0);
+}
