@@ -151,6 +151,24 @@ def test_sample_weights_are_repeated_samples(dtype, loss):
     assert error(flat(grad), flat(repeated)) <= TOLERANCE[dtype]
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("m", [40, 3000], ids=["few", "several blocks"])
+def test_means_that_underflow_above_saturated_units(m, hidden, dtype):
+    """Units whose mean leaves the type's range, above units at both limits, have the twin's penalty and deltas."""
+    sizes = (6, 9, 7, 5)
+    layers, (X, y) = make_layers(sizes, dtype), make_data(m, sizes, "squared", dtype)
+    layers[0].b[:4] = 50, -50, 50, -50
+    layers[1].b[::2] = -900 if dtype == np.float64 else -150
+    network = settings(3, hidden, "squared", "linear")
+    network["sample_weight"] = np.random.default_rng(2).uniform(0, 3, m)
+    J, grad = _deep.deep_cost_and_grad(layers, X, y, **network)
+    exact = tuple(Layer(*(a.astype(np.float64) for a in layer)) for layer in layers)
+    wanted, twin = IMPLEMENTATIONS["reference"].deep_cost_and_grad(exact, X.astype(np.float64), y, **network)
+    assert pytest.approx(wanted, rel=TOLERANCE[dtype]) == J
+    assert error(flat(grad), flat(twin)) <= 20 * TOLERANCE[dtype]
+
+
 def test_one_value_serves_all_layers():
     """rho, beta and weight_decay may be one value or one for each layer; y may be X itself."""
     sizes, units = (12, 7, 5, 12), ["sigmoid", "tanh", "linear"]

@@ -35,6 +35,21 @@ def test_cost_gradient_and_deltas(shape, hidden, dtype):
         assert_identical(sf.deltas(params, X, rho=0.01, beta=3.0, hidden=hidden, n_threads=n), deltas)
 
 
+@pytest.mark.parametrize("kind", [np.float64, np.int16])
+@pytest.mark.parametrize("shape", [(40, 300, 200), (700, 64, 25), (8000, 64, 25)])
+def test_units_whose_mean_underflows(shape, kind):
+    """Their pre-activations are made again, sample by sample: 1 = 2 = 3 = 8 threads for these, too."""
+    params, X = make(*shape)
+    X = (100 * X).astype(kind)
+    params.b1[::3] = -3000
+    params.b1[1::3] = 3000
+    one = sf.cost_and_grad(params, X, **SETTINGS, n_threads=1)
+    for n in THREADS:
+        J, grad = sf.cost_and_grad(params, X, **SETTINGS, n_threads=n)
+        assert one[0] == J
+        assert_identical(grad, one[1])
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_encode_and_decode(dtype):
     """1 = 2 = 3 = 8 threads for both layers."""

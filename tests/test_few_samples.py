@@ -25,11 +25,13 @@ def same(found, wanted, tolerance):
 @pytest.mark.parametrize("output", OUTPUT)
 @pytest.mark.parametrize("hidden", HIDDEN)
 def test_equals_the_reference(shape, hidden, output, dtype):
-    """Every unit, dtype and kind of shape, with sample weights and without."""
+    """Every unit, dtype and kind of shape, with sample weights and without, whatever a call before left in memory."""
     params, X = make(*shape, dtype)
     weight = np.random.default_rng(0).uniform(0, 2, len(X))
     weight[3] = 0
-    for sample_weight in (None, weight):
+    for sample_weight in (weight, None):
+        other, many = make(300, 90, 80, dtype, seed=1)
+        sf.cost_and_grad(other, 1 + many, **SETTINGS)
         options = {**SETTINGS, "hidden": hidden, "output": output, "sample_weight": sample_weight}
         same(sf.cost_and_grad(params, X, **options), reference.cost_and_grad(params, X, **options), TOLERANCE[dtype])
 
