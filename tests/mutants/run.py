@@ -247,6 +247,7 @@ def main() -> int:
         return 2
     if arguments.list:
         return 0
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests send it: not ignored, as in the background it is
     with tempfile.TemporaryDirectory() as temporary:
         folder = (arguments.folder or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
