@@ -94,10 +94,12 @@ public:
         pack(team);
         team.barrier();
         const Range hidden = units(team, scratch_.hidden.n);
-        for (Size u = hidden.begin; u < hidden.end; u += kRows) forward(team, u, std::min(kRows, hidden.end - u));
+        for (Size u = hidden.begin; u < hidden.end && !stops(team, scratch_.visible); u += kRows)
+            forward(team, u, std::min(kRows, hidden.end - u));
         team.barrier();
         const Range visible = units(team, scratch_.visible.n);
-        for (Size u = visible.begin; u < visible.end; u += kRows) output(u, std::min(kRows, visible.end - u));
+        for (Size u = visible.begin; u < visible.end && !stops(team, scratch_.hidden); u += kRows)
+            output(u, std::min(kRows, visible.end - u));
         if (results_.grad == nullptr) return;
         transpose_activations(team);
         team.barrier();
@@ -125,6 +127,9 @@ private:
     const double m_;
 
     T* buffer(Team team) const noexcept { return scratch_.buffers + team.id * scratch_.visible.n; }
+
+    // Before some rows of so many inputs.
+    bool stops(Team team, const PanelSplit& in) const noexcept { return team.stops(kRows, in.n, scratch_.samples.n); }
 
     // This member's units: whole blocks.
     static Range units(Team team, Size n) noexcept {
@@ -258,9 +263,11 @@ private:
         std::fill(scratch_.sum_delta2 + hidden.begin, scratch_.sum_delta2 + hidden.end, 0.0);
         for (Size p = 0; p < s.count(); ++p) {
             T* delta2 = at(scratch_.delta2_t, capacity, p, hidden.begin);
-            for (Size k = 0; k < v; k += kDepth)
+            for (Size k = 0; k < v; k += kDepth) {
+                if (team.stops(kDepth, n_rows, s.width(p))) return;
                 k_.outer(params_.W2 + k * h + hidden.begin, h, n_rows, at(scratch_.delta3_t, v, p, k), s.width(p),
                          s.vectors(p), std::min(kDepth, v - k), delta2, k > 0, 8 * h);
+            }
             k_.hidden_delta_columns(problem_.hidden, delta2, at(scratch_.folded, capacity, p, hidden.begin), n_rows,
                                     s.vectors(p), scratch_.slope + hidden.begin, scratch_.weight + s.offset(p),
                                     scratch_.sum_delta2 + hidden.begin);
@@ -290,6 +297,7 @@ private:
         const T decay = static_cast<T>(problem_.penalty.weight_decay);
         T* C = scratch_.tiles + team.id * kRows * 3 * s.lanes;
         for (Size u = units.begin; u < units.end; u += kRows) {
+            if (stops(team, of)) return;
             const Size n_rows = std::min(kRows, units.end - u);
             for (Size q = 0; q < of.count(); ++q) {
                 const Left<T> A{delta, capacity, u, 0};

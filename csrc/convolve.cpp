@@ -148,7 +148,7 @@ void copy_patches(const Patches<T>& A, Size n_rows, T* to) noexcept {
 
 // One block of one image for some panels of filters: strip by strip product, activation, pooling.
 template <class T>
-void convolve_block(const Work<T>& w, Size i, Size block, Range panels, const Memory<T>& memory) noexcept {
+void convolve_block(Team team, const Work<T>& w, Size i, Size block, Range panels, const Memory<T>& memory) noexcept {
     const Kernels<T>& k = kernels<T>();
     const Cells& cells = w.cells;
     const PanelSplit& split = w.layer.split;
@@ -183,6 +183,7 @@ void convolve_block(const Work<T>& w, Size i, Size block, Range panels, const Me
         for (Size p = panels.begin; p < panels.end; ++p) {
             const Size offset = split.offset(p);
             const Size n_vec = split.vectors(p);
+            if (team.stops(n, w.layer.n_in, split.width(p))) return;
             const T* bias = w.layer.bias + offset;
             const T* W = w.layer.W + offset * w.layer.n_in;
             if (p < split.n_unfolded())
@@ -244,10 +245,10 @@ void convolve(const Filters<T>& filters, const Images& images, const Pool& pool,
         const Size blocks = images.n_images * cells.n_blocks();
         const Size parts = blocks >= 2 * team.n ? 1 : std::min(split.count(), 2 * team.n / blocks);
         const Range items = team.share(blocks * parts);
-        for (Size item = items.begin; item < items.end; ++item) {
+        for (Size item = items.begin; item < items.end && !team.stops(0); ++item) {
             const Size block = item / parts;
             const Size part = item % parts;
-            convolve_block(work, block / cells.n_blocks(), block % cells.n_blocks(),
+            convolve_block(team, work, block / cells.n_blocks(), block % cells.n_blocks(),
                            Range{split.count() * part / parts, split.count() * (part + 1) / parts}, own);
         }
     });

@@ -107,6 +107,9 @@ private:
         return matrix + split.offset(p) * plan_.block + row0(s) * split.width(p);
     }
 
+    // Before one strip's panel of some outputs of these inputs.
+    bool stops(Team team, const PanelSplit& in) const noexcept { return team.stops(plan_.strip, in.n, 3 * k_.lanes); }
+
     // Calls work(worker, strips): once for each strip of this member's part, or for all strips together with the team.
     template <class Work>
     void each(Team team, Range strips, bool alone, Work work) const noexcept {
@@ -115,7 +118,7 @@ private:
             if (scratch_.strips[i] != nullptr) w.strips[i] = scratch_.strips[i] + team.id * plan_.strip * plan_.widest;
         if (!alone) return work(w, strips);
         const Range part = team.share(strips.end - strips.begin);
-        w.team = Team{};
+        w.team = Team{0, 1, team.interrupt};
         for (Size s = strips.begin + part.begin; s < strips.begin + part.end; ++s) work(w, {s, s + 1});
     }
 
@@ -154,6 +157,7 @@ private:
 
     void pack_input(const Worker<T>& w, const Samples& X, Range strips, T* panels) const noexcept {
         share_strips(w, strips, [&](Size s) {
+            if (w.team.stops(plan_.strip, X.n_features, 1)) return;
             pack_samples(X, s * plan_.strip, plan_.rows_of_strip(s), panels, plan_.block, row0(s), w.row);
         });
     }
@@ -196,6 +200,7 @@ private:
             T* a = layers_[l].a[buffer];
             w.team.barrier();
             share_panels(w.team, layers_[l].out, strips, [&](Size p, Size s) {
+                if (stops(w.team, layers_[l].in)) return;
                 activate_panel(l, s, p, {in, plan_.block, row0(s), 0}, panel(a, layers_[l].out, s, p));
             });
             in = a;
@@ -213,8 +218,10 @@ private:
         for (Size l = 0; l < last_; ++l) {
             T* a = w.strips[l % 2];
             const PanelSplit& out = layers_[l].out;
-            for (Size p = 0; p < out.count(); ++p)
+            for (Size p = 0; p < out.count(); ++p) {
+                if (stops(w.team, layers_[l].in)) return;
                 activate_panel(l, s, p, in, l + 1 < last_ ? a + out.offset(p) * plan_.strip : nullptr);
+            }
             in = {a, plan_.strip, 0, 0};
         }
     }
@@ -225,6 +232,7 @@ private:
             if (problem_.units[l] == Unit::linear) continue;
             const Range mine = team.share(layers_[l].out.n);
             for (Size j = mine.begin; j < mine.end; ++j) {
+                if (team.stops(plan_.m, layers_[l].in.n, 1)) return;
                 Mean mean = mean_of_unit(l, j);
                 if (has_penalty(l)) {
                     if (is_tiny<T>(mean)) mean = logarithmic_mean(l, j, scratch_.rows + team.id * plan_.widest_input);
@@ -330,7 +338,9 @@ private:
         if (!plan_.gradient) return;
         for (Size l = last_ - 1; l >= 0; --l) {
             w.team.barrier();
-            share_panels(w.team, layers_[l].out, strips, [&](Size p, Size s) { delta_panel(l, s, p, buffer, w.row); });
+            share_panels(w.team, layers_[l].out, strips, [&](Size p, Size s) {
+                if (!stops(w.team, layers_[l + 1].out)) delta_panel(l, s, p, buffer, w.row);
+            });
         }
     }
 
@@ -340,6 +350,7 @@ private:
         const T* in = last_ == 0 ? scratch_.X[buffer] : layers_[last_ - 1].a[buffer];
         const bool squared = problem_.loss == Loss::squared;
         share_panels(w.team, out, strips, [&](Size p, Size s) {
+            if (stops(w.team, layer.in)) return;
             T* z = panel(layer.delta[buffer], out, s, p);
             const Size n_rows = plan_.rows_of_strip(s);
             k_.product({in, plan_.block, row0(s), 0}, n_rows, layer.in.n, {0, layer.in.count()},
@@ -388,6 +399,7 @@ private:
             for (Size p = 0; p < layer.in.count(); ++p)
                 for (Size q = 0; q < layer.out.count(); ++q) {
                     if (at >= mine.begin && at < mine.end) {
+                        if (team.stops(plan_.block, layer.in.width(p), layer.out.used(q))) return;
                         // What one block finishes at once never leaves the cache.
                         T* C = layer.grad == nullptr ? scratch_.tiles + team.id * tile_size(plan_.lanes)
                                                      : layer.grad + layer.in.offset(p) * layer.out.n +

@@ -43,16 +43,17 @@ struct ForwardScratch {
 
 // Rows of one strip through all layers, each product's panel activated while it is in the first-level cache.
 template <class T>
-void forward_rows(const ForwardScratch<T>& scratch, Size n_layers, Loss loss, Left<T> in, Size n_rows, int thread,
+void forward_rows(const ForwardScratch<T>& scratch, Size n_layers, Loss loss, Left<T> in, Size n_rows, Team team,
                   T* out, Size out_stride) noexcept {
     const Kernels<T>& k = kernels<T>();
     for (Size l = 0; l < n_layers; ++l) {
         const ForwardLayer<T>& layer = scratch.layers[l];
         const PanelSplit& split = layer.split;
-        T* a = scratch.strips[l % 2] + thread * kLayerStrip * scratch.widest;
+        T* a = scratch.strips[l % 2] + team.id * kLayerStrip * scratch.widest;
         const bool softmax = l + 1 == n_layers && loss == Loss::softmax;
         const bool last = l + 1 == n_layers;
         for (Size p = 0; p < split.count(); ++p) {
+            if (team.stops(n_rows, layer.n_in, split.width(p))) return;
             T* z = a + split.offset(p) * kLayerStrip;
             const T* bias = layer.bias + split.offset(p);
             k.product(in, n_rows, layer.n_in, {0, PanelSplit(layer.n_in, k.lanes).count()},
@@ -100,7 +101,7 @@ void deep_forward(const DeepLayer<const T>* layers, const Unit* units, Size n_la
         // No row depends on another, so the rows are cut by the number of threads, in whole tiles of 8.
         const Range eighths = team.share((X.n_samples + 7) / 8);
         const Size end = std::min(eighths.end * 8, X.n_samples);
-        for (Size row = eighths.begin * 8; row < end; row += kLayerStrip) {
+        for (Size row = eighths.begin * 8; row < end && !team.stops(kLayerStrip, X.n_features, 1); row += kLayerStrip) {
             const Size n_rows = std::min(kLayerStrip, end - row);
             Left<T> in = plain_rows<T>(X, row);
             if (in.ld == 0) {
@@ -108,7 +109,7 @@ void deep_forward(const DeepLayer<const T>* layers, const Unit* units, Size n_la
                 pack_samples(X, row, n_rows, strip, kLayerStrip, 0, scratch.rows + team.id * X.n_features);
                 in = {strip, kLayerStrip, 0, 0};
             }
-            forward_rows(scratch, n_layers, loss, in, n_rows, team.id, out + row * out_stride, out_stride);
+            forward_rows(scratch, n_layers, loss, in, n_rows, team, out + row * out_stride, out_stride);
         }
     });
 }

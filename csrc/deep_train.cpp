@@ -37,7 +37,7 @@ DeepTrainer<T>::DeepTrainer(const std::vector<DeepLayer<T>>& layers, const std::
 
 template <class T>
 EpochSummary DeepTrainer<T>::run_epoch(const Samples& X, const Samples& target, const Size* labels,
-                                       const double* sample_weight, Interrupt interrupt) {
+                                       const double* sample_weight) {
     DeepProblem<T> problem;
     problem.layers = layers_.data();
     problem.units = units_.data();
@@ -54,11 +54,10 @@ EpochSummary DeepTrainer<T>::run_epoch(const Samples& X, const Samples& target, 
         problem.X.rows = problem.target.rows = rows;
         problem.X.n_samples = problem.target.n_samples = n;
         const Cost cost = deep_evaluate(problem, results, options_.n_threads, workspace_);
-        optimizer_.step(blocks_.data(), static_cast<Size>(blocks_.size()), options_.n_threads);
+        if (!interrupted()) optimizer_.step(blocks_.data(), static_cast<Size>(blocks_.size()), options_.n_threads);
         return MinibatchSummary{cost, mean_of_units(rho_hat_)};
     };
-    return run_minibatches(rows_, X.n_samples, options_.shuffle, random_, options_.batch_size, sample_weight, interrupt,
-                           step);
+    return run_minibatches(rows_, X.n_samples, options_.shuffle, random_, options_.batch_size, sample_weight, step);
 }
 
 template class DeepTrainer<float>;

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <vector>
 
+#include "sae_fast/interrupt.hpp"
 #include "sae_fast/train.hpp"
 
 namespace sae_fast {
@@ -26,7 +27,7 @@ inline double weight_of_batch(const double* sample_weight, const Size* rows, Siz
 /// minibatches. rows: kept between epochs, so that it is taken from memory once. Throws std::bad_alloc.
 template <class Step>
 EpochSummary run_minibatches(std::vector<Size>& rows, Size n_samples, bool shuffled, SplitMix64& random,
-                             Size batch_size, const double* sample_weight, Interrupt interrupt, Step step) {
+                             Size batch_size, const double* sample_weight, Step step) {
     rows.resize(static_cast<std::size_t>(n_samples));
     if (shuffled)
         shuffle(rows.data(), n_samples, random);
@@ -36,15 +37,13 @@ EpochSummary run_minibatches(std::vector<Size>& rows, Size n_samples, bool shuff
     EpochSummary summary;
     double total_weight = 0;
     for (Size begin = 0; begin < n_samples; begin += batch_size) {
-        if (interrupt.asks != nullptr && interrupt.asks(interrupt.context)) {
-            summary.interrupted = true;
-            break;
-        }
+        if (interrupts()) break;
         const Size* batch = rows.data() + begin;
         const Size n = std::min(batch_size, n_samples - begin);
         const double weight = weight_of_batch(sample_weight, batch, n);
         if (!(weight > 0)) continue;
         const MinibatchSummary found = step(batch, n);
+        if (interrupted()) break;
         summary.cost.reconstruction += weight * found.cost.reconstruction;
         summary.cost.weight_decay += weight * found.cost.weight_decay;
         summary.cost.sparsity += weight * found.cost.sparsity;
@@ -57,6 +56,7 @@ EpochSummary run_minibatches(std::vector<Size>& rows, Size n_samples, bool shuff
         summary.cost.sparsity /= total_weight;
         summary.mean_activation /= total_weight;
     }
+    summary.interrupted = interrupted();
     return summary;
 }
 

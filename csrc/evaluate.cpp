@@ -80,6 +80,8 @@ private:
     };
 
     T* buffer(Team team) const noexcept { return scratch_.rows + team.id * plan_.visible.n; }
+    // Before one strip's panel of some outputs of these inputs.
+    bool stops(Team team, const PanelSplit& in) const noexcept { return team.stops(plan_.strip, in.n, 3 * k_.lanes); }
     const T* weights_of_strip(Size s) const noexcept {
         return scratch_.row_weight == nullptr ? nullptr : scratch_.row_weight + s * plan_.strip;
     }
@@ -146,9 +148,10 @@ private:
         const Size n_panels = plan_.hidden.count();
         if (plan_.n_blocks == 1)
             return share_panels(team, plan_.hidden, {0, plan_.n_strips}, [&](Size p, Size s) {
-                activate_panel(in_place_ ? plain_rows<T>(problem_.X, s * plan_.strip)
-                                         : Left<T>{scratch_.blocks[0].X, plan_.block, s * plan_.strip, 0},
-                               s, p);
+                if (!stops(team, plan_.visible))
+                    activate_panel(in_place_ ? plain_rows<T>(problem_.X, s * plan_.strip)
+                                             : Left<T>{scratch_.blocks[0].X, plan_.block, s * plan_.strip, 0},
+                                   s, p);
             });
         T* strip = scratch_.strips + team.id * plan_.strip * plan_.visible.padded();
         const Range mine = team.share(plan_.n_strips);
@@ -161,6 +164,7 @@ private:
                              buffer(team));
             for (Size p = 0; p < n_panels; ++p)
                 for (Size s = strips.begin; s < strips.end; ++s) {
+                    if (stops(team, plan_.visible)) return;
                     Left<T> X{strip, plan_.strip, 0, 0};
                     if (plain) X = plain_rows<T>(problem_.X, s * plan_.strip);
                     if (s + group < mine.end)
@@ -185,6 +189,7 @@ private:
         const double m = static_cast<double>(plan_.m);
         const Range mine = team.share(plan_.hidden.n);
         for (Size j = mine.begin; j < mine.end; ++j) {
+            if (team.stops(plan_.m, plan_.visible.n, 1)) return;
             double s = 0;
             double c = 0;
             for (Size i = 0; i < plan_.n_strips; ++i) {
@@ -261,18 +266,20 @@ private:
             return;
         }
         const Range part = team.share(n_strips);
-        for (Size s = strips.begin + part.begin; s < strips.begin + part.end; ++s) {
+        for (Size s = strips.begin + part.begin; s < strips.begin + part.end && !stops(team, plan_.visible); ++s) {
             if (plan_.n_blocks > 1) pack_block(team, block, s, row0(s));
             for (Size p = 0; p < plan_.hidden.count(); ++p) unfold_panel(block, s, p, row0(s));
         }
         team.barrier();
         share_panels(team, plan_.visible, strips, [&](Size p, Size s) {
-            delta3_panel(block, {s, s + 1}, s, p, row0(s), {0, plan_.hidden.count()}, -1);
+            if (!stops(team, plan_.hidden))
+                delta3_panel(block, {s, s + 1}, s, p, row0(s), {0, plan_.hidden.count()}, -1);
         });
         if (!deltas_) return;
         team.barrier();
-        share_panels(team, plan_.hidden, strips,
-                     [&](Size p, Size s) { delta2_panel(block, {s, s + 1}, s, p, row0(s), -1, buffer(team)); });
+        share_panels(team, plan_.hidden, strips, [&](Size p, Size s) {
+            if (!stops(team, plan_.visible)) delta2_panel(block, {s, s + 1}, s, p, row0(s), -1, buffer(team));
+        });
         if (results_.delta3 == nullptr && results_.delta2 == nullptr) return;
         team.barrier();
         for (Size s = strips.begin + part.begin; s < strips.begin + part.end; ++s) hand_out(block, s, row0(s));
@@ -287,6 +294,7 @@ private:
             if (next >= mine.end) next += plan_.strips_per_block() - (mine.end - mine.begin);
             return plan_.n_blocks > 1 && next < plan_.n_strips ? next : -1;
         };
+        if (stops(team, plan_.visible)) return;
         for (Size s = group.begin; s < group.end; ++s) {
             if (plan_.n_blocks > 1) pack_block(team, block, s, row0(s));
             for (Size p = 0; p < plan_.hidden.count(); ++p) unfold_panel(block, s, p, row0(s));
@@ -294,13 +302,17 @@ private:
         for (Panels part{0, 0}; part.end < plan_.hidden.count();) {
             part = plan_.hidden.part(part.end, kPartColumns);
             for (Size p = 0; p < plan_.visible.count(); ++p)
-                for (Size s = group.begin; s < group.end; ++s)
+                for (Size s = group.begin; s < group.end; ++s) {
+                    if (stops(team, plan_.hidden)) return;
                     delta3_panel(block, group, s, p, row0(s), part, coming(s));
+                }
         }
         if (!deltas_) return;
         for (Size p = 0; p < plan_.hidden.count(); ++p)
-            for (Size s = group.begin; s < group.end; ++s)
+            for (Size s = group.begin; s < group.end; ++s) {
+                if (stops(team, plan_.visible)) return;
                 delta2_panel(block, group, s, p, row0(s), coming(s), buffer(team));
+            }
         for (Size s = group.begin; s < group.end; ++s) hand_out(block, s, row0(s));
     }
 
@@ -342,8 +354,10 @@ private:
                 const Range rows{first * plan_.strip, std::min(end * plan_.strip, plan_.m)};
                 for (int which = 0; which < 2; ++which)
                     for (Size p = 0; p < plan_.visible.count(); ++p)
-                        for (Size q = 0; q < plan_.hidden.count(); ++q)
+                        for (Size q = 0; q < plan_.hidden.count(); ++q) {
+                            if (stops(team, plan_.hidden)) return;
                             gradient_tile(block, which, rows, p, q, gradient(c, which, p, q), first > chunk.begin);
+                        }
             }
         }
     }
@@ -384,6 +398,7 @@ private:
     void gradients(Team team, Size b) noexcept {
         const Size first = b * plan_.block;
         share_tiles(team, [&](int which, Size p, Size q) {
+            if (team.stops(plan_.block, 3 * k_.lanes, 3 * k_.lanes)) return;
             // What one block finishes at once never leaves the cache.
             T* C = plan_.n_blocks == 1 ? scratch_.tiles + team.id * plan_.tile() : gradient(0, which, p, q);
             gradient_tile(scratch_.blocks[b % plan_.n_buffers], which, {first, first + plan_.rows_of_block(b)}, p, q, C,

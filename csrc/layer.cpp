@@ -62,6 +62,7 @@ void apply_layer(Team team, const PackedLayer<T>& layer, const Samples& X, T* ou
             A = {strip, kLayerStrip, 0, 0};
         }
         for (Size p = 0; p < split.count(); ++p) {
+            if (team.stops(n_rows, layer.n_in, split.width(p))) return;
             if (far) {
                 const Size next = p + 1 < split.count() ? p + 1 : 0;
                 A.coming = layer.W + split.offset(next) * layer.n_in;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernel_table.hpp"
+#include "sae_fast/interrupt.hpp"
 #include "team.hpp"
 
 namespace sae_fast {
@@ -95,7 +96,7 @@ typename Lbfgs<T>::Point Lbfgs<T>::probe(double step) {
     }
     trial_cost_ = objective_->evaluate(trial_.data(), trial_gradient_.data(), trial_rho_hat_.data(), n_threads_);
     ++step_.n_evaluations;
-    --search_left_;
+    search_left_ = interrupted() ? 0 : search_left_ - 1;
     return {step, trial_cost_.total(), step == 0 ? 0.0 : dot(trial_gradient_.data(), direction_.data())};
 }
 
@@ -115,6 +116,7 @@ bool Lbfgs<T>::search(double first_step) {
     double step = first_step;
     while (search_left_ > 0) {
         const Point p = probe(step);
+        if (interrupted()) return false;
         if (!std::isfinite(p.value) || !std::isfinite(p.slope)) {
             step = before.step + (step - before.step) * 0.1;
             continue;
@@ -136,6 +138,7 @@ bool Lbfgs<T>::zoom(Point low, Point high) {
     while (search_left_ > 0) {
         const double step = interpolate(low.step, low.value, low.slope, high.step, high.value, high.slope);
         const Point p = probe(step);
+        if (interrupted()) return false;
         if (accepts(p)) return true;
         if (!(p.value <= value_ + options_.decrease * p.step * slope_) || p.value >= low.value) {
             high = p;
@@ -148,7 +151,7 @@ bool Lbfgs<T>::zoom(Point low, Point high) {
     if (low.step <= 0 || !(low.value < value_)) return false;
     // Out of evaluations inside the bracket: its better end still is a decrease.
     probe(low.step);
-    return true;
+    return !interrupted();
 }
 
 // Stores the pair of the accepted step and all inner products with it and with the new gradient.
@@ -253,11 +256,13 @@ LbfgsStep Lbfgs<T>::iterate() {
         direction();
     slope_ = dot(gradient_.data(), direction_.data());
     bool found = slope_ < 0 && search(step);
+    if (interrupted()) return step_;
     if (!found && n_pairs_ > 0) {
         step = steepest();
         slope_ = dot(gradient_.data(), direction_.data());
         found = slope_ < 0 && search(step);
     }
+    if (interrupted()) return step_;
     if (!found) {
         step_.status = LbfgsStatus::stalled;
         return step_;

@@ -20,6 +20,8 @@ namespace sae_fast {
 
 namespace {
 
+constexpr int kMostThreads = 64;  // that a call may have on any machine; more only where there are processors
+
 std::atomic<int> default_threads{0};
 std::atomic<bool> pool_started{false};
 std::atomic<bool> pool_lost{false};  // this process was forked from one that had started its pool
@@ -53,6 +55,13 @@ int quota() noexcept {
     return value;
 }
 
+// A number somebody asked for, cut to what can be of use: threads beyond some to a processor only take memory.
+int bounded(int n) noexcept { return n <= kMostThreads ? n : std::min(n, std::max(kMostThreads, 4 * processors())); }
+
+#else
+
+int bounded(int n) noexcept { return n; }
+
 #endif
 
 }  // namespace
@@ -80,9 +89,9 @@ void set_num_threads(int n) noexcept { default_threads.store(std::max(0, n), std
 
 int num_threads(int requested) noexcept {
     if (!has_openmp() || pool_lost.load(std::memory_order_relaxed)) return 1;
-    if (requested > 0) return requested;
+    if (requested > 0) return bounded(requested);
     const int value = default_threads.load(std::memory_order_relaxed);
-    return value > 0 ? value : available_threads();
+    return value > 0 ? bounded(value) : available_threads();
 }
 
 void note_pool_start() noexcept {

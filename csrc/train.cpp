@@ -20,7 +20,7 @@ Trainer<T>::Trainer(const Params<T>& params, const TrainOptions& options)
 }
 
 template <class T>
-EpochSummary Trainer<T>::run_epoch(const Samples& X, const double* sample_weight, Interrupt interrupt) {
+EpochSummary Trainer<T>::run_epoch(const Samples& X, const double* sample_weight) {
     const Size n_weights = params_.n_visible * params_.n_hidden;
     T* g = gradient_.data();
     Params<T> grad{
@@ -42,11 +42,10 @@ EpochSummary Trainer<T>::run_epoch(const Samples& X, const double* sample_weight
         problem.X.rows = rows;
         problem.X.n_samples = n;
         const Cost cost = evaluate(problem, results, options_.n_threads, workspace_);
-        optimizer_.step(params_, const_grad, options_.n_threads);
+        if (!interrupted()) optimizer_.step(params_, const_grad, options_.n_threads);
         return MinibatchSummary{cost, mean_of_units(rho_hat_)};
     };
-    return run_minibatches(rows_, X.n_samples, options_.shuffle, random_, options_.batch_size, sample_weight, interrupt,
-                           step);
+    return run_minibatches(rows_, X.n_samples, options_.shuffle, random_, options_.batch_size, sample_weight, step);
 }
 
 template <class T>

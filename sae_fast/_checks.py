@@ -100,10 +100,12 @@ def check_n_threads(n_threads: int | None) -> int:
     if n_threads is None:
         return 0
     try:
+        if isinstance(n_threads, bool):
+            raise TypeError
         number = operator.index(n_threads)
     except TypeError:
         raise TypeError(f"n_threads must be an integer or None, got {n_threads!r}") from None
-    if not 1 <= number <= 4096 or isinstance(n_threads, bool):
+    if not 1 <= number <= 4096:
         raise ValueError(f"n_threads must be >= 1 (and at most 4096) or None, got {n_threads!r}")
     return number
 

@@ -4,6 +4,7 @@
 #include "bindings.hpp"
 #include "local_workspace.hpp"
 #include "sae_fast/convolve.hpp"
+#include "unlocked.hpp"
 
 namespace sae_fast::bindings {
 
@@ -24,9 +25,10 @@ void convolve_as(const py::array& W1, const py::array& b1, const py::array& X, U
     const Filters<T> filters{
         input<T>(W1, n_hidden * n_in, "W1"), input<T>(b1, n_hidden, "b1"), n_hidden, patch_rows, patch_columns, hidden};
     T* to = output<T>(out, view.n_images * cells * n_hidden, "out");
-    const py::gil_scoped_release release;
-    LocalWorkspace workspace;
-    convolve(filters, view, pool, to, n_threads, workspace.get());
+    unlocked([&] {
+        LocalWorkspace workspace;
+        convolve(filters, view, pool, to, n_threads, workspace.get());
+    });
 }
 
 void convolve_any(const py::array& W1, const py::array& b1, const py::array& X, int hidden, Size patch_rows,

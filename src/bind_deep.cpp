@@ -7,8 +7,10 @@
 #include "epochs.hpp"
 #include "lbfgs_report.hpp"
 #include "local_workspace.hpp"
+#include "object.hpp"
 #include "sae_fast/deep_train.hpp"
 #include "sae_fast/objective.hpp"
+#include "unlocked.hpp"
 
 namespace sae_fast::bindings {
 
@@ -134,10 +136,11 @@ void forward_as(const py::tuple& layers, const py::array& X, const DeepSettings&
     const Samples x = samples(X, network.front().n_in);
     const Size n_out = network.back().n_out;
     T* to = output<T>(out, x.n_samples * n_out, "out");
-    const py::gil_scoped_release release;
-    LocalWorkspace workspace;
-    deep_forward(network.data(), settings.units.data(), static_cast<Size>(network.size()), settings.loss, x, to, n_out,
-                 n_threads, workspace.get());
+    unlocked([&] {
+        LocalWorkspace workspace;
+        deep_forward(network.data(), settings.units.data(), static_cast<Size>(network.size()), settings.loss, x, to,
+                     n_out, n_threads, workspace.get());
+    });
 }
 
 void forward(const py::tuple& layers, const py::array& X, const py::tuple& settings, py::array out, int n_threads) {
@@ -156,9 +159,11 @@ Cost evaluate_as(const py::tuple& layers, const py::array& X, const py::object& 
         gradient = mutable_layers<T>(py::cast<py::tuple>(grad));
         check_same_sizes(gradient, network);
     }
-    const py::gil_scoped_release release;
-    LocalWorkspace workspace;
-    return deep_evaluate(problem, {gradient.empty() ? nullptr : gradient.data(), nullptr}, n_threads, workspace.get());
+    return unlocked([&] {
+        LocalWorkspace workspace;
+        return deep_evaluate(problem, {gradient.empty() ? nullptr : gradient.data(), nullptr}, n_threads,
+                             workspace.get());
+    });
 }
 
 py::tuple evaluate_any(const py::tuple& layers, const py::array& X, const py::object& target, const py::object& labels,
@@ -170,7 +175,7 @@ py::tuple evaluate_any(const py::tuple& layers, const py::array& X, const py::ob
 }
 
 template <class T>
-class BoundDeepTrainer {
+class BoundDeepTrainer : public PythonObject {
 public:
     BoundDeepTrainer(py::tuple layers, const DeepSettings& settings, const py::dict& options)
         : layers_(std::move(layers)), view_(mutable_layers<T>(layers_)), loss_(settings.loss) {
@@ -189,26 +194,25 @@ public:
     py::tuple run_epoch(const py::array& X, const py::object& target, const py::object& labels,
                         const py::object& sample_weight) {
         const DeepData data(X, target, labels, sample_weight, view_.front().n_in, view_.back().n_out, loss_);
-        SignalGate gate;
-        EpochSummary summary;
-        {
-            const py::gil_scoped_release release;
-            summary = trainer_->run_epoch(data.X, data.target, data.labels, data.sample_weight, gate.interrupt());
-        }
-        if (gate.raised()) throw py::error_already_set();
-        return report_of(summary);
+        return report_of(unlocked([&] {
+            return exclusive_.alone(
+                [&] { return trainer_->run_epoch(data.X, data.target, data.labels, data.sample_weight); });
+        }));
     }
-    Size n_steps() const { return trainer_->n_steps(); }
+    Size n_steps() const {
+        return exclusive_.look([this] { return trainer_->n_steps(); });
+    }
 
 private:
     py::tuple layers_;
     std::vector<DeepLayer<T>> view_;
     Loss loss_;
     std::unique_ptr<DeepTrainer<T>> trainer_;
+    Exclusive exclusive_;
 };
 
 template <class T>
-class BoundDeepLbfgs {
+class BoundDeepLbfgs : public PythonObject {
 public:
     BoundDeepLbfgs(py::array theta, const std::vector<Size>& sizes, py::array X, py::object target, py::object labels,
                    py::object sample_weight, const DeepSettings& settings, int memory, int n_threads)
@@ -230,17 +234,20 @@ public:
     }
 
     py::tuple start() {
-        return lbfgs_report([this] { return optimizer_->start(); });
+        return lbfgs_report(exclusive_, [this] { return optimizer_->start(); });
     }
     py::tuple iterate() {
-        return lbfgs_report([this] { return optimizer_->iterate(); });
+        return lbfgs_report(exclusive_, [this] { return optimizer_->iterate(); });
     }
-    std::vector<double> rho_hat() const { return optimizer_->rho_hat(); }
+    std::vector<double> rho_hat() const {
+        return exclusive_.look([this] { return optimizer_->rho_hat(); });
+    }
 
 private:
     py::array theta_, X_;
     py::object target_, labels_, sample_weight_;
     std::unique_ptr<Lbfgs<T>> optimizer_;
+    Exclusive exclusive_;
 };
 
 template <class T>

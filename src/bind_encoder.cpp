@@ -5,7 +5,9 @@
 #include "array.hpp"
 #include "bindings.hpp"
 #include "local_workspace.hpp"
+#include "object.hpp"
 #include "sae_fast/encoder.hpp"
+#include "unlocked.hpp"
 
 namespace sae_fast::bindings {
 
@@ -14,7 +16,7 @@ namespace {
 // Rows shorter than this many multiply-adds are encoded with the GIL held.
 constexpr Size kShort = Size(1) << 18;
 
-class AnyEncoder {
+class AnyEncoder : public PythonObject {
 public:
     AnyEncoder(const py::array& W1, const py::array& b1, int hidden) {
         if (W1.ndim() != 2) throw py::value_error("W1 must have 2 dimensions");
@@ -45,9 +47,12 @@ private:
         if (n_threads.is_none()) return 0;
         const bool integer = PyIndex_Check(n_threads.ptr()) != 0 && !PyBool_Check(n_threads.ptr());
         if (!integer) throw py::type_error("n_threads must be an integer or None, got " + text(n_threads));
-        const long long n = py::cast<long long>(py::reinterpret_steal<py::object>(PyNumber_Index(n_threads.ptr())));
-        if (n < 1 || n > 4096)
-            throw py::value_error("n_threads must be >= 1 (and at most 4096) or None, got " + std::to_string(n));
+        const auto number = py::reinterpret_steal<py::object>(PyNumber_Index(n_threads.ptr()));
+        if (!number) throw py::error_already_set();
+        int overflow = 0;
+        const long n = PyLong_AsLongAndOverflow(number.ptr(), &overflow);
+        if (overflow != 0 || n < 1 || n > 4096)
+            throw py::value_error("n_threads must be >= 1 (and at most 4096) or None, got " + text(n_threads));
         return static_cast<int>(n);
     }
 
@@ -67,9 +72,10 @@ private:
             LocalWorkspace workspace;
             encoder.encode(x, to, h_, n, workspace.get());
         } else {
-            const py::gil_scoped_release release;
-            LocalWorkspace workspace;
-            encoder.encode(x, to, h_, n, workspace.get());
+            unlocked([&] {
+                LocalWorkspace workspace;
+                encoder.encode(x, to, h_, n, workspace.get());
+            });
         }
         return std::move(result);
     }

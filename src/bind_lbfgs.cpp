@@ -10,7 +10,7 @@ namespace sae_fast::bindings {
 namespace {
 
 template <class T>
-class BoundLbfgs {
+class BoundLbfgs : public PythonObject {
 public:
     BoundLbfgs(py::array theta, py::array X, py::object sample_weight, Size n_hidden, int hidden, int output,
                double rho, double beta, double weight_decay, int memory, int n_threads)
@@ -34,17 +34,20 @@ public:
 
     // The arrays live as long as this object.
     py::tuple start() {
-        return lbfgs_report([this] { return optimizer_->start(); });
+        return lbfgs_report(exclusive_, [this] { return optimizer_->start(); });
     }
     py::tuple iterate() {
-        return lbfgs_report([this] { return optimizer_->iterate(); });
+        return lbfgs_report(exclusive_, [this] { return optimizer_->iterate(); });
     }
-    std::vector<double> rho_hat() const { return optimizer_->rho_hat(); }
+    std::vector<double> rho_hat() const {
+        return exclusive_.look([this] { return optimizer_->rho_hat(); });
+    }
 
 private:
     py::array theta_, X_;
     py::object sample_weight_;
     std::unique_ptr<Lbfgs<T>> optimizer_;
+    Exclusive exclusive_;
 };
 
 template <class T>

@@ -1,11 +1,14 @@
 // encode, decode, and cost with gradients. The GIL is released while the core runs: it touches only the memory of
 // arrays that the arguments keep alive, and its own workspace.
 #include <limits>
+#include <mutex>
 
 #include "array.hpp"
 #include "bindings.hpp"
 #include "local_workspace.hpp"
+#include "object.hpp"
 #include "sae_fast/network.hpp"
+#include "unlocked.hpp"
 
 namespace sae_fast::bindings {
 
@@ -19,15 +22,28 @@ void forward_as(const py::array& W, const py::array& b, const py::array& X, int 
     const T* w = input<T>(W, n_out * W.shape(1), "W");
     const T* bias = input<T>(b, n_out, "b");
     T* to = output<T>(out, x.n_samples * n_out, "out");
-    const py::gil_scoped_release release;
-    LocalWorkspace workspace;
-    layer_forward(w, bias, n_out, x, static_cast<Unit>(unit), to, n_out, n_threads, workspace.get());
+    unlocked([&] {
+        LocalWorkspace workspace;
+        layer_forward(w, bias, n_out, x, static_cast<Unit>(unit), to, n_out, n_threads, workspace.get());
+    });
 }
 
 void layer(const py::array& W, const py::array& b, const py::array& X, int unit, py::array out, int n_threads) {
     if (holds<float>(W)) return forward_as<float>(W, b, X, unit, out, n_threads);
     forward_as<double>(W, b, X, unit, out, n_threads);
 }
+
+// A workspace that Python keeps from call to call. One call at a time has it; others, of other threads, use their own.
+struct KeptWorkspace : public PythonObject {
+    Workspace workspace;
+    std::mutex mutex;
+
+    std::size_t size() {
+        const py::gil_scoped_release release;
+        const std::lock_guard<std::mutex> lock(mutex);
+        return workspace.size();
+    }
+};
 
 struct Settings {
     int hidden, output;
@@ -37,7 +53,7 @@ struct Settings {
 template <class T>
 Cost evaluate_as(const Tuple& params, const py::array& X, const py::object& sample_weight, const Settings& settings,
                  const py::object& grad, const py::object& delta3, const py::object& delta2, const py::object& rho_hat,
-                 int n_threads, Workspace* given) {
+                 int n_threads, KeptWorkspace* given) {
     Problem<T> problem;
     problem.params = const_params<T>(params);
     const Size v = problem.params.n_visible;
@@ -62,16 +78,20 @@ Cost evaluate_as(const Tuple& params, const py::array& X, const py::object& samp
     results.delta3 = output_or_null<T>(delta3, m * v, "delta3");
     results.delta2 = output_or_null<T>(delta2, m * h, "delta2");
     results.rho_hat = output_or_null<double>(rho_hat, h, "rho_hat");
-    const py::gil_scoped_release release;
-    if (given != nullptr) return evaluate(problem, results, n_threads, *given);
-    LocalWorkspace workspace;
-    return evaluate(problem, results, n_threads, workspace.get());
+    return unlocked([&] {
+        if (given != nullptr) {
+            const std::unique_lock<std::mutex> lock(given->mutex, std::try_to_lock);
+            if (lock.owns_lock()) return evaluate(problem, results, n_threads, given->workspace);
+        }
+        LocalWorkspace workspace;
+        return evaluate(problem, results, n_threads, workspace.get());
+    });
 }
 
 py::tuple evaluate_any(const Tuple& params, const py::array& X, int hidden, int output, double rho, double beta,
                        double weight_decay, const py::object& sample_weight, const py::object& grad,
                        const py::object& delta3, const py::object& delta2, const py::object& rho_hat, int n_threads,
-                       Workspace* workspace) {
+                       KeptWorkspace* workspace) {
     const Settings settings{hidden, output, rho, beta, weight_decay};
     const auto run = is_float32(params) ? evaluate_as<float> : evaluate_as<double>;
     const Cost cost = run(params, X, sample_weight, settings, grad, delta3, delta2, rho_hat, n_threads, workspace);
@@ -140,7 +160,7 @@ py::object quick_cost_and_grad(const py::object& params, const py::object& X, co
 }  // namespace
 
 void bind_network(py::module_& m) {
-    py::class_<Workspace>(m, "Workspace").def(py::init<>()).def("size", &Workspace::size);
+    py::class_<KeptWorkspace>(m, "Workspace").def(py::init<>()).def("size", &KeptWorkspace::size);
     m.def("layer_forward", &layer, py::arg("W"), py::arg("b"), py::arg("X"), py::arg("unit"), py::arg("out"),
           py::arg("n_threads"));
     m.def("evaluate", &evaluate_any, py::arg("params"), py::arg("X"), py::arg("hidden"), py::arg("output"),

@@ -1,5 +1,6 @@
 #include "array.hpp"
 #include "bindings.hpp"
+#include "object.hpp"
 #include "sae_fast/optimizer.hpp"
 
 namespace sae_fast::bindings {
@@ -8,7 +9,7 @@ namespace {
 
 // An optimiser bound to the arrays that it updates; it keeps them alive.
 template <class T>
-class BoundOptimizer {
+class BoundOptimizer : public PythonObject {
 public:
     BoundOptimizer(Tuple params, const Rule& rule)
         : params_(std::move(params)),
@@ -19,16 +20,18 @@ public:
         const Params<const T> g = const_params<T>(grad);
         if (g.n_visible != view_.n_visible || g.n_hidden != view_.n_hidden)
             throw py::value_error("grad must have the shapes of params");
-        // Two threads must not step one optimiser at a time; the caller's arrays stay alive through the arguments.
-        const py::gil_scoped_release release;
-        optimizer_.step(view_, g, n_threads);
+        // The caller's arrays stay alive through the arguments.
+        exclusive_.look([&] { optimizer_.step(view_, g, n_threads); });
     }
-    Size n_steps() const { return optimizer_.n_steps(); }
+    Size n_steps() const {
+        return exclusive_.look([this] { return optimizer_.n_steps(); });
+    }
 
 private:
     Tuple params_;
     Params<T> view_;
     Optimizer<T> optimizer_;
+    Exclusive exclusive_;
 };
 
 template <class T>

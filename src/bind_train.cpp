@@ -2,6 +2,8 @@
 #include "array.hpp"
 #include "bindings.hpp"
 #include "epochs.hpp"
+#include "object.hpp"
+#include "unlocked.hpp"
 
 namespace sae_fast::bindings {
 
@@ -23,7 +25,7 @@ TrainOptions options_of(const py::dict& d) {
 }
 
 template <class T>
-class BoundTrainer {
+class BoundTrainer : public PythonObject {
 public:
     BoundTrainer(Tuple params, const TrainOptions& options)
         : params_(std::move(params)), view_(mutable_params<T>(params_)), trainer_(view_, options) {}
@@ -32,25 +34,28 @@ public:
         const Samples x = samples(X, view_.n_visible);
         if (x.n_samples < 1) throw py::value_error("X must have at least one sample");
         const double* weight = input_or_null<double>(sample_weight, x.n_samples, "sample_weight");
-        SignalGate gate;
-        EpochSummary summary;
-        {
-            // The arguments keep X alive, and this object the parameters.
-            const py::gil_scoped_release release;
-            summary = trainer_.run_epoch(x, weight, gate.interrupt());
-        }
-        if (gate.raised()) throw py::error_already_set();
-        return report_of(summary);
+        // The arguments keep X alive, and this object the parameters.
+        return report_of(unlocked([&] { return exclusive_.alone([&] { return trainer_.run_epoch(x, weight); }); }));
     }
-    void change(const py::dict& options) { trainer_.change(options_of(options)); }
-    void checkpoint() { trainer_.checkpoint(); }
-    void rollback() { trainer_.rollback(); }
-    Size n_steps() const { return trainer_.n_steps(); }
+    Size n_steps() const {
+        return exclusive_.look([this] { return trainer_.n_steps(); });
+    }
+    void change(const py::dict& options) {
+        const TrainOptions changed = options_of(options);
+        exclusive_.look([&] { trainer_.change(changed); });
+    }
+    void checkpoint() {
+        exclusive_.look([this] { trainer_.checkpoint(); });
+    }
+    void rollback() {
+        exclusive_.look([this] { trainer_.rollback(); });
+    }
 
 private:
     Tuple params_;
     Params<T> view_;
     Trainer<T> trainer_;
+    Exclusive exclusive_;
 };
 
 template <class T>

@@ -202,7 +202,7 @@ TEST("deep training and L-BFGS go downhill") {
         options.batch_size = 64;
         DeepTrainer<float> trainer(net.layers, net.units, net.penalties, options);
         for (int epoch = 0; epoch < 20; ++epoch)
-            trainer.run_epoch(net.problem().X, net.problem().target, net.labels.data(), nullptr, Interrupt{});
+            trainer.run_epoch(net.problem().X, net.problem().target, net.labels.data(), nullptr);
         CHECK(trainer.n_steps() == 100);
         CHECK(net.evaluate().total() < start);
         net.theta = theta;

@@ -28,8 +28,7 @@ public:
 
     /// One epoch over X in minibatches gathered by index, as Trainer::run_epoch(); target, labels and sample_weight as
     /// in DeepProblem. Throws std::bad_alloc.
-    EpochSummary run_epoch(const Samples& X, const Samples& target, const Size* labels, const double* sample_weight,
-                           Interrupt interrupt);
+    EpochSummary run_epoch(const Samples& X, const Samples& target, const Size* labels, const double* sample_weight);
 
     Size n_steps() const noexcept { return optimizer_.n_steps(); }
 

@@ -44,7 +44,8 @@ public:
 
     /// Cost and gradient at the start.
     LbfgsStep start();
-    /// One iteration: theta moves to a point that the line search accepts, or stays with status `stalled`.
+    /// One iteration: theta moves to a point that the line search accepts, or stays with status `stalled`; it also
+    /// stays where an Interrupt stopped the call.
     LbfgsStep iterate();
     /// Mean activations at theta.
     const std::vector<double>& rho_hat() const noexcept { return rho_hat_; }

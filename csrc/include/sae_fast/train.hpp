@@ -30,12 +30,6 @@ struct EpochSummary {
     bool interrupted = false;
 };
 
-/// Asked between minibatches; true stops the epoch there.
-struct Interrupt {
-    bool (*asks)(void*) = nullptr;
-    void* context = nullptr;
-};
-
 template <class T>
 class Trainer {
 public:
@@ -43,8 +37,9 @@ public:
     Trainer(const Params<T>& params, const TrainOptions& options);
 
     /// One epoch over X in minibatches gathered by index; the last one may be shorter. A minibatch whose sample
-    /// weights are all 0 is passed over. Throws std::bad_alloc.
-    EpochSummary run_epoch(const Samples& X, const double* sample_weight, Interrupt interrupt);
+    /// weights are all 0 is passed over. An Interrupt is asked before each, and ends the epoch there; parameters are
+    /// those of the last update. Throws std::bad_alloc.
+    EpochSummary run_epoch(const Samples& X, const double* sample_weight);
 
     /// Goes on with the rule, penalty, batch size and threads of options. Solver, units, shuffling and the kind of mean
     /// stay as they were made. Throws std::invalid_argument for another solver, std::bad_alloc.

@@ -1,0 +1,140 @@
+// OpenMP ends the process where it cannot create a thread. So before a region for which it has to, as many threads as
+// are missing are created here, all at once and with stacks of OpenMP's size, and let go again: what was to be had a
+// moment ago is to be had once more. libgomp keeps a pool for each thread that opens regions, of as many members as its
+// last region had, so this happens when a thread's team grows, and costs some 20 microseconds a thread.
+//
+// What cannot be caught: another part of the process (or, with RLIMIT_NPROC, another process) that takes the last
+// thread or the memory for it in that moment; and another user of the same OpenMP that lets our pool shrink between two
+// calls.
+#include "team.hpp"
+
+#include <memory>
+#include <mutex>
+#include <new>
+
+#if defined(_OPENMP) && (defined(__unix__) || defined(__APPLE__))
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#endif
+
+namespace sae_fast {
+
+#if defined(_OPENMP)
+
+namespace {
+
+thread_local int members = 1;          // of this thread's last region
+thread_local bool is_raising = false;  // does this thread hold the lock below?
+std::mutex raising;                    // so that two threads do not count on the same ones
+
+#if defined(__unix__) || defined(__APPLE__)
+
+constexpr std::size_t kMargin = std::size_t(16) << 20;  // bytes left over: OpenMP's own tables, other threads' arrays
+
+// Bytes of a stack as OMP_STACKSIZE (or libgomp's own GOMP_STACKSIZE) has it: kilobytes, or with B, K, M, G. 0: the
+// system's default.
+std::size_t stack_size() noexcept {
+    for (const char* name : {"OMP_STACKSIZE", "GOMP_STACKSIZE"}) {
+        const char* text = std::getenv(name);
+        if (text == nullptr) continue;
+        char* end;
+        const unsigned long long n = std::strtoull(text, &end, 10);
+        if (end == text) continue;
+        while (*end == ' ') ++end;
+        switch (*end) {
+            case 'b':
+            case 'B':
+                return n;
+            case 'm':
+            case 'M':
+                return n << 20;
+            case 'g':
+            case 'G':
+                return n << 30;
+            default:
+                return n << 10;
+        }
+    }
+    return 0;
+}
+
+// Threads of this process, 0 where nobody says.
+long count_threads() noexcept {
+    std::FILE* file = std::fopen("/proc/self/stat", "r");
+    if (file == nullptr) return 0;
+    char text[1024];
+    const std::size_t n = std::fread(text, 1, sizeof text - 1, file);
+    std::fclose(file);
+    text[n] = '\0';
+    const char* at = std::strrchr(text, ')');  // the second field; the twentieth is the number of threads
+    for (int field = 2; at != nullptr && field < 20; ++field) at = std::strchr(at + 1, ' ');
+    return at == nullptr ? 0 : std::strtol(at, nullptr, 10);
+}
+
+void* wait_for(void* gate) {
+    pthread_mutex_lock(static_cast<pthread_mutex_t*>(gate));
+    pthread_mutex_unlock(static_cast<pthread_mutex_t*>(gate));
+    return nullptr;
+}
+
+// How many of n threads can be had, together with some memory.
+int try_threads(int n) noexcept {
+    const std::unique_ptr<pthread_t[]> threads(new (std::nothrow) pthread_t[static_cast<std::size_t>(n)]);
+    pthread_attr_t attributes;
+    if (threads == nullptr || pthread_attr_init(&attributes) != 0) return 0;
+    if (const std::size_t size = stack_size()) pthread_attr_setstacksize(&attributes, size);
+    const long before = count_threads();
+    sigset_t all;
+    sigset_t old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);  // no signal of the process is for these threads
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&gate);
+    int had = 0;
+    while (had < n && pthread_create(&threads[static_cast<std::size_t>(had)], &attributes, wait_for, &gate) == 0) ++had;
+    void* const margin = std::malloc(kMargin);
+    std::free(margin);
+    pthread_mutex_unlock(&gate);
+    for (int i = 0; i < had; ++i) pthread_join(threads[static_cast<std::size_t>(i)], nullptr);
+    pthread_sigmask(SIG_SETMASK, &old, nullptr);
+    pthread_attr_destroy(&attributes);
+    // A thread that was joined counts against RLIMIT_NPROC for another moment.
+    for (int i = 0; i < 200 && before > 0 && count_threads() > before; ++i) usleep(50);
+    return margin == nullptr ? std::max(0, had - 2) : had;  // two stacks of the usual 8 megabytes
+}
+
+#else
+
+int try_threads(int n) noexcept { return n; }
+
+#endif
+
+}  // namespace
+
+int raise_team(int n) noexcept {
+    if (n <= members) return n;
+    if (omp_get_active_level() >= omp_get_max_active_levels()) return 1;  // called from a region of somebody else's
+    note_pool_start();
+    raising.lock();
+    is_raising = true;
+    n = members + try_threads(n - members);
+    if (n == 1) settle_team();
+    return n;
+}
+
+void settle_team() noexcept {
+    members = omp_get_num_threads();
+    if (!is_raising) return;
+    is_raising = false;
+    raising.unlock();
+}
+
+#endif
+
+}  // namespace sae_fast

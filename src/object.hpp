@@ -1,0 +1,52 @@
+// What every class that Python sees has in common. An object made by __new__ alone, or copied by who knows what, has no
+// C++ object inside: pybind11 would hand out fresh memory for it.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <mutex>
+#include <string>
+
+namespace sae_fast::bindings {
+
+/// Base of every class that Python sees.
+struct PythonObject {};
+
+/// State that only one call at a time may work on. Waits without the GIL, since who works may ask for it.
+class Exclusive {
+public:
+    template <class Work>
+    auto alone(Work work) const {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        return work();
+    }
+    /// The same for a caller that holds the GIL.
+    template <class Work>
+    auto look(Work work) const {
+        const pybind11::gil_scoped_release release;
+        return alone(work);
+    }
+
+private:
+    mutable std::mutex mutex_;
+};
+
+}  // namespace sae_fast::bindings
+
+namespace pybind11::detail {
+
+template <class T>
+class type_caster<T, std::enable_if_t<std::is_base_of_v<sae_fast::bindings::PythonObject, T>>>
+    : public type_caster_base<T> {
+public:
+    bool load(handle source, bool convert) {
+        const auto* info = this->typeinfo;
+        if (info != nullptr && source && PyObject_TypeCheck(source.ptr(), info->type) != 0 &&
+            !reinterpret_cast<instance*>(source.ptr())->get_value_and_holder(info).holder_constructed())
+            throw type_error(std::string(Py_TYPE(source.ptr())->tp_name) +
+                             " object must be initialised before it is used: its __init__ has not run");
+        return type_caster_base<T>::load(source, convert);
+    }
+};
+
+}  // namespace pybind11::detail

@@ -1,0 +1,73 @@
+"""Objects whose __init__ has not run: every method says so, and none reads memory that nobody has written."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+import sae_fast as sf
+
+CORE = [kind for _, kind in sorted(vars(sf._core).items()) if inspect.isclass(kind)]
+X = np.zeros((2, 2))
+ARGUMENTS = {"step": ((), 1), "change": ({},), "encode_one": (np.zeros(2),), "__call__": (X,)}
+
+
+def methods(kind):
+    names = [n for n in vars(kind) if n == "__call__" or not n.startswith("_")]
+    assert names, kind
+    return names
+
+
+def use(thing, name):
+    """The method with arguments of its kind, or the property."""
+    found = getattr(thing, name)
+    if name == "run_epoch":
+        return found(X, None, None, None) if "Deep" in type(thing).__name__ else found(X, None)
+    return found(*ARGUMENTS.get(name, ())) if callable(found) else found
+
+
+@pytest.mark.parametrize("kind", CORE, ids=lambda kind: kind.__name__)
+def test_methods_of_the_core(kind):
+    """Each method and property of each class of the core raises TypeError that names the class."""
+    for name in methods(kind):
+        with pytest.raises(TypeError, match=rf"{kind.__name__} object must be initialised before it is used"):
+            use(kind.__new__(kind), name)
+
+
+def test_as_an_argument():
+    """A workspace without __init__ is refused where it is an argument."""
+    params = sf.init_params(2, 2, random_state=0)
+    empty = sf._core.Workspace.__new__(sf._core.Workspace)
+    with pytest.raises(TypeError, match="Workspace object must be initialised"):
+        sf._core.evaluate(params, X, 0, 0, 0.1, 1.0, 0.0, None, None, None, None, None, 1, empty)
+
+
+@pytest.mark.parametrize("name", ["__call__", "encode_one"])
+def test_encoder(name):
+    """Encoder.__new__ alone is no encoder."""
+    with pytest.raises(TypeError, match="Encoder object must be initialised before it is used"):
+        use(sf.Encoder.__new__(sf.Encoder), name)
+
+
+def test_subclass_that_forgets_its_base():
+    """A subclass whose __init__ does not call that of Encoder cannot be made, nor used while it is."""
+
+    class Forgetful(sf.Encoder):
+        def __init__(self):
+            with pytest.raises(TypeError, match="Forgetful object must be initialised"):
+                self.encode_one(np.zeros(2))
+
+    with pytest.raises(TypeError, match=r"__init__\(\) must be called"):
+        Forgetful()
+
+
+def test_it_can_still_be_initialised():
+    """After a refused use, __init__ makes a whole encoder of it."""
+    params = sf.init_params(2, 3, random_state=0)
+    late = sf.Encoder.__new__(sf.Encoder)
+    with pytest.raises(TypeError):
+        late(X)
+    late.__init__(params)
+    assert np.array_equal(late(X), sf.encode(params, X))
