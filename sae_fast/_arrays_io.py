@@ -1,37 +1,49 @@
-"""Tables out of files: .npy (memory-mapped), .npz, .csv and .parquet; ``-`` is CSV on stdin."""
+"""Tables out of files: .npy (memory-mapped), .npz, .parquet, .csv and .tsv, also with .gz; ``-`` is CSV on stdin."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
-import itertools
+import glob
+import gzip
+import os
+import stat
 import sys
 import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import BinaryIO, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ._csv_fault import csv_fault
+from ._csv_read import CsvReader
+from ._labels import make_labels
+from ._numpy_read import read_numpy, seekable
+from ._parquet_read import import_arrow, read_parquet
+from ._table import AS_IT_IS, ArrayFileError, Table, TableError, TableOptions
+
+__all__ = [
+    "STREAM",
+    "ArrayFileError",
+    "Table",
+    "TableOptions",
+    "expand",
+    "import_arrow",
+    "kind_of",
+    "open_text",
+    "read_table",
+    "read_tables",
+    "separator",
+    "suffix_of",
+]
 
 SUFFIXES = (".npy", ".npz", ".csv", ".parquet")
+READABLE = (*SUFFIXES, ".tsv", ".csv.gz", ".tsv.gz")
 STREAM = "-"
 
 
-class ArrayFileError(ValueError):
-    """The file does not hold one table of real numbers, or is damaged."""
-
-
-class Table(NamedTuple):
-    """Samples (n_samples, n_features), and the names of the features where the file has any."""
-
-    values: NDArray[Any]
-    names: list[str] | None
-
-
 def suffix_of(path: str) -> str:
-    """The kind of the file by its name; ValueError for one that is not known."""
+    """The kind of a file that is to be written, by its name; ValueError for one that is not known."""
     if path == STREAM:
         return ".csv"
     suffix = Path(path).suffix.lower()
@@ -40,29 +52,55 @@ def suffix_of(path: str) -> str:
     return suffix
 
 
-def import_arrow(path: str) -> Any:
-    """The package pyarrow with its Parquet module; an error names the file that needs it."""
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ArrayFileError(f'{path}: Parquet needs pyarrow: pip install "sae-fast[parquet]"') from error
-    return pyarrow
+def kind_of(path: str) -> str:
+    """The kind of a file that is to be read, by its name; what a pipe without such a name brings is CSV."""
+    name = path.lower()
+    if path == STREAM:
+        return ".csv"
+    for suffix in sorted(READABLE, key=len, reverse=True):
+        if name.endswith(suffix):
+            return suffix
+    with contextlib.suppress(OSError):
+        mode = os.stat(path).st_mode
+        if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode):
+            return ".csv"
+    raise ValueError(f"the name of an input file must end in {', '.join(READABLE)} (or be - or a pipe), got {path!r}")
 
 
-def read_table(path: str, key: str | None = None) -> Table:
-    """Read a table of real numbers.
+def expand(paths: Sequence[str]) -> list[str]:
+    """The files that the names and patterns stand for; those of a pattern in the order of their names, as in a shell.
+
+    Raises
+    ------
+    FileNotFoundError
+        A pattern that no file fits.
+    """
+    found: list[str] = []
+    for path in paths:
+        if path == STREAM or os.path.lexists(path) or not glob.has_magic(path):
+            found.append(path)
+            continue
+        matches = sorted(glob.glob(path))
+        if not matches:
+            raise FileNotFoundError(f"no file fits the pattern {path!r}")
+        found += matches
+    return found
+
+
+def read_table(path: str, options: TableOptions = AS_IT_IS) -> Table:
+    r"""Read a table of real numbers.
 
     Parameters
     ----------
     path : str
-        File name; its ending tells the kind.
-    key : str, optional
-        Name of the array in an .npz file that holds several.
+        File name; its ending tells the kind. ``-`` is CSV on stdin.
+    options : TableOptions
+        What the file itself does not tell.
 
     Returns
     -------
     Table
-        ``values`` of shape (n_samples, n_features), memory-mapped from .npy.
+        ``values`` of shape (n_samples, n_features), memory-mapped from .npy; of a CSV file they are float64.
 
     Raises
     ------
@@ -70,101 +108,126 @@ def read_table(path: str, key: str | None = None) -> Table:
         Damaged, or not a table of real numbers.
     OSError
         It cannot be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "x.csv")
+    >>> _ = path.write_text("id,a,b\nk1,1,2\nk2,3,4\n")
+    >>> read_table(str(path), TableOptions(drop=["id"]))
+    Table(values=array([[1., 2.], [3., 4.]]), names=['a', 'b'], labels=None)
     """
-    suffix = suffix_of(path)
-    if key is not None and suffix != ".npz":
-        raise ArrayFileError(f"{path}: a key is for .npz files")
+    kind = kind_of(path)
+    title = "stdin" if path == STREAM else path
+    _check_options(title, kind, options)
     if path != STREAM and Path(path).is_dir():
         raise IsADirectoryError(f"{path} is a directory, wanted a file")
     try:
-        if suffix == ".csv":
-            table = _read_csv(path)
-        elif suffix == ".parquet":
-            table = _read_parquet(path)
-        elif suffix == ".npy":
-            table = Table(np.load(path, mmap_mode="r", allow_pickle=False), None)
-        else:
-            table = Table(_read_npz(path, key), None)
-    except ArrayFileError:
-        raise
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ArrayFileError(f"{path} is damaged or not a {suffix} file of numbers: {_why(path, error)}") from error
+        table = _read(path, title, kind, options)
+    except TableError as error:
+        raise ArrayFileError(f"{title}: {error}") from error
+    except (ValueError, EOFError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error) as error:
+        raise ArrayFileError(f"{title} is damaged or not a {kind} file of numbers: {_why(error)}") from error
     values = table.values
-    if values.dtype.kind not in "fiub":
-        raise ArrayFileError(f"{path} must hold real numbers, got dtype {values.dtype}")
     if values.ndim != 2 or 0 in values.shape:
-        raise ArrayFileError(f"{path} must hold a table (n_samples, n_features), got shape {values.shape}")
+        raise ArrayFileError(f"{title} must hold a table (n_samples, n_features), got shape {values.shape}")
     return table
 
 
-def _why(path: str, error: BaseException) -> str:
+def read_tables(paths: Sequence[str], options: TableOptions = AS_IT_IS) -> Table:
+    r"""Read several files as one table, the rows of one after those of another.
+
+    Raises
+    ------
+    ArrayFileError
+        A file cannot be read, or has other columns than the first one.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "1.csv").write_text("a,b\n1,2\n"), (folder / "2.csv").write_text("a,b\n3,4\n")
+    >>> read_tables(expand([f"{folder}/*.csv"])).values
+    array([[1., 2.], [3., 4.]])
+    """
+    tables = [read_table(path, options) for path in paths]
+    first, *others = tables
+    for path, table in zip(paths[1:], others, strict=True):
+        _check_same_columns(paths[0], first, path, table)
+    if not others:
+        return first
+    labels = None if first.labels is None else np.concatenate([table.labels for table in tables])
+    names = next((table.names for table in tables if table.names is not None), None)
+    return Table(np.concatenate([table.values for table in tables]), names, labels)
+
+
+def _check_same_columns(first_path: str, first: Table, path: str, table: Table) -> None:
+    wanted, got = first.values.shape[1], table.values.shape[1]
+    if wanted != got:
+        raise ArrayFileError(f"{path} must have {wanted} columns, as {first_path}, got {got}")
+    if first.names is not None and table.names is not None and first.names != table.names:
+        i = next(i for i in range(wanted) if first.names[i] != table.names[i])
+        names = f"{first.names[i]!r} as column {i + 1}, as {first_path}, got {table.names[i]!r}"
+        raise ArrayFileError(f"{path} must have {names}")
+
+
+def _check_options(title: str, kind: str, options: TableOptions) -> None:
+    """What is said about one kind of file is for that kind alone."""
+    if options.key is not None and kind != ".npz":
+        raise ArrayFileError(f"{title}: --key is for .npz files")
+    if kind in (".npy", ".npz", ".parquet"):
+        for option, is_given in (
+            ("header", options.header is not None),
+            ("sep", options.sep is not None),
+            ("decimal", options.decimal != "."),
+        ):
+            if is_given:
+                raise ArrayFileError(f"{title}: --{option} is for CSV files")
+
+
+def _read(path: str, title: str, kind: str, options: TableOptions) -> Table:
+    if kind in (".npy", ".npz"):
+        return read_numpy(path, kind, options)
+    if kind == ".parquet":
+        return read_parquet(seekable(path), title, options)
+    with open_text(path, kind) as stream:
+        return _read_csv(stream, separator(kind, options), title, options)
+
+
+def _read_csv(stream: BinaryIO, sep: str, title: str, options: TableOptions) -> Table:
+    reader = CsvReader(stream, sep, options, title)
+    parts = list(reader.parts())
+    if not parts:
+        raise TableError("it must hold at least one row under its header")
+    labels = None
+    if reader.label_column is not None:
+        texts = [text for part in parts for text in part.labels]
+        places = [f"line {line}, column {reader.label_column + 1}" for part in parts for line in part.lines]
+        labels = make_labels(texts, places, options.decimal)
+    values = parts[0].values if len(parts) == 1 else np.concatenate([part.values for part in parts])
+    return Table(values, reader.names, labels)
+
+
+def separator(kind: str, options: TableOptions) -> str:
+    """What is between the fields of this kind of CSV file."""
+    return options.sep or ("\t" if kind in (".tsv", ".tsv.gz") else ",")
+
+
+@contextlib.contextmanager
+def open_text(path: str, kind: str) -> Iterator[BinaryIO]:
+    """The bytes of a CSV file or of stdin, decompressed."""
+    if path != STREAM:
+        with open(path, "rb") as file, gzip.GzipFile(fileobj=file) as unzipped:
+            yield cast(BinaryIO, unzipped) if kind.endswith(".gz") else file
+    elif sys.stdin is None:
+        raise TableError("it must hold a table, but it is closed")
+    else:
+        yield sys.stdin.buffer
+
+
+def _why(error: BaseException) -> str:
     """What is wrong, in words that help its owner."""
     if "pickle" in str(error) or "Python objects" in str(error):
         # NumPy takes all that it does not know for a pickle, and would tell how to load it unsafely.
         return "it holds no array of numbers"
-    found = csv_fault(path) if suffix_of(path) == ".csv" and path != STREAM else None
-    return found or str(error).split(";")[0]
-
-
-def _read_npz(path: str, key: str | None) -> NDArray[Any]:
-    # Opened here: NumPy forgets to close a file that turns out to be no archive.
-    with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-        names = archive.files
-        if not names:
-            raise ArrayFileError(f"{path} holds no array")
-        if key is None and len(names) == 1:
-            key = names[0]
-        if key not in names:
-            raise ArrayFileError(f"{path} holds {', '.join(names)}: name one with --key")
-        values: NDArray[Any] = archive[key]
-    return values
-
-
-def _read_csv(path: str) -> Table:
-    if path == STREAM and sys.stdin is None:
-        raise ArrayFileError("stdin must hold a table, but it is closed")
-    stream = sys.stdin if path == STREAM else open(path, encoding="utf-8-sig", newline="")  # noqa: SIM115
-    with contextlib.nullcontext() if path == STREAM else stream:
-        lines = (line for line in stream if line.strip())
-        first = next(lines, "")
-        if not first:
-            raise ArrayFileError(f"{'stdin' if path == STREAM else path} must hold a table, got nothing")
-        names: list[str] | None = next(csv.reader([first]))
-        assert names is not None
-        second = next(lines, "")
-        try:
-            numbers = [float(field) for field in names]
-        except ValueError:
-            if not second:
-                raise ArrayFileError(f"{path} must hold at least one row under its header") from None
-            values = np.loadtxt(itertools.chain([second], lines), delimiter=",", quotechar='"', ndmin=2)
-        else:
-            names = None
-            values = np.array([numbers])
-            if second:
-                more = np.loadtxt(itertools.chain([second], lines), delimiter=",", quotechar='"', ndmin=2)
-                if more.shape[1] != len(numbers):
-                    raise ValueError(f"its first row has {len(numbers)} fields, those after it {more.shape[1]}")
-                values = np.concatenate([values, more])
-    if names is not None and len(names) != values.shape[1]:
-        raise ArrayFileError(f"{path} has {len(names)} names in its header, but {values.shape[1]} columns")
-    return Table(values, names)
-
-
-def _read_parquet(path: str) -> Table:
-    arrow = import_arrow(path)
-    try:
-        found = arrow.parquet.read_table(path)
-    except arrow.ArrowException as error:
-        raise ArrayFileError(f"{path} is damaged or not a Parquet file: {error}") from error
-    columns = []
-    for name, column in zip(found.column_names, found.columns, strict=True):
-        if column.null_count:
-            raise ArrayFileError(f"{path}: column {name!r} must have no missing values, got {column.null_count}")
-        values = column.to_numpy()
-        if values.dtype.kind not in "fiub":
-            raise ArrayFileError(f"{path}: column {name!r} must hold real numbers, got {column.type}")
-        columns.append(values)
-    if not columns:
-        raise ArrayFileError(f"{path} must hold a table, got no columns")
-    return Table(np.column_stack(columns), list(found.column_names))
+    return str(error).split(";")[0]

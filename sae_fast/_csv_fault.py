@@ -1,53 +1,80 @@
-"""Where a CSV file is wrong, for the error message: read again, line by line, once reading it fast has failed."""
+"""What a field of a CSV file is, and the words for one that is no number."""
 
 from __future__ import annotations
 
 import csv
+import re
+from collections.abc import Sequence
+
+MISSING = frozenset(("", "?", "-", ".", "na", "n/a", "nan", "null", "none", "nil", "missing"))
+"""What programs write for a missing value, in lower case; spreadsheets' own (#N/A, #DIV/0!) begin with ``#``."""
+_SEPARATORS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'", " ": "' '"}
 
 
-def csv_fault(path: str) -> str | None:
-    r"""The first line that cannot be read, and why; None if none is found.
+def number(text: str, decimal: str = ".") -> float:
+    """The nearest float64; ValueError for what is no number.
 
     Examples
     --------
-    >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp(), "x.csv")
-    >>> _ = path.write_text("a,b\n1,2\n3,four\n")
-    >>> csv_fault(str(path))
-    "line 3, column 2 must be a number, got 'four'"
+    >>> number(" 1.5e3"), number("-0,25", decimal=",")
+    (1500.0, -0.25)
     """
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        try:
-            wanted = 0
-            for row in reader:
-                if len(row) < 2 and not "".join(row).strip():
-                    continue
-                bad = next(((i, field) for i, field in enumerate(row, 1) if not _is_number(field)), None)
-                if wanted and len(row) != wanted:
-                    return f"line {reader.line_num} must have {wanted} fields, as the lines before, got {len(row)}"
-                if wanted and bad:
-                    hint = "" if len(row) > 1 else _hint(bad[1])
-                    return f"line {reader.line_num}, column {bad[0]} must be a number, got {_short(bad[1])}{hint}"
-                wanted = len(row)
-        except UnicodeDecodeError:
-            return "it is not UTF-8 text"
-        except csv.Error as error:
-            return f"line {reader.line_num}: {error}"
-    return None
+    if decimal != ".":
+        text = text.replace(".", "_").replace(decimal, ".")
+    if "_" in text or not text.strip().isascii():  # float() takes digits of all scripts, and underscores
+        raise ValueError(f"could not convert string to float: {text!r}")
+    return float(text)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str, decimal: str = ".") -> bool:
+    """Is it the text of a number, NaN and infinity among them?"""
     try:
-        float(text)
+        number(text, decimal)
     except ValueError:
         return False
     return True
 
 
-def _short(text: str) -> str:
+def is_missing(text: str) -> bool:
+    """Is it what programs write where there is no value?
+
+    Examples
+    --------
+    >>> [is_missing(text) for text in ("?", "#N/A", "age")]
+    [True, True, False]
+    """
+    text = text.strip()
+    return text.lower() in MISSING or bool(re.fullmatch(r"#[A-Z0-9/]+[!?]?", text))
+
+
+def short(text: str) -> str:
+    """The text for a message, cut if it is long."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
-def _hint(line: str) -> str:
-    return " (fields are separated by commas)" if any(mark in line for mark in (";", "\t", " ")) else ""
+def wanted_number(line: int, column: int, text: str) -> str:
+    """The words for a field that is no number."""
+    return f"line {line}, column {column} must be a number, got {short(text)}"
+
+
+def separator_hint(lines: Sequence[str], sep: str, decimal: str) -> str:
+    """The options with which these lines, the last of them a sample, could be read, or nothing.
+
+    Examples
+    --------
+    >>> separator_hint(["a;b", "0,5;1,5"], ",", ".")
+    "--sep ';' --decimal , would read it"
+    """
+    for other in sorted(_SEPARATORS, key=lambda other: other != sep):
+        try:
+            rows = list(csv.reader(lines, delimiter=other))
+        except csv.Error:
+            continue
+        if any(len(row) != len(rows[-1]) for row in rows) or (other != sep and len(rows[-1]) < 2):
+            continue
+        counts = {mark: sum(is_number(field, mark) for field in rows[-1]) for mark in (".", ",") if mark != other}
+        mark = max(counts, key=lambda m: (counts[m], m == decimal))
+        options = [f"--sep {_SEPARATORS[other]}"] * (other != sep) + [f"--decimal {mark}"] * (mark != decimal)
+        if options and counts[mark]:
+            return f"{' '.join(options)} would read it"
+    return ""

@@ -25,6 +25,10 @@ SIZES = (1, 7, 8, 9, 17, 33, 65, 257)
 TOLERANCE = {np.float64: 1e-12, np.float32: 2e-5}
 
 
+SHARED = Path(os.environ.get("SAE_FAST_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+CASES = SHARED / "cases"
+
+
 @pytest.fixture(params=IMPLEMENTATIONS, name="impl")
 def _impl(request: pytest.FixtureRequest) -> ModuleType:
     return IMPLEMENTATIONS[request.param]
@@ -33,8 +37,7 @@ def _impl(request: pytest.FixtureRequest) -> ModuleType:
 @pytest.fixture(scope="session")
 def shared_data() -> ModuleType:
     """The loader of the real data sets, where they are."""
-    home = Path(os.environ.get("SAE_FAST_SHARED", Path(__file__).resolve().parents[2] / "shared"))
-    path = home / "data" / "load.py"
+    path = SHARED / "data" / "load.py"
     if not path.exists():
         pytest.skip("the real data sets are not beside this checkout (set SAE_FAST_SHARED to their folder)")
     spec = importlib.util.spec_from_file_location("shared_data_load", path)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
+import gzip
+import os
+import threading
 
 import numpy as np
-import pyarrow
-import pyarrow.parquet
 import pytest
+import scipy.sparse
 
-from sae_fast._arrays_io import ArrayFileError, read_table, suffix_of
+from sae_fast._arrays_io import ArrayFileError, TableOptions, expand, kind_of, read_table, read_tables, suffix_of
 from sae_fast._arrays_write import writing
 
 NAMES = ["a", "b", 'c "quoted", d']
@@ -40,38 +41,14 @@ def test_npy_is_memory_mapped(tmp_path):
     assert isinstance(read_table(str(tmp_path / "x.npy")).values, np.memmap)
 
 
-@pytest.mark.parametrize(
-    ("text", "names", "values"),
-    [
-        ("1,2\n3,4\n", None, [[1, 2], [3, 4]]),
-        ("1.5,2\n", None, [[1.5, 2]]),
-        ("x,y\n1,2\n", ["x", "y"], [[1, 2]]),
-        ('\ufeff"x, m",y\r\n1,2\r\n3,4\r\n', ["x, m", "y"], [[1, 2], [3, 4]]),
-        ('x\n"1"\n2\n', ["x"], [[1], [2]]),
-        ("1,2\n\n3,4\n\n", None, [[1, 2], [3, 4]]),
-    ],
-)
-def test_csv_with_and_without_header(tmp_path, text, names, values):
-    """A header is found by itself; byte order mark, quotes, CRLF and empty lines are taken."""
-    path = tmp_path / "x.csv"
-    path.write_bytes(text.encode())
-    table = read_table(str(path))
-    assert table.names == names
-    np.testing.assert_array_equal(table.values, values)
-
-
 def test_npz_with_several_arrays_needs_a_key(tmp_path):
     """The key picks the array; without one the error lists them."""
     path = str(tmp_path / "x.npz")
     np.savez(path, first=np.zeros((2, 2)), second=np.ones((3, 2)))
-    assert read_table(path, "second").values.shape == (3, 2)
+    assert read_table(path, TableOptions(key="second")).values.shape == (3, 2)
     for key in (None, "third"):
         with pytest.raises(ArrayFileError, match="holds first, second: name one with --key"):
-            read_table(path, key)
-
-
-def save_parquet(path, **columns):
-    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+            read_table(path, TableOptions(key=key))
 
 
 @pytest.mark.parametrize(
@@ -84,19 +61,7 @@ def save_parquet(path, **columns):
         ("x.npy", lambda p: np.save(p, np.zeros((0, 3))), r"got shape \(0, 3\)"),
         ("x.npy", lambda p: np.save(p, np.zeros((2, 3), complex)), "must hold real numbers, got dtype complex128"),
         ("x.npz", lambda p: p.write_bytes(b"PK\x03\x04 but no more"), "damaged or not a .npz file"),
-        ("x.csv", lambda p: p.write_text(""), "must hold a table, got nothing"),
-        ("x.csv", lambda p: p.write_text("1,2\n3,4\n,\n"), "line 3, column 1 must be a number, got ''"),
-        ("x.csv", lambda p: p.write_text("a,b\n"), "at least one row under its header"),
-        ("x.csv", lambda p: p.write_text("1,2\n3\n"), "line 2 must have 2 fields, as the lines before, got 1"),
-        ("x.csv", lambda p: p.write_text("a,b\n1,x\n"), "line 2, column 2 must be a number, got 'x'"),
-        ("x.csv", lambda p: p.write_text("a,b,c\n1,2\n"), "3 names in its header, but 2 columns"),
-        ("x.csv", lambda p: p.write_text("a,b\n\n1,\n"), "line 3, column 2 must be a number, got ''"),
-        ("x.csv", lambda p: p.write_text("1;2\n3;4\n"), r"column 1 .* got '3;4' \(fields are separated by commas\)"),
-        ("x.csv", lambda p: p.write_bytes(b"\xff\xfe\x00\x01"), "damaged or not a .csv file .* it is not UTF-8 text"),
         ("x.npz", lambda p: np.savez(p), "holds no array"),
-        ("x.parquet", lambda p: p.write_bytes(b"PAR1"), "damaged or not a Parquet file"),
-        ("x.parquet", lambda p: save_parquet(p, a=[1.0, None]), "column 'a' must have no missing values, got 1"),
-        ("x.parquet", lambda p: save_parquet(p, a=["x", "y"]), "column 'a' must hold real numbers, got string"),
     ],
 )
 def test_damaged_and_foreign_files_are_refused(tmp_path, name, make, message):
@@ -138,10 +103,134 @@ def test_unknown_kinds_are_named():
     """An ending that is not known is an error that lists those that are."""
     with pytest.raises(ValueError, match=r"must end in .npy, .npz, .csv, .parquet \(or be -\), got 'x.txt'"):
         suffix_of("x.txt")
+    with pytest.raises(ValueError, match=r".parquet, .tsv, .csv.gz, .tsv.gz \(or be - or a pipe\), got 'x.txt'"):
+        kind_of("x.txt")
 
 
-def test_first_row_of_another_width_on_stdin(monkeypatch):
-    """Where the stream cannot be read again, the message still tells the widths."""
-    monkeypatch.setattr("sys.stdin", io.StringIO("1,2\n3\n"))
-    with pytest.raises(ArrayFileError, match="its first row has 2 fields, those after it 1"):
-        read_table("-")
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "bsr", "dia"])
+@pytest.mark.parametrize("key", [None, "data"])
+def test_a_sparse_matrix_is_named(tmp_path, kind, key):
+    """What scipy.sparse.save_npz wrote is called so, and the message tells how to make it dense."""
+    path = tmp_path / "x.npz"
+    scipy.sparse.save_npz(path, scipy.sparse.eye_array(4, 3).asformat(kind))
+    with pytest.raises(ArrayFileError, match=r"it holds a sparse matrix.*np\.save\(.*\.toarray\(\)\)"):
+        read_table(str(path), TableOptions(key=key))
+
+
+def test_columns_of_arrays_go_by_number(tmp_path):
+    """Arrays have no names: --columns, --drop and the labels count from 1."""
+    values = np.arange(12.0).reshape(3, 4)
+    np.save(tmp_path / "x.npy", values)
+    table = read_table(str(tmp_path / "x.npy"), TableOptions(columns=["4", "1"], labels="2"))
+    np.testing.assert_array_equal(table.values, values[:, [3, 0]])
+    np.testing.assert_array_equal(table.labels, values[:, 1])
+    assert read_table(str(tmp_path / "x.npy"), TableOptions(drop=["1", "3"])).values.tolist() == [
+        [1, 3],
+        [5, 7],
+        [9, 11],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"drop": ["a"]}, "--drop must be a number from 1 to 3, as the columns have no names, got 'a'"),
+        ({"columns": ["0"]}, "--columns must be a number from 1 to 3"),
+        ({"labels": "4"}, "--labels-column must be a number from 1 to 3"),
+        ({"index": ["x"]}, "--index-col must be a number from 1 to 3"),
+        ({"columns": ["1", "1"]}, "--columns must name each column once, got '1' twice"),
+        ({"drop": ["1", "2"], "labels": "3"}, "no column is left as a feature, of 3 columns"),
+        ({"header": True}, "--header is for CSV files"),
+        ({"sep": ";"}, "--sep is for CSV files"),
+        ({"decimal": ","}, "--decimal is for CSV files"),
+        ({"key": "x"}, "--key is for .npz files"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(tmp_path, options, message):
+    """Columns that are not there, and options of other kinds of files, are errors that name the option."""
+    np.save(tmp_path / "x.npy", np.zeros((2, 3)))
+    with pytest.raises(ArrayFileError, match=message):
+        read_table(str(tmp_path / "x.npy"), TableOptions(**options))
+
+
+def test_several_files_are_one_table(tmp_path):
+    """Rows follow one another in the order of the files; a pattern stands for its files in the order of their names."""
+    parts = [np.full((i + 1, 2), float(i)) for i in range(3)]
+    for i, part in enumerate(parts):
+        write(tmp_path / f"part{i}.csv", part, ["a", "b"])
+    paths = expand([str(tmp_path / "part[12].csv"), str(tmp_path / "part0.csv")])
+    table = read_tables(paths)
+    np.testing.assert_array_equal(table.values, np.concatenate([parts[1], parts[2], parts[0]]))
+    assert table.names == ["a", "b"]
+    with pytest.raises(FileNotFoundError, match="no file fits the pattern"):
+        expand([str(tmp_path / "piece*.csv")])
+    odd = tmp_path / "a[1].csv"
+    write(odd, parts[1], ["a", "b"])
+    assert expand([str(odd)]) == [str(odd)]
+
+
+def test_labels_of_several_files_follow_one_another(tmp_path):
+    """The column of labels is put together as the rows are."""
+    for name, label in (("1.csv", "yes"), ("2.csv", "no")):
+        (tmp_path / name).write_text(f"a,y\n0.5,{label}\n")
+    table = read_tables(expand([f"{tmp_path}/*.csv"]), TableOptions(labels="y"))
+    assert (table.labels.tolist(), table.values.tolist()) == (["yes", "no"], [[0.5], [0.5]])
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ("a,c\n1,2\n", r"2.csv must have 'b' as column 2, as .*1.csv, got 'c'"),
+        ("b,a\n1,2\n", r"2.csv must have 'a' as column 1, as .*1.csv, got 'b'"),
+        ("a,b,c\n1,2,3\n", r"2.csv must have 2 columns, as .*1.csv, got 3"),
+    ],
+)
+def test_files_with_other_columns_are_named(tmp_path, second, message):
+    """Columns of several files agree by name and order, or the message names the file and the column."""
+    (tmp_path / "1.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "2.csv").write_text(second)
+    with pytest.raises(ArrayFileError, match=message):
+        read_tables([str(tmp_path / "1.csv"), str(tmp_path / "2.csv")])
+
+
+@pytest.mark.parametrize(("name", "sep"), [("x.csv.gz", ","), ("x.tsv.gz", "\t"), ("x.tsv", "\t"), ("X.CSV", ",")])
+def test_compressed_and_tab_separated_files(tmp_path, name, sep):
+    """The ending tells compression and separator."""
+    text = f"a{sep}b\n1.5{sep}2\n".encode()
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    table = read_table(str(tmp_path / name))
+    assert (table.names, table.values.tolist()) == (["a", "b"], [[1.5, 2]])
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-9], lambda b: b[:12] + b"\xff" * 9 + b[21:], lambda b: b"a,b\n1,2\n"])
+def test_damaged_gzip_is_refused(tmp_path, damage):
+    """A compressed file that is cut, changed or not compressed is an error that says so."""
+    whole = gzip.compress(b"".join(b"%d.25,%d.5\n" % (i, i) for i in range(500)))
+    (tmp_path / "x.csv.gz").write_bytes(damage(whole))
+    with pytest.raises(ArrayFileError, match=r"x.csv.gz is damaged or not a .csv.gz file of numbers"):
+        read_table(str(tmp_path / "x.csv.gz"))
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "csv", "parquet", ""])
+def test_pipes_are_read(tmp_path, suffix):
+    """A FIFO is read like a file of its name; without a name that tells, it is CSV."""
+    values = np.random.default_rng(0).normal(size=(7, 3))
+    path = tmp_path / f"x.{suffix or 'csv'}"
+    write(path, values)
+    content = path.read_bytes()
+    fifo = tmp_path / (f"pipe.{suffix}" if suffix else "pipe")
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=fifo.write_bytes, args=(content,))
+    writer.start()
+    table = read_table(str(fifo))
+    writer.join()
+    np.testing.assert_array_equal(table.values, values)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "csv", "csv.gz", "parquet"])
+def test_a_symlink_loop_is_told(tmp_path, suffix):
+    """A link that leads to itself is an error in the words of the system."""
+    path = tmp_path / f"x.{suffix}"
+    path.symlink_to(path)
+    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+        read_table(str(path))

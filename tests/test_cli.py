@@ -96,7 +96,10 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path, fitted):
 
 @pytest.mark.parametrize(
     ("redirection", "message"),
-    [("<&-", "stdin must hold a table, but it is closed"), (">&- < /dev/null", "stdin must hold a table, got nothing")],
+    [
+        ("<&-", "stdin: it must hold a table, but it is closed"),
+        (">&- < /dev/null", "stdin: it must hold a table, got nothing"),
+    ],
 )
 def test_closed_streams_are_no_traceback(redirection, message, fitted):
     """A closed stdin or stdout gives one line and exit code 1."""
@@ -161,7 +164,10 @@ def test_dtype_option(tmp_path, data):
         ([], "the following arguments are required: COMMAND"),
         (["fly"], "invalid choice: 'fly'"),
         (["fit", "X.npy"], "the following arguments are required: -o/--out"),
-        (["fit", "X.txt", "-o", "m.safetensors"], "must end in .npy, .npz, .csv, .parquet (or be -), got 'X.txt'"),
+        (
+            ["fit", "X.txt", "-o", "m.safetensors"],
+            "must end in .npy, .npz, .csv, .parquet, .tsv, .csv.gz, .tsv.gz (or be - or a pipe), got 'X.txt'",
+        ),
         (["fit", "X.npy", "-o", "m.pkl"], "must end in .safetensors, got 'm.pkl'"),
         (["fit", "X.npy", "-o", "m.safetensors", "--rho", "1.5"], "rho must be in (0, 1), got 1.5"),
         (["fit", "X.npy", "-o", "m.safetensors", "--rho", "few"], "must be a number, got 'few'"),
@@ -199,7 +205,7 @@ def failing(tmp_path, data, fitted):
         "no model": (["transform", str(tmp_path / "no.safetensors"), str(data)], "No such file or directory"),
         "data are a directory": (["fit", str(tmp_path / "d.npy"), "-o", model], "d.npy is a directory, wanted a file"),
         "demo into a file": (["demo", "--out", str(data)], "X.npy is a file, wanted a folder"),
-        "key": (["fit", str(data), "--key", "a", "-o", model], "a key is for .npz files"),
+        "key": (["fit", str(data), "--key", "a", "-o", model], "--key is for .npz files"),
     }
 
 

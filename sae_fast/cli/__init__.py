@@ -48,14 +48,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 1
 
 
-def _words(error: BaseException, data: str | None) -> str:
+def _words(error: BaseException, data: Sequence[str] | None) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):
         return f"not enough memory: {error}" if str(error) else "not enough memory"
     # scikit-learn adds paragraphs of advice on its own estimators, and does not know the file.
     first = str(error).split("\n", 1)[0]
-    return first.replace("Input X", "stdin" if data == "-" else data) if data else first
+    return first.replace("Input X", "stdin" if data[0] == "-" else data[0]) if data else first
 
 
 def _say(text: str) -> None:

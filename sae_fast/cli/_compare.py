@@ -5,19 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 
-from .._arrays_io import read_table
 from .._compare import compare_with_pca
 from .._model_file import load
-from ._inputs import check_columns, read_labels
+from ._inputs import check_columns, check_finite, check_labels_usage, labels_of, read_inputs, title
 
 _OPTIONS = ["n_components", "rho", "beta", "weight_decay", "hidden", "output", "max_iter"]
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table on stdout."""
-    table = read_table(arguments.data, arguments.key)
+    check_labels_usage(arguments)
+    table = read_inputs(arguments)
+    check_finite(table.values, table.names, title(arguments))
     X = table.values
-    y = None if arguments.labels is None else read_labels(arguments.labels, len(X))
+    y = labels_of(arguments, table)
     given = {name: getattr(arguments, name) for name in _OPTIONS if getattr(arguments, name) is not None}
     if arguments.model is None:
         verbose = 0 if arguments.quiet else 1
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         model = load(arguments.model)
         if not hasattr(model, "reconstruct"):
             raise ValueError(f"{arguments.model} must hold a model that reconstructs, got {type(model).__name__}")
-        check_columns(model, table, arguments.data)
+        check_columns(model, table, title(arguments))
         model.set_params(n_threads=arguments.n_threads)
         result = compare_with_pca(X, y, model=model, cv=arguments.cv, random_state=arguments.random_state)
     print(json.dumps(result.to_dict(), indent=2) if arguments.json else result)

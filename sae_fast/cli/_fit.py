@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import SparseAutoencoder, StackedAutoencoder
-from .._arrays_io import read_table
 from .._atomic import check_target
 from .._fit import FitInterruptedWarning
+from ._inputs import check_finite, read_inputs, title
 
 _OPTIONS = [
     "n_components",
@@ -41,7 +41,8 @@ _OPTIONS = [
 def run(arguments: argparse.Namespace) -> int:
     """Train and write the model; an interrupted fit is written too, and gives 1."""
     check_target(arguments.out)
-    table = read_table(arguments.data, arguments.key)
+    table = read_inputs(arguments)
+    check_finite(table.values, table.names, title(arguments))
     X = table.values if arguments.dtype == "keep" else table.values.astype(arguments.dtype, copy=False)
     model = _estimator(arguments)
     began = time.perf_counter()

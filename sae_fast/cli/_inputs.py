@@ -2,26 +2,76 @@
 
 from __future__ import annotations
 
-import csv
+import argparse
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays_io import STREAM, ArrayFileError, Table, read_table, suffix_of
+from .._arrays_io import STREAM, Table, TableOptions, expand, read_tables
+from .._table import column_list, names_in_words
+from ._labels import read_labels
 
 
-def check_width(table: Table, n_features: int, path: str) -> None:
+def table_options(arguments: argparse.Namespace) -> TableOptions:
+    """How the command line says that tables are to be read."""
+    sep, decimal = arguments.sep, arguments.decimal
+    if decimal == "," and sep in (None, ","):
+        arguments.wrong("--decimal , needs fields that no comma separates: give --sep ';' or --sep tab too")
+    return TableOptions(
+        key=arguments.key,
+        header={"auto": None, "yes": True, "no": False}[arguments.header],
+        sep=sep,
+        decimal=decimal,
+        index={"auto": None, "none": ()}.get(arguments.index_col, column_list(arguments.index_col)),
+        columns=None if arguments.columns is None else column_list(arguments.columns),
+        drop=column_list(arguments.drop),
+        labels=arguments.labels_column,
+    )
+
+
+def read_inputs(arguments: argparse.Namespace) -> Table:
+    """The samples of all files that are named, one after the other."""
+    return read_tables(expand(arguments.data), table_options(arguments))
+
+
+def title(arguments: argparse.Namespace) -> str:
+    """What messages call the samples."""
+    first, *others = ("stdin" if path == STREAM else path for path in arguments.data)
+    return first if not others else f"{first} and {len(others)} more"
+
+
+def labels_of(arguments: argparse.Namespace, table: Table) -> NDArray[Any] | None:
+    """The labels of the samples, from a column or a file of their own; None if none are asked for."""
+    if arguments.labels is None:
+        return table.labels
+    return read_labels(arguments.labels, len(table.values), table_options(arguments))
+
+
+def check_labels_usage(arguments: argparse.Namespace) -> None:
+    """Labels come from one place."""
+    if arguments.labels is not None and arguments.labels_column is not None:
+        arguments.wrong("--labels and --labels-column: give one of them")
+
+
+def check_width(table: Table, n_features: int, path: str, known: Sequence[str] | None = None) -> None:
     """The table has as many columns as the model has features."""
     n = table.values.shape[1]
-    if n != n_features:
-        raise ValueError(f"{path} must have {n_features} columns, as the model, got {n}")
+    if n == n_features:
+        return
+    words = f"{path} must have {n_features} columns, as the model, got {n}"
+    if known is not None and table.names is not None:
+        for what, names, others in (("more", table.names, known), ("missing", known, table.names)):
+            differ = [name for name in names if name not in set(others)]
+            words += f"; {what}: {names_in_words(differ, len(differ))}" if differ else ""
+    raise ValueError(words)
 
 
 def check_columns(model: Any, table: Table, path: str) -> None:
     """The table has the model's columns in its order; after that the model takes blocks, which carry no names."""
-    check_width(table, model.n_features_in_, path)
     known = getattr(model, "feature_names_in_", None)
+    check_width(table, model.n_features_in_, path, known)
     if known is None:
         return
     if table.names is not None and list(known) != table.names:
@@ -30,39 +80,14 @@ def check_columns(model: Any, table: Table, path: str) -> None:
     del model.feature_names_in_
 
 
-def read_labels(path: str, n: int) -> NDArray[Any]:
-    """One label for each sample, numbers or text; a CSV file may have a header."""
-    labels: NDArray[Any]
-    suffix = suffix_of(path)
-    if path == STREAM:
-        raise ValueError("--labels must be a file: stdin is for samples")
-    if suffix == ".npy":
-        try:
-            labels = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise ArrayFileError(f"{path} is damaged or not a .npy file of labels: {error}") from error
-    elif suffix == ".csv":
-        labels = _csv_labels(path, n)
-    else:
-        labels = read_table(path).values
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.shape != (n,):
-        raise ValueError(f"{path} must hold a label for each of the {n} samples, got shape {labels.shape}")
-    return labels
-
-
-def _csv_labels(path: str, n: int) -> NDArray[Any]:
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        try:
-            rows = [row for row in csv.reader(file) if row]
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise ArrayFileError(f"{path} is damaged or not a .csv file of labels: {error}") from error
-    widest = max(map(len, rows), default=0)
-    if widest != 1:
-        raise ArrayFileError(f"{path} must have one column, a label for each sample, got {widest}")
-    text = [row[0] for row in rows[1 if len(rows) == n + 1 else 0 :]]
-    try:
-        return np.array(text, dtype=np.float64)
-    except ValueError:
-        return np.array(text)
+def check_finite(values: NDArray[Any], names: Sequence[str] | None, path: str, first: int = 0) -> None:
+    """Every value is a finite number; the first one that is not is told with its row, counted from ``first`` + 1."""
+    if values.dtype.kind != "f":
+        return
+    for i in range(0, len(values), 4096):
+        finite = np.isfinite(values[i : i + 4096])
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0]
+            name = "" if names is None else f" ({names[column]!r})"
+            what = "NaN" if np.isnan(values[i + row, column]) else "an infinite value"
+            raise ValueError(f"{path} contains {what}: row {first + i + row + 1}, column {column + 1}{name}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import math
 from collections.abc import Callable
 from pathlib import Path
 
-from .._arrays_io import STREAM, suffix_of
+from .._arrays_io import STREAM, kind_of, suffix_of
 from .._checks import HIDDEN, OUTPUT, check_in, check_rho
 from .._scale import SCALINGS
 from .._version import __version__
@@ -29,7 +30,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sae-fast",
         description="Train sparse autoencoders and use their codes.",
-        epilog="Arrays are .npy, .npz, .csv (with or without a header) or .parquet files; rows are samples. "
+        epilog="Tables are .npy, .npz, .parquet, .csv or .tsv files (also .gz, a header is found); rows are samples. "
         "'sae-fast COMMAND --help' tells the options of a command; 'sae-fast demo' is a good start.",
         allow_abbrev=False,
     )
@@ -75,7 +76,7 @@ def _demo(p: argparse.ArgumentParser) -> None:
 
 
 def _fit(p: argparse.ArgumentParser) -> None:
-    _data(p)
+    _data(p, nargs="+")
     p.add_argument("-o", "--out", metavar="FILE", required=True, type=_model_out, help="model file, .safetensors")
     size = p.add_mutually_exclusive_group()
     size.add_argument("--n-components", metavar="N", type=_count, default=25, help="hidden units")
@@ -187,7 +188,7 @@ def _fine_tuning(p: argparse._ArgumentGroup) -> None:
 
 def _transform(p: argparse.ArgumentParser) -> None:
     p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit, or encoder file")
-    _data(p)
+    _data(p, nargs="+")
     p.add_argument(
         "-o",
         "--out",
@@ -207,21 +208,20 @@ def _info(p: argparse.ArgumentParser) -> None:
 
 def _plot(p: argparse.ArgumentParser) -> None:
     p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit")
-    _data(p, nargs="?")
+    _data(p, nargs="*")
     kinds = f"{', '.join(PICTURES[1:-1])} or {PICTURES[-1]} (default: {PICTURES[0]}, one figure with most of them)"
     p.add_argument("--kind", metavar="KIND", choices=PICTURES, default="summary", help=kinds)
     p.add_argument("-o", "--out", metavar="FILE", type=_picture, help=".png, .pdf or .svg (default: MODEL-KIND.png)")
     p.add_argument("--shape", metavar="8x8[x3]", type=_shape, help="of a sample that is a picture (default: a square)")
-    p.add_argument("--labels", metavar="Y", type=_array, help="labels of the samples, to colour their codes by")
+    p.add_argument("--labels", metavar="Y", type=_input, help="labels of the samples, to colour their codes by")
     p.add_argument(
         "--dpi", metavar="N", type=_real("dpi"), default=200.0, help="dots per inch, 10 to 1200 (default: 200)"
     )
-    p.set_defaults(wrong=p.error)
 
 
 def _compare(p: argparse.ArgumentParser) -> None:
-    _data(p)
-    p.add_argument("--labels", metavar="Y", type=_array, help="a label for each row: the codes are judged by them too")
+    _data(p, nargs="+")
+    p.add_argument("--labels", metavar="Y", type=_input, help="a label for each row: the codes are judged by them too")
     p.add_argument("--model", metavar="MODEL", help="model file (default: fit one here, by the options below)")
     p.add_argument("--n-components", metavar="N", type=_count, help="hidden units (default: 25)")
     p.add_argument("--rho", metavar="R", type=_real("rho"), help="wanted mean activation (default: 0.05)")
@@ -245,11 +245,53 @@ def _bench(p: argparse.ArgumentParser) -> None:
     p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
 
 
-def _data(p: argparse.ArgumentParser, nargs: str | None = None) -> None:
+def _data(p: argparse.ArgumentParser, nargs: str) -> None:
     p.add_argument(
-        "data", metavar="X", nargs=nargs, type=_array, help="samples: .npy, .npz, .csv, .parquet; - is CSV on stdin"
+        "data",
+        metavar="X",
+        nargs=nargs,
+        type=_input,
+        help="samples: .npy, .npz, .parquet, .csv, .tsv, .csv.gz, .tsv.gz; - is CSV on stdin; rows of several files, "
+        "or of a pattern like 'part-*.csv', follow one another",
     )
+    _reading(p.add_argument_group("reading tables", "Columns go by name; where a file has no names, by number from 1."))
+    p.set_defaults(wrong=p.error)
+
+
+def _reading(p: argparse._ArgumentGroup) -> None:
     p.add_argument("--key", metavar="NAME", help="array of an .npz file that holds several (default: the only one)")
+    p.add_argument(
+        "--header", choices=("auto", "yes", "no"), default="auto", help="CSV: does the first line hold names?"
+    )
+    p.add_argument("--sep", metavar="C", type=_separator, help="CSV: between fields; or tab (default: , in .tsv tab)")
+    p.add_argument("--decimal", metavar="C", choices=(".", ","), default=".", help="CSV: decimal mark, . or ,")
+    p.add_argument("--columns", metavar="A,B,...", help="the features, in this order (default: all columns)")
+    p.add_argument("--drop", metavar="A,B,...", default="", help="columns to leave out")
+    p.add_argument(
+        "--index-col",
+        metavar="A,B,...",
+        default="auto",
+        help="columns that number or name the rows, no features; auto: in CSV the first ones if without a name, in "
+        "Parquet what pandas marked; none: there are none",
+    )
+    p.add_argument("--labels-column", metavar="A", help="the column of labels: never a feature")
+
+
+def _input(text: str) -> str:
+    if glob.has_magic(text):
+        return text  # the files that fit it are looked for when it is read
+    try:
+        kind_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _separator(text: str) -> str:
+    sep = {"tab": "\t", "\\t": "\t", "space": " "}.get(text, text)
+    if len(sep) != 1 or not sep.isascii() or sep.isalnum() or sep in '"+-.\r\n':
+        raise argparse.ArgumentTypeError(f"must be one character like ; or |, or tab or space, got {text!r}")
+    return sep
 
 
 def _array(text: str) -> str:

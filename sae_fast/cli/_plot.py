@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import plot
-from .._arrays_io import read_table
 from .._atomic import check_target
 from .._model_file import load
-from ._inputs import check_columns, read_labels
+from ._inputs import check_columns, check_finite, check_labels_usage, labels_of, read_inputs, title
 
 # What each kind does with samples.
 _NEED_SAMPLES = ("reconstructions", "activations", "latent")
@@ -29,12 +28,12 @@ def run(arguments: argparse.Namespace) -> int:
     model = load(arguments.model)
     options: dict[str, Any] = {"shape": arguments.shape} if kind in _SHAPED else {}
     samples: list[Any] = []
-    if arguments.data is not None:
-        table = read_table(arguments.data, arguments.key)
-        check_columns(model, table, arguments.data)
-        samples = [table.values]
-        if arguments.labels is not None:
-            samples.append(read_labels(arguments.labels, len(table.values)))
+    if arguments.data:
+        table = read_inputs(arguments)
+        check_columns(model, table, title(arguments))
+        check_finite(table.values, table.names, title(arguments))
+        labels = labels_of(arguments, table)
+        samples = [table.values] if labels is None or kind not in _LABELLED else [table.values, labels]
     draw = getattr(plot, kind.replace("-", "_"))
     plot.save(draw(model, *samples, **options), out, dpi=arguments.dpi)
     print(f"sae-fast: wrote {out}", file=sys.stderr)
@@ -43,11 +42,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check_usage(arguments: argparse.Namespace) -> None:
     kind = arguments.kind
-    if arguments.data is None and kind in _NEED_SAMPLES:
+    check_labels_usage(arguments)
+    if not arguments.data and kind in _NEED_SAMPLES:
         arguments.wrong(f"--kind {kind} needs samples: give X after MODEL")
-    if arguments.data is not None and kind in _NO_SAMPLES:
-        arguments.wrong(f"--kind {kind} takes no samples, got {arguments.data}")
-    if arguments.labels is not None and (kind not in _LABELLED or arguments.data is None):
+    if arguments.data and kind in _NO_SAMPLES:
+        arguments.wrong(f"--kind {kind} takes no samples, got {title(arguments)}")
+    if arguments.labels is not None and (kind not in _LABELLED or not arguments.data):
         arguments.wrong(f"--labels needs samples X and --kind {' or '.join(_LABELLED)}")
     if arguments.shape is not None and kind not in _SHAPED:
         arguments.wrong(f"--shape is for --kind {', '.join(_SHAPED)}, got {kind}")

@@ -10,36 +10,40 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays_io import Table, read_table
+from .._arrays_io import Table
 from .._arrays_write import writing
 from .._encoder import Encoder
 from .._model_file import load, read_tensors
 from .._stack_encoder import StackEncoder
-from ._inputs import check_columns, check_width
+from ._inputs import check_columns, check_finite, check_width, read_inputs, title
 
 _BLOCK_BYTES = 1 << 25
 ENCODERS: dict[str, type[Encoder] | type[StackEncoder]] = {"Encoder": Encoder, "StackEncoder": StackEncoder}
 
 
 class _Codes(NamedTuple):
-    """How a file encodes: a function of samples, the names of its codes, their dtype."""
+    """How a file encodes: a function of samples, the names of its codes, their dtype; must samples be finite?"""
 
     of: Callable[[NDArray[Any]], NDArray[Any]]
     names: list[str]
     dtype: np.dtype[Any]
+    finite: bool
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Encode block by block: a memory-mapped file may be larger than memory."""
     kind = read_tensors(arguments.model)[1].get("kind", "")
     codes_of = _codes_of_encoder if kind in ENCODERS else _codes_of_model
-    table = read_table(arguments.data, arguments.key)
+    table = read_inputs(arguments)
     codes = codes_of(arguments, kind, table)
     X = table.values
     rows = max(1, _BLOCK_BYTES // (8 * max(X.shape[1], len(codes.names))))
     with writing(arguments.out, (len(X), len(codes.names)), codes.dtype, codes.names) as write:
         for i in range(0, len(X), rows):
-            write(codes.of(X[i : i + rows]))
+            block = X[i : i + rows]
+            if codes.finite:
+                check_finite(block, table.names, title(arguments), i)
+            write(codes.of(block))
     return 0
 
 
@@ -49,15 +53,15 @@ def _codes_of_model(arguments: argparse.Namespace, kind: str, table: Table) -> _
     if options and not hasattr(model, "encoder_"):
         raise ValueError(f"--layer is for stacks of layers, and {arguments.model} holds a single one")
     names = [str(name) for name in model.get_feature_names_out(**options)]
-    check_columns(model, table, arguments.data)
+    check_columns(model, table, title(arguments))
     model.set_params(n_threads=arguments.n_threads)
-    return _Codes(partial(model.transform, **options), names, model.components_.dtype)
+    return _Codes(partial(model.transform, **options), names, model.components_.dtype, True)
 
 
 def _codes_of_encoder(arguments: argparse.Namespace, kind: str, table: Table) -> _Codes:
     if arguments.layer is not None:
         raise ValueError(f"--layer is for stacks of layers, and {arguments.model} holds an encoder")
     encoder = ENCODERS[kind].load(arguments.model)
-    check_width(table, encoder.n_visible, arguments.data)
+    check_width(table, encoder.n_visible, title(arguments))
     names = [f"{kind.lower()}{j}" for j in range(encoder.n_hidden)]
-    return _Codes(partial(encoder, n_threads=arguments.n_threads), names, encoder.dtype)
+    return _Codes(partial(encoder, n_threads=arguments.n_threads), names, encoder.dtype, False)

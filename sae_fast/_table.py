@@ -1,0 +1,154 @@
+"""A table of samples, how a file of one is to be read, and which of its columns are features."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+
+class ArrayFileError(ValueError):
+    """The file does not hold one table of real numbers, or is damaged."""
+
+
+class TableError(ValueError):
+    """What is wrong in a table, in words that follow the name of its file; advice follows in brackets."""
+
+    def __init__(self, words: str, advice: str = "") -> None:
+        super().__init__(f"{words} ({advice})" if advice else words)
+        self.words = words
+
+
+class Table(NamedTuple):
+    """Samples (n_samples, n_features), and where the file has them names of the features and a label of each sample."""
+
+    values: NDArray[Any]
+    names: list[str] | None
+    labels: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How to read a table; those that are None or empty are decided by the file.
+
+    Columns are told by their names; those of a file without names by their numbers, counted from 1.
+    """
+
+    key: str | None = None
+    """Name of the array in an .npz file."""
+    header: bool | None = None
+    """CSV: does the first line hold names?"""
+    sep: str | None = None
+    """CSV: what is between fields; a comma by default, a tab in .tsv files."""
+    decimal: str = "."
+    """CSV: what is between the digits of a whole number and its fraction."""
+    index: Sequence[str] | None = None
+    """Columns that number or name the rows; none of them if empty, what the file tells if None."""
+    columns: Sequence[str] | None = None
+    """The features, in this order; all columns by default."""
+    drop: Sequence[str] = ()
+    """Columns that are not read."""
+    labels: str | None = None
+    """The column of the labels."""
+
+
+AS_IT_IS = TableOptions()
+"""Nothing is said: the file decides."""
+
+
+class Selection(NamedTuple):
+    """Positions of the features, and of the labels."""
+
+    features: list[int]
+    labels: int | None
+
+
+def column_list(text: str) -> list[str]:
+    """Names as in a line of CSV: those with a comma stand in quotes.
+
+    Examples
+    --------
+    >>> column_list('a,"b, c"')
+    ['a', 'b, c']
+    """
+    return next(csv.reader([text], skipinitialspace=True), [])
+
+
+def select(names: Sequence[str] | None, n: int, options: TableOptions, index: Sequence[int] = ()) -> Selection:
+    """Which of ``n`` columns are features, and which one holds the labels.
+
+    Parameters
+    ----------
+    names : sequence of str, optional
+        Of all columns, where they have any.
+    n : int
+        Columns in all.
+    options : TableOptions
+        What the user said.
+    index : sequence of int
+        Positions of the columns that the file itself tells to be its index.
+
+    Raises
+    ------
+    TableError
+        A column that is not there or not the only one of its name; no column is left.
+
+    Examples
+    --------
+    >>> select(["id", "a", "b", "y"], 4, TableOptions(drop=["id"], labels="y"))
+    Selection(features=[1, 2], labels=3)
+    >>> select(None, 3, TableOptions(columns=["3", "1"]))
+    Selection(features=[2, 0], labels=None)
+    """
+
+    def positions(option: str, wanted: Sequence[str]) -> list[int]:
+        found = [_position(names, n, option, name) for name in wanted]
+        twice = next((wanted[i] for i in range(len(found)) if found[i] in found[:i]), None)
+        if twice is not None:
+            raise TableError(f"--{option} must name each column once, got {twice!r} twice")
+        return found
+
+    labels = None if options.labels is None else _position(names, n, "labels-column", options.labels)
+    left_out = {*positions("drop", options.drop), labels}
+    left_out |= set(positions("index-col", options.index or ()))
+    if options.columns is None:
+        left_out |= set(index) if options.index is None else set()
+        features = [i for i in range(n) if i not in left_out]
+    else:
+        features = [i for i in positions("columns", options.columns) if i not in left_out]
+    if not features:
+        raise TableError(f"no column is left as a feature, of {names_in_words(names, n)}")
+    return Selection(features, labels)
+
+
+def _position(names: Sequence[str] | None, n: int, option: str, name: str) -> int:
+    if names is None:
+        try:
+            number = int(name)
+        except ValueError:
+            number = 0
+        if not 1 <= number <= n:
+            raise TableError(f"--{option} must be a number from 1 to {n}, as the columns have no names, got {name!r}")
+        return number - 1
+    count = list(names).count(name)
+    if count != 1:
+        why = f"{count} columns are named {name!r}" if count else f"no column is named {name!r}"
+        raise TableError(f"--{option}: {why}, of {names_in_words(names, n)}")
+    return list(names).index(name)
+
+
+def names_in_words(names: Sequence[str] | None, n: int) -> str:
+    """The first names, for a message.
+
+    Examples
+    --------
+    >>> names_in_words(list("abcdefghij"), 10)
+    "'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', ... (10 in all)"
+    """
+    if names is None:
+        return f"{n} columns"
+    shown = ", ".join(map(repr, names[:8]))
+    return shown if n <= 8 else f"{shown}, ... ({n} in all)"

@@ -1,0 +1,133 @@
+"""Parquet: columns that are features, what pandas adds to them, and what is refused."""
+
+from __future__ import annotations
+
+import decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from sae_fast._arrays_io import ArrayFileError, TableOptions, read_table
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path):
+    return str(tmp_path / "x.parquet")
+
+
+def save(path, **columns):
+    pa.parquet.write_table(pa.table(columns), path, row_group_size=2)
+
+
+def test_columns_of_every_number_type(path):
+    """Integers, halves, floats, bools and what a dictionary encodes."""
+    columns = {"a": pa.array([1, 2, 3], pa.int8()), "b": pa.array([0.5, 1, 2], pa.float16()), "c": [True, False, True],
+               "d": pa.array([1.5, 2.5, 1.5]).dictionary_encode()}  # fmt: skip
+    save(path, **columns)
+    table = read_table(path)
+    assert (table.names, table.values.tolist()) == (list("abcd"), [[1, 0.5, 1, 1.5], [2, 1, 0, 2.5], [3, 2, 1, 1.5]])
+
+
+@pytest.mark.parametrize("index", [pd.RangeIndex(3), [5, 3, 1], ["x", "y", "z"], pd.Index([7, 8, 9], name="id")])
+def test_the_index_of_pandas_is_no_feature(path, index):
+    """By its metadata; --index-col none makes it one, where it is stored as a column."""
+    pd.DataFrame({"a": [1.5, 2.5, 3.5], "b": [0, 1, 2]}, index=index).to_parquet(path)
+    table = read_table(path)
+    assert (table.names, table.values.tolist()) == (["a", "b"], [[1.5, 0], [2.5, 1], [3.5, 2]])
+    if not isinstance(index, pd.RangeIndex) and index[0] != "x":
+        assert len(read_table(path, TableOptions(index=())).names) == 3
+
+
+def test_the_index_is_known_without_metadata(path):
+    """A program that drops pandas' metadata keeps the name that pandas gave the column."""
+    pd.DataFrame({"a": [1.5, 2.5]}, index=[5, 3]).to_parquet(path)
+    pl.read_parquet(path).write_parquet(path)
+    assert read_table(path).names == ["a"]
+    assert read_table(path, TableOptions(columns=["__index_level_0__"])).values.tolist() == [[5], [3]]
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float32(), 2), pa.list_(pa.float32()), pa.large_list(pa.float64())])
+def test_lists_are_as_many_features(path, kind):
+    """Embeddings: lists of one length, of either kind."""
+    save(path, y=["u", "v", "w"], emb=pa.array([[1.5, 2], [3, 4], [5, 6.5]], kind), a=[7, 8, 9])
+    table = read_table(path, TableOptions(labels="y"))
+    assert table.names == ["emb_0", "emb_1", "a"]
+    np.testing.assert_array_equal(table.values, [[1.5, 2, 7], [3, 4, 8], [5, 6.5, 9]])
+    assert table.labels.tolist() == ["u", "v", "w"]
+    assert read_table(path, TableOptions(columns=["emb"])).values.shape == (3, 2)
+
+
+def test_arrays_of_polars(path):
+    """Its type Array, from a slice."""
+    values = np.random.default_rng(0).normal(size=(9, 4))
+    pl.DataFrame({"e": pl.Series(values, dtype=pl.Array(pl.Float64, 4))})[2:7].write_parquet(path)
+    np.testing.assert_array_equal(read_table(path).values, values[2:7])
+
+
+def test_decimals_are_the_nearest_numbers(path):
+    """Decimal columns give what float() makes of each, to the last bit."""
+    rng = np.random.default_rng(0)
+    texts = [f"{rng.integers(-(10**15), 10**15)}.{rng.integers(0, 10**5):05}" for _ in range(500)]
+    save(path, a=pa.array([decimal.Decimal(t) for t in texts], pa.decimal128(30, 5)))
+    np.testing.assert_array_equal(read_table(path).values[:, 0], [float(t) for t in texts])
+
+
+def test_columns_of_one_name_are_all_read(path):
+    """Where names are not unique, each column is taken by its place."""
+    pa.parquet.write_table(pa.Table.from_arrays([pa.array([1, 2]), pa.array([3, 4])], names=["a", "a"]), path)
+    assert read_table(path).values.tolist() == [[1, 3], [2, 4]]
+
+
+def test_a_column_whose_name_begins_like_another(path):
+    """A name with a dot is a name."""
+    pa.parquet.write_table(pa.table({"a": [1, 2], "a.b": [3, 4], "c": ["x", "y"]}), path)
+    assert read_table(path, TableOptions(drop=["c"])).values.tolist() == [[1, 3], [2, 4]]
+    assert read_table(path, TableOptions(columns=["a.b"])).values.tolist() == [[3], [4]]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"a": [1.0, None, 2.0, None]}, r"column 'a', row 2 must hold a value, got a missing one \(2 in all\)"),
+        ({"a": pd.array([1, 2, None], "Int64")}, "column 'a', row 3 must hold a value"),
+        ({"a": ["x", "y"]}, r"column 'a' must hold real numbers, got string \(--drop 'a' leaves the column out\)"),
+        ({"a": pd.to_datetime(["2024-01-01"])}, "column 'a' must hold real numbers, got timestamp"),
+        ({"a": [[1.0, 2.0], [3.0]]}, "column 'a', row 2 must hold 2 numbers, as row 1, got 1"),
+        ({"a": [[1.0, 2.0], [3.0, None]]}, "column 'a', row 2 must hold numbers, got a missing one"),
+        ({"a": [[1.0, 2.0], None]}, "column 'a', row 2 must hold a value"),
+        ({"a": [[], []]}, "column 'a' must hold numbers, got empty lists|must hold real numbers"),
+        ({"a": [["x"]]}, "column 'a' must hold real numbers, got list"),
+        ({"a": pa.array([], pa.float64())}, r"must hold a table .* got shape \(0, 1\)"),
+    ],
+)
+def test_what_is_no_table_of_numbers_is_refused(path, columns, message):
+    """The message names column, row and type."""
+    save(path, **columns)
+    with pytest.raises(ArrayFileError, match=message) as caught:
+        read_table(path)
+    assert path in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + b"\x00" * 40 + b"PAR1"])
+def test_damaged_files_are_refused(tmp_path, content):
+    """A file that is not Parquet, or part of one."""
+    (tmp_path / "x.parquet").write_bytes(content)
+    with pytest.raises(ArrayFileError, match=r"x.parquet is damaged or not a Parquet file: \S"):
+        read_table(str(tmp_path / "x.parquet"))
+
+
+def test_labels_of_a_column(path):
+    """Numbers or text, none missing; never features."""
+    save(path, a=[1.5, 2.5], y=[1, 0], z=["u", None], t=pd.to_datetime(["2024-01-01", "2024-01-02"]))
+    table = read_table(path, TableOptions(labels="y", columns=["a"]))
+    assert (table.names, table.labels.tolist()) == (["a"], [1, 0])
+    for name, message in (
+        ("z", "column 'z', row 2 must hold a label"),
+        ("t", "must hold labels, numbers or text, got"),
+    ):
+        with pytest.raises(ArrayFileError, match=message):
+            read_table(path, TableOptions(labels=name, columns=["a"]))
