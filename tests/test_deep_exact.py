@@ -11,7 +11,6 @@ from .deep_networks import IMPLEMENTATIONS, Layer, flat
 from .test_exact import relative_error
 
 CASES = exact_deep.cases()
-WORST: dict[str, float] = {}
 
 
 @pytest.fixture(scope="module")
@@ -41,29 +40,21 @@ def test_float64_is_within_1e_9_of_exact(impl, name, truth):
     errors = [float(abs(mp.mpf(J) - wanted) / abs(wanted))] if wanted else [abs(J)]
     for got, g, s in zip(flat(grad), gradients, spreads, strict=True):
         errors.append(relative_error(got, g, s, unit=1e-6, tiny=1e-290))
-    WORST[f"{impl.__name__} {name}"] = max(errors)
     assert max(errors) <= 1e-9
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_float32_is_finite_and_close(name, truth):
-    """In float32 cost and gradients are finite, and within what rounding each layer's z to float32 explains."""
+def test_float32_is_within_1e_4_of_exact(name, truth):
+    """The same within 1e-4 in float32, of an entry that is at least a hundredth of its absolute terms, else of that."""
     layers, X, y, network = CASES[name]
     layers = tuple(Layer(*(a.astype(np.float32) for a in layer)) for layer in layers)
     y = y if y.dtype.kind == "i" else y.astype(np.float32)
     J, grad = IMPLEMENTATIONS["core"].deep_cost_and_grad(layers, X.astype(np.float32), y, **network)
     wanted, gradients, spreads = truth(name, np.float32)
-    # exp turns the absolute rounding error of z into a relative one of an activation, which the next layer multiplies.
-    reach, allowance = 1.0, 0.0
-    for W, b in layers:
-        size = float(np.abs(W).sum(axis=1).max() + np.abs(b).max())
-        reach = max(1.0, float(np.abs(W).sum(axis=1).max())) * reach
-        allowance += 2.0**-24 * (W.shape[1] + 2) * 4 * size * reach
-    allowance += 1e-4
     assert np.isfinite(J)
-    assert abs(J - float(wanted)) <= allowance * abs(float(wanted))
+    assert abs(J - float(wanted)) <= 1e-4 * abs(float(wanted))
     for got, g, s in zip(flat(grad), gradients, spreads, strict=True):
-        assert relative_error(got, g, s, unit=1e-2, tiny=1e-30) <= allowance
+        assert relative_error(got, g, s, unit=1e-2, tiny=1e-30) <= 1e-4
 
 
 def test_the_textbook_softmax_fails_where_ours_does_not():
@@ -77,11 +68,3 @@ def test_the_textbook_softmax_fails_where_ours_does_not():
     grad = IMPLEMENTATIONS["core"].deep_cost_and_grad(layers, X, y, units=network["units"], loss="softmax")[1]
     assert 0 < cost.loss < 1e-40
     assert -1e-40 < grad[-1].b[1] < 0
-
-
-def test_report():
-    """The worst error in float64 is on record."""
-    if WORST:
-        worst = max(WORST, key=WORST.__getitem__)
-        print(f"\n{len(WORST)} cases in float64, worst relative error {WORST[worst]:.2e} ({worst})")
-        assert WORST[worst] <= 1e-9

@@ -118,18 +118,6 @@ def test_sample_weight_counts_as_repetition():
         model().fit(X, sample_weight=-np.ones(60))
 
 
-def test_partial_fit_goes_on():
-    """partial_fit improves call by call and keeps counting; L-BFGS does not offer it."""
-    X = patches()
-    fitted = model(solver="adam", learning_rate=0.01)
-    for block in np.array_split(np.tile(X, (20, 1)), 10):
-        fitted.partial_fit(block)
-    assert fitted.n_iter_ == len(fitted.loss_curve_) == 10
-    assert fitted.loss_curve_[-1] < fitted.loss_curve_[0]
-    assert not hasattr(model(), "partial_fit")
-    pickle.loads(pickle.dumps(fitted)).partial_fit(X)
-
-
 def test_works_in_pipeline_grid_search_and_column_transformer():
     """The usual company: Pipeline, GridSearchCV, ColumnTransformer, clone, deepcopy, pickle."""
     X, y = patches(), (patches()[:, 0] > 0.5).astype(int)

@@ -11,7 +11,6 @@ from sae_fast import Params
 from . import exact
 
 CASES = exact.cases()
-WORST: dict[str, float] = {}
 
 
 @pytest.fixture(scope="module")
@@ -57,28 +56,21 @@ def test_float64_is_within_1e_9_of_exact(impl, name, truth):
     errors = [float(abs(mp.mpf(J) - wanted) / abs(wanted))] if wanted else [abs(J)]
     for got, g, s in zip(grad, gradients, spreads, strict=True):
         errors.append(relative_error(got, g, s, unit=1e-6, tiny=1e-290))
-    WORST[f"{impl.__name__} {name}"] = max(errors)
     assert max(errors) <= 1e-9
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_float32_is_within_1e_4_of_exact(impl, name, truth):
-    """The same within 1e-4 in float32, or within what rounding z to float32 explains by itself."""
+    """The same within 1e-4 in float32, of an entry that is at least a hundredth of its absolute terms, else of that."""
     params, X, settings = CASES[name]
     params = Params(*(a.astype(np.float32) for a in params))
     X = X.astype(np.float32)
     J, grad = impl.cost_and_grad(params, X, **settings)
     wanted, gradients, spreads = truth(name, np.float32)
-    # A sum of n terms has a rounding error of up to n units in the last place of its absolute terms; exp turns that
-    # absolute error of z into a relative one of an activation.
-    n = params.W1.shape[1] + 2
-    reach2 = (np.abs(params.W1) @ np.abs(X.T)).max() + np.abs(params.b1).max()
-    reach3 = (np.abs(params.W2).sum(axis=1) + np.abs(params.b2)).max()
-    allowance = 1e-4 + 2.0**-24 * n * (4 * float(reach2) * (1 + float(np.abs(params.W2).max())) + 4 * float(reach3))
     assert np.isfinite(J)
-    assert abs(J - float(wanted)) <= allowance * abs(float(wanted))
+    assert abs(J - float(wanted)) <= 1e-4 * abs(float(wanted))
     for got, g, s in zip(grad, gradients, spreads, strict=True):
-        assert relative_error(got, g, s, unit=1e-2, tiny=1e-30) <= allowance
+        assert relative_error(got, g, s, unit=1e-2, tiny=1e-30) <= 1e-4
 
 
 def test_the_textbook_formula_fails_where_ours_does_not(impl):
@@ -92,12 +84,3 @@ def test_the_textbook_formula_fails_where_ours_does_not(impl):
         )
     assert not np.isfinite(textbook)
     assert np.isfinite(impl.cost(params, X, **settings).total)
-
-
-def test_report(record_property):
-    """All cases were looked at, and the worst error is on record."""
-    record_property("cases", len(CASES))
-    if WORST:
-        worst = max(WORST, key=WORST.__getitem__)
-        print(f"\n{len(WORST)} cases in float64, worst relative error {WORST[worst]:.2e} ({worst})")
-        assert WORST[worst] <= 1e-9
