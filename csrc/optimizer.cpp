@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 #include "kernel_table.hpp"
 #include "team.hpp"
@@ -30,6 +31,15 @@ void Optimizer<T>::set_rule(const Rule& rule) {
             first_.resize(static_cast<std::size_t>(n_params_));
     }
     rule_ = rule;
+}
+
+template <class T>
+void Optimizer<T>::restore(Size n_steps, std::vector<T> first, std::vector<T> second) {
+    if (n_steps < 0 || first.size() != first_.size() || second.size() != second_.size())
+        throw std::invalid_argument("the state must be that of an optimiser of the same rule and sizes");
+    n_steps_ = n_steps;
+    first_ = std::move(first);
+    second_ = std::move(second);
 }
 
 template <class T>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,9 @@ from ._types import Cost, FloatArray, Hidden, Output, Params
 class Objective:
     """``f(theta) -> (J, grad)`` over fixed data, for any optimiser that works on one vector.
 
-    The workspace is kept between calls, so that a call allocates no more than the gradient that it returns.
+    The workspace is kept between calls, so that a call allocates no more than the gradient that it returns. Any number
+    of threads may call one objective: a call that finds the workspace taken uses one of its thread. It can be copied
+    and pickled.
 
     Parameters
     ----------
@@ -47,11 +50,12 @@ class Objective:
     n_visible, n_hidden : int
         Sizes of the layers.
     n_evaluations : int
-        Calls so far.
+        Calls so far, of all threads.
     parts : Cost
         J and its parts at the last call.
     rho_hat : ndarray of shape (n_hidden,)
-        Mean activations at the last call.
+        Mean activations at the last call. Where several threads call, the last one is the one that ended last, and
+        ``parts`` and ``rho_hat``, which are read one after the other, may be those of two calls.
 
     Raises
     ------
@@ -88,10 +92,10 @@ class Objective:
         self._settings = (*check_activations(hidden, output), *check_penalty(rho, beta, weight_decay))
         self._weight = check_sample_weight(sample_weight, len(self._X))
         self._threads = check_n_threads(n_threads)
-        self._workspace = _core.Workspace()
         self.n_evaluations = 0
         self.parts = Cost(np.nan, np.nan, np.nan, np.nan)
         self.rho_hat: NDArray[np.float64] = np.full(self.n_hidden, np.nan)
+        self._own()
 
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
         """J and its gradient at ``theta`` ``[W1, W2, b1, b2]``; the gradient is new and has the dtype of ``theta``."""
@@ -111,10 +115,24 @@ class Objective:
             self._threads,
             self._workspace,
         )
-        self.n_evaluations += 1
-        self.parts = Cost(*parts)
-        self.rho_hat = rho_hat
-        return self.parts.total, grad.astype(theta.dtype, copy=False) if theta.dtype.kind == "f" else grad
+        with self._reporting:
+            self.n_evaluations += 1
+            self.parts = Cost(*parts)
+            self.rho_hat = rho_hat
+        return parts[0], grad.astype(theta.dtype, copy=False) if theta.dtype.kind == "f" else grad
+
+    def _own(self) -> None:
+        """What belongs to this object alone, not to its copies."""
+        self._workspace = _core.Workspace()
+        self._reporting = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._reporting:
+            return {name: value for name, value in vars(self).items() if name not in ("_workspace", "_reporting")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._own()
 
     def _view(self, theta: FloatArray) -> Params:
         return unflatten(np.ascontiguousarray(theta), self.n_visible, self.n_hidden)

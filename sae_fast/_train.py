@@ -62,13 +62,29 @@ def _rule(
 
 
 class _Optimizer:
-    """A rule bound to parameters; :meth:`step` updates them in place."""
+    """A rule bound to parameters; :meth:`step` updates them in place.
+
+    Threads that step one optimiser do so one after another. Copies and pickles go on from the state that they were
+    made in; ``copy.copy`` works on the same ``params``, ``copy.deepcopy`` and pickle on copies of them.
+    """
 
     def __init__(self, params: ParamsLike, rule: dict[str, Any], n_threads: int | None) -> None:
         self.params = check_in_place(params)
-        kind = _core.OptimizerF32 if self.params.W1.dtype == np.float32 else _core.OptimizerF64
         self._threads = check_n_threads(n_threads)
-        self._core = kind(self.params, **rule)
+        self._rule = rule
+        self._bind()
+
+    def _bind(self) -> None:
+        kind = _core.OptimizerF32 if self.params.W1.dtype == np.float32 else _core.OptimizerF64
+        self._core = kind(self.params, **self._rule)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_core": self._core.state()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._bind()
+        self._core.restore(*state["_core"])
 
     @property
     def n_steps(self) -> int:

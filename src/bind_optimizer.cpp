@@ -27,6 +27,26 @@ public:
         return exclusive_.look([this] { return optimizer_.n_steps(); });
     }
 
+    using Contiguous = py::array_t<T, py::array::c_style | py::array::forcecast>;
+
+    // Steps so far, and both moments.
+    py::tuple state() const {
+        std::vector<T> first;
+        std::vector<T> second;
+        const Size n = exclusive_.look([&] {
+            first = optimizer_.first();
+            second = optimizer_.second();
+            return optimizer_.n_steps();
+        });
+        return py::make_tuple(n, py::array_t<T>(static_cast<Size>(first.size()), first.data()),
+                              py::array_t<T>(static_cast<Size>(second.size()), second.data()));
+    }
+    void restore(Size n_steps, const Contiguous& first, const Contiguous& second) {
+        std::vector<T> a(first.data(), first.data() + first.size());
+        std::vector<T> b(second.data(), second.data() + second.size());
+        exclusive_.look([&] { optimizer_.restore(n_steps, std::move(a), std::move(b)); });
+    }
+
 private:
     Tuple params_;
     Params<T> view_;
@@ -45,6 +65,8 @@ void bind_optimizer_as(py::module_& m, const char* name) {
              py::arg("params"), py::arg("solver"), py::arg("learning_rate"), py::arg("momentum"), py::arg("nesterov"),
              py::arg("beta1"), py::arg("beta2"), py::arg("eps"))
         .def("step", &BoundOptimizer<T>::step, py::arg("grad"), py::arg("n_threads"))
+        .def("state", &BoundOptimizer<T>::state)
+        .def("restore", &BoundOptimizer<T>::restore, py::arg("n_steps"), py::arg("first"), py::arg("second"))
         .def_property_readonly("n_steps", &BoundOptimizer<T>::n_steps);
 }
 

@@ -11,7 +11,13 @@ import sae_fast as sf
 
 CORE = [kind for _, kind in sorted(vars(sf._core).items()) if inspect.isclass(kind)]
 X = np.zeros((2, 2))
-ARGUMENTS = {"step": ((), 1), "change": ({},), "encode_one": (np.zeros(2),), "__call__": (X,)}
+ARGUMENTS = {
+    "step": ((), 1),
+    "change": ({},),
+    "restore": (0, np.zeros(0), np.zeros(0)),
+    "encode_one": (np.zeros(2),),
+    "__call__": (X,),
+}
 
 
 def methods(kind):

@@ -50,6 +50,12 @@ public:
     /// std::bad_alloc.
     void set_rule(const Rule& rule);
 
+    /// What a copy needs to go on from here: n_params elements each, or none where the rule has no such moment.
+    const std::vector<T>& first() const noexcept { return first_; }
+    const std::vector<T>& second() const noexcept { return second_; }
+    /// Takes over the state of another optimiser of the same rule. Throws std::invalid_argument for other sizes.
+    void restore(Size n_steps, std::vector<T> first, std::vector<T> second);
+
 private:
     Rule rule_;
     Size n_params_;
