@@ -43,6 +43,30 @@ def test_early_stopping_keeps_the_best_parameters(solver):
     assert fitted.n_iter_ < 200
 
 
+def ended_by(curve, tol, patience):
+    """The iteration that ends it: the last of ``patience`` in a row that are not lower by ``tol`` of themselves."""
+    best, waited = np.inf, 0
+    for i, J in enumerate(curve, 1):
+        best, waited = (J, 0) if J * (1 + tol) < best else (best, waited + 1)
+        if waited == patience:
+            return i
+    return None
+
+
+@pytest.mark.filterwarnings("ignore::sae_fast._estimator.UnitWarning")
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("unit", [0.03, 1.0, 5.0])
+def test_tol_is_a_part_of_the_cost(unit, solver):
+    """Whatever the size of J, a fit ends where it has not fallen by tol of itself for so many iterations."""
+    X = unit * np.random.default_rng(0).uniform(-1, 1, (60, 5))
+    options = {"output": "linear", "beta": 0.0, "weight_decay": 0.0, "tol": 3e-3, "n_iter_no_change": 3}
+    fitted = sf.SparseAutoencoder(
+        3, solver=solver, learning_rate=None if solver == "lbfgs" else 0.05, momentum=0.0, batch_size=20,
+        max_iter=2000, random_state=0, **options,
+    ).fit(X)  # fmt: skip
+    assert fitted.n_iter_ == ended_by(fitted.loss_curve_, 3e-3, 3) < 2000
+
+
 def test_tol_ends_a_fit_that_stands_still():
     """A fit whose cost no longer falls ends before max_iter."""
     assert model(max_iter=5000, tol=1e-4).fit(patches()).n_iter_ < 5000

@@ -53,9 +53,10 @@ std::vector<T> numbers(Size n, unsigned seed, double scale = 1) {
     return values;
 }
 
-/// Largest difference; NaN if there is one.
+/// Largest difference; NaN if there is one, infinity if both are not as long as each other, or empty.
 template <class A, class B>
 double difference(const A& got, const B& wanted) {
+    if (got.size() != wanted.size() || wanted.size() == 0) return HUGE_VAL;
     double worst = 0;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         const double d = std::fabs(static_cast<double>(got[i]) - static_cast<double>(wanted[i]));
