@@ -46,6 +46,16 @@ def test_any_layer_sizes(v, h, dtype):
     assert_same(*make(33, v, h, dtype), TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("m", [3, 70])
+@pytest.mark.parametrize("wide", [833, 1700])
+@pytest.mark.parametrize("narrow", [1, 5, 13, 25, 27, 33, 70])
+def test_wide_layers(narrow, wide, m, dtype):
+    """Sums so long that products go through them in parts give the reference's results, in either layer."""
+    assert_same(*make(m, wide, narrow, dtype), TOLERANCE[dtype])
+    assert_same(*make(m, narrow, wide, dtype), TOLERANCE[dtype])
+
+
 @pytest.mark.parametrize("n_threads", [1, 2, 3, 8])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("hidden", HIDDEN)
