@@ -75,6 +75,16 @@ def test_several_blocks(hidden, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(6200, 33, 9), (9001, 17, 25), (20000, 64, 25)])
+def test_chunks_of_several_blocks(shape, dtype):
+    """Samples so many that each share of a small gradient is summed block by block give the reference's results."""
+    params, X = make(*shape, dtype)
+    weight = np.random.default_rng(1).uniform(0, 2, len(X))
+    for sample_weight in (None, weight):
+        assert_same(params, X, TOLERANCE[dtype], n_threads=2, sample_weight=sample_weight)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_sample_weight(dtype):
     """Weights count in every mean, also zeros."""
     params, X = make(300, 20, 10, dtype)
@@ -184,6 +194,7 @@ def test_a_code_does_not_depend_on_its_neighbours(dtype):
         {"solver": "adam", "rho_hat_momentum": 0.9, "hidden": "tanh", "output": "linear"},
         {"solver": "adam", "shuffle": False, "batch_size": 1000},
         {"solver": "adam", "sample_weight": np.r_[np.zeros(40), np.ones(60)], "shuffle": False, "batch_size": 20},
+        {"solver": "sgd", "sample_weight": np.arange(100.0) % 7, "momentum": 0.9},
     ],
     ids=str,
 )
@@ -195,6 +206,22 @@ def test_training_follows_the_reference(options, dtype):
     wanted, reference_history = reference.train(params, X, **settings)
     assert error(got, wanted) <= 50 * TOLERANCE[dtype]
     assert error(history, reference_history) <= 50 * TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_running_means_that_underflow(hidden, dtype):
+    """Running means of units that no sample switches on, or off, follow the reference, which keeps their logarithms."""
+    params, X = make(90, 12, 8, dtype)
+    params.b1[::2] = -900 if dtype == np.float64 else -130
+    params.b1[1::4] = 900 if dtype == np.float64 else 130
+    options = SETTINGS | {"rho_hat_momentum": 0.9, "batch_size": 30, "n_epochs": 3, "random_state": 0, "hidden": hidden}
+    weight = np.arange(90.0) % 5
+    for sample_weight in (None, weight):
+        got, history = sf.train(params, X, **options, sample_weight=sample_weight)
+        wanted, reference_history = reference.train(params, X, **options, sample_weight=sample_weight)
+        assert error(got, wanted) <= 50 * TOLERANCE[dtype]
+        assert error(history, reference_history) <= 50 * TOLERANCE[dtype]
 
 
 def test_the_permutation_is_the_documented_one():

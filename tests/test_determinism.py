@@ -51,9 +51,11 @@ def test_units_whose_mean_underflows(shape, kind):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_encode_and_decode(dtype):
-    """1 = 2 = 3 = 8 threads for both layers."""
+@pytest.mark.parametrize("kind", [None, np.int16], ids=["as it is", "converted"])
+def test_encode_and_decode(kind, dtype):
+    """1 = 2 = 3 = 8 threads for both layers, also where samples are converted on the way."""
     params, X = make(3000, 200, 100, dtype)
+    X = X if kind is None else (100 * X).astype(kind)
     one = sf.forward(params, X, n_threads=1)
     for n in THREADS:
         assert_identical(sf.forward(params, X, n_threads=n), one)

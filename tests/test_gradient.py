@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import sae_fast as sf
+from sae_fast._objective import compare_gradient
 
 from .conftest import HIDDEN, OUTPUT, make
 
@@ -38,6 +39,28 @@ def test_check_gradient_agrees_and_sees_a_wrong_gradient(impl):
     settings = {"rho": 0.1, "beta": 2.0, "weight_decay": 0.01}
     assert impl.check_gradient(params, X, **settings) <= 1e-7
     assert impl.check_gradient(params, X, **settings, n_directions=5) <= 1e-7
+
+
+@pytest.mark.parametrize("off", [0.01, -0.01])
+@pytest.mark.parametrize("block", sf.Params._fields)
+@pytest.mark.parametrize("n_directions", [None, 20])
+def test_a_wrong_gradient_is_measured(impl, n_directions, block, off):
+    """One entry that is off, to either side, is reported: by its own size, or its share in random directions."""
+    params, X = make(13, 6, 5)
+    settings = {"rho": 0.1, "beta": 2.0, "weight_decay": 0.01}
+    right = impl.cost_and_grad(params, X, **settings)[1]
+    top = max(np.abs(g).max() for g in right)
+
+    def wrong(*arguments, **options):
+        J, grad = impl.cost_and_grad(*arguments, **options)
+        getattr(grad, block)[np.unravel_index(0, getattr(grad, block).shape)] += off * top
+        return J, grad
+
+    error = compare_gradient(impl.cost, wrong, params, X, None, n_directions, settings)
+    if n_directions is None:
+        assert error == pytest.approx(0.01, rel=0.02)
+    else:
+        assert 0.001 < error < 0.05
 
 
 def test_a_forgotten_factor_would_be_seen():

@@ -67,6 +67,21 @@ def test_hundred_steps_of_the_published_formulas(impl, name, dtype):
         )
 
 
+@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.parametrize("name", RULES)
+def test_arrays_of_several_chunks(name, n_threads):
+    """Every element of arrays that threads share is updated by the published formulas, from its own moments."""
+    params, _ = make(1, 8193, 3)
+    start = [p.copy() for p in params]
+    kind, options = RULES[name]
+    opt = kind(params, **options, n_threads=n_threads)
+    grads = list(gradients([p.shape for p in params], np.float64))[:3]
+    for g in grads:
+        opt.step(g)
+    for i, p in enumerate(params):
+        np.testing.assert_allclose(p, published(RULES[name], start[i], [g[i] for g in grads]), rtol=0, atol=1e-13)
+
+
 @pytest.mark.parametrize("name", RULES)
 def test_hundred_steps_of_torch(name):
     """After 100 steps the parameters are those of torch.optim."""
