@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
@@ -208,6 +209,8 @@ def compare_with_pca(
     TypeError, ValueError
         An argument of the wrong kind, or of a wrong value or shape; labels that are no classes, or fewer of one than
         folds.
+    KeyboardInterrupt
+        Ctrl-C, in the fit too.
 
     Examples
     --------
@@ -222,13 +225,19 @@ def compare_with_pca(
     from sklearn.utils.validation import check_is_fitted
 
     from ._estimator import SparseAutoencoder
+    from ._fit import FitInterruptedWarning
 
     check_count("cv", cv)
     data = check_array(X, dtype=[np.float64, np.float32], ensure_min_samples=2)
     labels = None if y is None else _check_labels(y, data, int(cv))
     if model is None:
         model = SparseAutoencoder(25 if n_components is None else n_components, random_state=random_state, **options)
-        model.fit(X)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FitInterruptedWarning)  # a model half trained is nothing to compare
+            try:
+                model.fit(X)
+            except FitInterruptedWarning:
+                raise KeyboardInterrupt from None
     elif n_components is not None or options:
         given = "n_components" if n_components is not None else next(iter(options))
         raise TypeError(f"{given} is for a model that is fitted here, and one was given")

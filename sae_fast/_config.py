@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +77,7 @@ def show_config() -> None:
     """
     lines = config()
     width = max(map(len, lines))
-    sys.stdout.write("".join(f"{key:<{width}}  {value}\n" for key, value in lines.items()))
+    print("\n".join(f"{key:<{width}}  {value}" for key, value in lines.items()))
 
 
 @public_in("sae_fast")

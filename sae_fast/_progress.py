@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from types import TracebackType
@@ -17,6 +18,21 @@ def describe(info: EpochInfo) -> str:
     # A head on its own has no hidden units.
     hidden = not math.isnan(info.mean_activation)
     return text + (f" + {sparsity:.4g} sparsity, mean activation {info.mean_activation:.4g}" if hidden else "")
+
+
+def say(text: str) -> None:
+    """A line on stderr; nothing where there is none (``pythonw``), or where nobody reads it any more."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
+
+
+def _is_terminal() -> bool:
+    try:
+        return sys.stderr is not None and sys.stderr.isatty()
+    except ValueError:  # it is closed
+        return False
 
 
 class Progress:
@@ -40,7 +56,7 @@ class Progress:
         self._every = max(1, n_steps // 10)
 
     def __enter__(self) -> Progress:
-        if sys.stderr.isatty():
+        if _is_terminal():
             try:
                 from rich.console import Console
                 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -65,8 +81,7 @@ class Progress:
         elif info.epoch == 1 or info.epoch % self._every == 0 or info.epoch == self._n:
             left = info.seconds / info.epoch * (self._n - info.epoch)
             step = f"{self._stage}{self._unit} {info.epoch}/{self._n}"
-            sys.stderr.write(f"{step}: {describe(info)}, {info.seconds:.1f} s, {left:.1f} s left\n")
-            sys.stderr.flush()
+            say(f"{step}: {describe(info)}, {info.seconds:.1f} s, {left:.1f} s left")
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

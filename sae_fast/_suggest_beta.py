@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 from numpy.typing import ArrayLike
 
 from ._checks import check_count, check_in, check_real, check_rho
+from ._progress import say
 from ._public import public_in
 from ._types import Cost
 
@@ -235,10 +235,9 @@ class _Search:
         trial = Trial(beta, mean, model.cost_, n_iter)
         self.fits[beta] = (trial, model)
         if self._verbose:
-            print(
+            say(
                 f"trial {len(self.fits)}: beta {beta:.4g}, mean activation {mean:.4g} (wanted {self.rho:g} +- "
-                f"{self.tol * self.rho:.2g}), J {model.cost_.total:.6g}, {n_iter} iterations",
-                file=sys.stderr,
+                f"{self.tol * self.rho:.2g}), J {model.cost_.total:.6g}, {n_iter} iterations"
             )
 
     def words(self, beta: float | None, best: float) -> str:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import sae_fast as sf
@@ -266,6 +267,103 @@ def test_interrupted_demo_shows_the_best_so_far(tmp_path):
     assert "interrupted after" in err
     assert "Traceback" not in err
     assert (tmp_path / "out" / "summary.png").exists()
+
+
+def test_a_file_is_not_written_over_an_input(tmp_path, data, fitted, capsys, monkeypatch):
+    """Data, model and labels are not overwritten, by whatever name they go; nor is what comes on stdin."""
+    (tmp_path / "link.npy").symlink_to(data)
+    os.link(data, tmp_path / "hard.npy")
+    os.link(data, tmp_path / "hard.png")
+    os.link(data, tmp_path / "hard.safetensors")
+    before = data.read_bytes()
+    for command in (
+        ["transform", fitted, data, "-o", data],
+        ["transform", fitted, data, "-o", tmp_path / "link.npy"],
+        ["transform", fitted, data, "-o", tmp_path / "hard.npy"],
+        ["plot", fitted, data, "-o", tmp_path / "hard.png"],
+        ["fit", data, "-o", tmp_path / "hard.safetensors"],
+    ):
+        assert main([str(word) for word in command]) == 1
+        assert f"{command[-1]} is the input {data} itself" in capsys.readouterr().err
+    with data.open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        assert main(["transform", str(fitted), "-", "-o", str(data)]) == 1
+    assert "is the input stdin itself" in capsys.readouterr().err
+    command = f'"{sys.executable}" -m sae_fast transform "{fitted}" "{data}" >> "{data}"'
+    assert b"stdout is the input" in subprocess.run(command, shell=True, stderr=subprocess.PIPE).stderr
+    assert data.read_bytes() == before
+
+
+@pytest.mark.parametrize("missing", ["safetensors", "safetensors.numpy"])
+def test_what_the_end_needs_is_known_before_the_fit(tmp_path, data, capsys, monkeypatch, missing):
+    """Without the library that writes models there is no training that would be lost."""
+    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.setattr(sf.SparseAutoencoder, "fit", lambda *_: pytest.fail("it trains"))
+    assert main(["fit", str(data), "-o", str(tmp_path / "m.safetensors")]) == 1
+    assert "model files need the package safetensors" in capsys.readouterr().err
+    assert main(["demo", "--out", str(tmp_path / "demo")]) == 1
+    assert "model files need the package safetensors" in capsys.readouterr().err
+
+
+def test_info_is_laid_out(tmp_path, fitted, capsys):
+    """No line is longer than a page, no value is broken, and what a file says does not steer the terminal."""
+    frame = pd.DataFrame(patches(), columns=[f"column\x1b[2J {i}" for i in range(12)])
+    sf.SparseAutoencoder(3, max_iter=2, random_state=0).fit(frame).save(tmp_path / "n.safetensors")
+    for path in (fitted, tmp_path / "n.safetensors"):
+        capsys.readouterr()
+        assert main(["info", str(path)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert max(map(len, lines)) <= 120
+        assert all(line[:19].strip() == "" or line[18] == " " for line in lines)
+        assert "\x1b" not in "".join(lines)
+    assert "column\\x1b[2J 0, column\\x1b[2J 1," in " ".join(" ".join(lines).split())
+    assert "... (12 in all)" in " ".join(lines)
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
+def test_without_stderr_there_is_silence(tmp_path, data, redirection):
+    """Progress, warnings and messages that nobody can get change nothing."""
+    out = tmp_path / "m.safetensors"
+    command = f'"{sys.executable}" -m sae_fast fit "{data}" -o "{out}" --max-iter 3 {redirection}'
+    assert subprocess.run(command, shell=True).returncode == 0
+    assert sf.load(out).n_iter_ == 3
+    command = f'"{sys.executable}" -m sae_fast fit "{data}" -o "{data}.pkl" {redirection}'
+    assert subprocess.run(command, shell=True).returncode == 2
+
+
+@pytest.mark.parametrize("stream", [None, "closed"])
+def test_verbose_without_stderr(monkeypatch, stream, capsys):
+    """``verbose=1`` shows nothing where Python has no stderr, or a closed one; and nothing goes to stdout."""
+    if stream == "closed":
+        stream = io.StringIO()
+        stream.close()
+    with monkeypatch.context() as patched:
+        patched.setattr("sys.stderr", stream)
+        X = patches()
+        sf.SparseAutoencoder(3, max_iter=3, random_state=0, verbose=1).fit(X)
+        sf.StackedAutoencoder((4, 3), max_iter=2, fine_tune_max_iter=2, random_state=0, verbose=1).fit(X)
+        sf.suggest_beta(X, 3, rho=0.4, max_trials=2, max_iter=5, random_state=0, verbose=1)
+        assert main(["info", "no.safetensors"]) == 1
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("words", [["info", "{fitted}"], ["transform", "{fitted}", "{data}"]])
+def test_a_full_stdout_is_one_line(words, fitted, data):
+    """What cannot be written to stdout gives exit code 1 and says so."""
+    command = [*COMMAND, *(word.format(fitted=fitted, data=data) for word in words)]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "sae-fast: error: stdout: No space left on device\n"
+
+
+def test_compare_takes_scale_and_solver(data, capsys):
+    """They are parameters of the model that is fitted here, and wrong for one that is."""
+    words = ["compare", str(data), "--scale", "minmax", "--solver", "adam", "--max-iter", "3", "--json", "--quiet"]
+    assert main([*words, "--random-state", "0"]) == 0
+    found = json.loads(capsys.readouterr().out)["coders"][0]["error"]
+    wanted = sf.compare_with_pca(patches(), scale="minmax", solver="adam", max_iter=3, random_state=0)
+    assert found == wanted.sae.error
 
 
 def test_help_and_version(capsys):

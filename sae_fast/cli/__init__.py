@@ -1,17 +1,26 @@
-"""The command line ``sae-fast``: messages on stderr, data on stdout or in files, exit codes 0, 1 and 2."""
+"""The command line ``sae-fast``: messages on stderr, data on stdout or in files.
+
+Exit codes: 0 done; 1 failed, or interrupted by Ctrl-C; 2 wrong usage. SIGTERM and SIGHUP end it as signals do (a shell
+shows 143 and 129), and leave no temporary file.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import importlib
 import os
 import sys
 import warnings
 from collections.abc import Sequence
 
+from .._arrays_io import STREAM
+from ._outputs import say
 from ._parser import make_parser
+from ._signals import ending_cleanly
 
 __all__ = ["main"]
+
+_OF_STDOUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,23 +37,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 1 failed. Wrong usage raises ``SystemExit(2)``.
     """
     arguments = make_parser().parse_args(argv)
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: _say(f"warning: {message}")
+    with ending_cleanly(), warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: say(f"warning: {message}")
         try:
             command = importlib.import_module(f"._{arguments.command}", __name__)
             code: int = command.run(arguments)
             if sys.stdout is not None:  # it may be closed: `>&-`
                 sys.stdout.flush()
             return code
-        except BrokenPipeError:
-            # The reader has gone (`| head`): end quietly, and keep the interpreter's last flush quiet too.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
         except KeyboardInterrupt:
-            _say("interrupted; nothing was written")
+            out = getattr(arguments, "out", None)
+            say("interrupted" if out in (None, STREAM) else f"interrupted; nothing was written to {out}")
             return 1
         except (OSError, ValueError, ImportError, MemoryError) as error:
-            _say(f"error: {_words(error, getattr(arguments, 'data', None))}")
+            if isinstance(error, OSError) and not error.filename and error.errno in _OF_STDOUT:
+                error = OSError(error.errno, error.strerror, "stdout")  # all files are named
+            _check_stdout()
+            if not isinstance(error, BrokenPipeError) or error.filename != "stdout":  # the reader has gone: `| head`
+                say(f"error: {_words(error, getattr(arguments, 'data', None))}")
             return 1
 
 
@@ -58,6 +68,10 @@ def _words(error: BaseException, data: Sequence[str] | None) -> str:
     return first.replace("Input X", "stdin" if data[0] == "-" else data[0]) if data else first
 
 
-def _say(text: str) -> None:
-    with contextlib.suppress(OSError):
-        print(f"sae-fast: {text}", file=sys.stderr)
+def _check_stdout() -> None:
+    """If it takes no more, the interpreter's last flush shall not complain of it."""
+    if sys.stdout is not None:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

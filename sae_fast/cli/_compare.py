@@ -6,10 +6,10 @@ import argparse
 import json
 
 from .._compare import compare_with_pca
-from .._model_file import load
 from ._inputs import check_columns, check_finite, check_labels_usage, labels_of, read_inputs, title
+from ._models import load_model
 
-_OPTIONS = ["n_components", "rho", "beta", "weight_decay", "hidden", "output", "max_iter"]
+_OPTIONS = ["n_components", "rho", "beta", "weight_decay", "hidden", "output", "scale", "solver", "max_iter"]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
         if given:
             option = "--" + next(iter(given)).replace("_", "-")
             raise ValueError(f"{option} is for a model that is fitted here, and {arguments.model} is fitted")
-        model = load(arguments.model)
+        model = load_model(arguments.model)
         if not hasattr(model, "reconstruct"):
             raise ValueError(f"{arguments.model} must hold a model that reconstructs, got {type(model).__name__}")
         check_columns(model, table, title(arguments))

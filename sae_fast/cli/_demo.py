@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,19 +13,27 @@ from numpy.typing import NDArray
 
 from .. import Objective, SparseAutoencoder, flatten, get_num_threads, plot, reference
 from .._arrays_write import writing
-from .._atomic import make_folder
+from .._atomic import check_target, make_folder
+from .._model_file import import_safetensors
 from .._patches import natural_patches
+from ..plot._style import import_matplotlib
 from ._fit import fit
+from ._outputs import say
 
 SETTINGS: dict[str, Any] = {"rho": 0.01, "beta": 3.0, "weight_decay": 1e-4}
 SIDE, UNITS = 8, 25
+FILES = ("filters.png", "loss.png", "summary.png", "model.safetensors", "codes.npy")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, compare, draw; an interrupted training is shown too, and gives 1."""
     folder = Path(arguments.out)
     make_folder(folder)
-    print("sae-fast: drawing 10,000 patches of 8 x 8 pixels from two photographs", file=sys.stderr)
+    import_matplotlib()
+    import_safetensors()
+    for name in FILES:
+        check_target(folder / name)
+    say("drawing 10,000 patches of 8 x 8 pixels from two photographs")
     X = natural_patches(10_000, SIDE)
     model = SparseAutoencoder(
         UNITS,
@@ -49,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     plot.save(plot.loss(model), folder / "loss.png")
     plot.save(plot.summary(model, X), folder / "summary.png")
     _summary(model, X, seconds, ours, theirs, arguments.n_threads or get_num_threads())
-    print(f"\nwrote filters.png, loss.png, summary.png, model.safetensors and codes.npy to {folder}")
+    print(f"\nwrote {', '.join(FILES[:-1])} and {FILES[-1]} to {folder}")
     return 1 if interrupted else 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 import warnings
 from typing import Any
@@ -12,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import SparseAutoencoder, StackedAutoencoder
-from .._atomic import check_target
+from .._arrays_io import expand
 from .._fit import FitInterruptedWarning
+from .._model_file import import_safetensors
 from ._inputs import check_finite, read_inputs, title
+from ._outputs import check_out, say
 
 _OPTIONS = [
     "n_components",
@@ -40,7 +41,8 @@ _OPTIONS = [
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and write the model; an interrupted fit is written too, and gives 1."""
-    check_target(arguments.out)
+    check_out(arguments.out, expand(arguments.data))
+    import_safetensors()
     table = read_inputs(arguments)
     check_finite(table.values, table.names, title(arguments))
     X = table.values if arguments.dtype == "keep" else table.values.astype(arguments.dtype, copy=False)
@@ -56,13 +58,16 @@ def run(arguments: argparse.Namespace) -> int:
     stack = isinstance(model, StackedAutoencoder)
     sizes = [len(layer.b) for layer in model.encoder_] if stack else [len(model.rho_hat_)]
     means = model.rho_hat_ if stack else [model.rho_hat_]
-    print(
-        f"sae-fast: {len(X)} samples, {' -> '.join(map(str, (model.n_features_in_, *sizes)))} units, {model.n_iter_} "
-        f"iterations, {seconds:.2f} s\nsae-fast: J {total:.6g} = {error:.6g} error + {decay:.4g} decay + "
-        f"{sparsity:.4g} sparsity; mean activation {', '.join(f'{mean.mean():.4g}' for mean in means)} "
-        f"(rho {arguments.rho:g})\nsae-fast: wrote {arguments.out}",
-        file=sys.stderr,
+    say(
+        f"{len(X)} samples, {' -> '.join(map(str, (model.n_features_in_, *sizes)))} units, {model.n_iter_} "
+        f"iterations, {seconds:.2f} s"
     )
+    say(
+        f"J {total:.6g} = {error:.6g} error + {decay:.4g} decay + "
+        f"{sparsity:.4g} sparsity; mean activation {', '.join(f'{mean.mean():.4g}' for mean in means)} "
+        f"(rho {arguments.rho:g})"
+    )
+    say(f"wrote {arguments.out}")
     return 1 if interrupted else 0
 
 
@@ -72,7 +77,7 @@ def fit(model: Any, X: NDArray[Any]) -> bool:
         warnings.simplefilter("always")
         model.fit(X)
     for warning in caught:
-        print(f"sae-fast: warning: {warning.message}", file=sys.stderr)
+        say(f"warning: {warning.message}")
     return any(issubclass(warning.category, FitInterruptedWarning) for warning in caught)
 
 

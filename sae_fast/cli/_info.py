@@ -4,89 +4,100 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 from numpy.typing import NDArray
 
-from .._model_file import read_tensors, single_layer
-from .._model_schema import KIND
-from .._stack_encoder import StackEncoder
-from .._stack_file import stack
-from ._transform import ENCODERS
+from .._model_file import read_tensors
+from .._model_schema import ENCODERS, KIND, kind_of
+
+_NAMES = 8  # of features and classes that are shown
+_MARGIN = 19
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what a model file holds."""
     tensors, contents = read_tensors(arguments.model)
-    kind = contents.get("kind", KIND)
+    kind = kind_of(contents)
     about: dict[str, Any] = {"file": arguments.model, "kind": kind}
-    if kind in ENCODERS:
-        return _show(about | _encoder(arguments.model, kind), arguments.json)
-    about |= _layer(tensors, contents) if kind == KIND else _stack(arguments.model, tensors, contents)
-    about |= {k: contents[k] for k in ("fitted", "hyper_parameters", "feature_names", "versions")}
+    about |= _layers(tensors, contents) if "units" in contents else _layer(tensors, contents)
+    if kind not in ENCODERS:
+        about |= {k: contents[k] for k in ("fitted", "hyper_parameters", "feature_names", "versions")}
     if arguments.json:
-        return _show(about, as_json=True)
-    fitted, hyper = about.pop("fitted"), about.pop("hyper_parameters")
-    names = about.pop("feature_names")
-    about["versions"] = ", ".join(f"{k} {v}" for k, v in contents["versions"].items())
-    total, *parts = fitted["cost"]
-    about["iterations"] = fitted["n_iter"]
-    about["J"] = "{:.6g} = {:.6g} error + {:.4g} decay + {:.4g} sparsity".format(total, *parts)
-    if names is not None:
-        shown = names if len(names) <= 8 else [*names[:8], f"... ({len(names)} in all)"]
-        about["feature names"] = ", ".join(shown)
-    about["hyper-parameters"] = ", ".join(f"{k}={v}" for k, v in hyper.items())
-    return _show(about)
-
-
-def _show(about: dict[str, Any], as_json: bool = False) -> int:
-    if as_json:
         print(json.dumps(about, indent=2))
         return 0
+    if kind not in ENCODERS:
+        fitted, names = about.pop("fitted"), about.pop("feature_names")
+        total, *parts = fitted["cost"]
+        about["iterations"] = fitted["n_iter"]
+        about["J"] = "{:.6g} = {:.6g} error + {:.4g} decay + {:.4g} sparsity".format(total, *parts)
+        about["feature_names"] = [] if names is None else _first(names)
+        about["hyper_parameters"] = [f"{k}={_text(v)}" for k, v in about.pop("hyper_parameters").items()]
+        about["versions"] = [f"{k} {v}" for k, v in about["versions"].items()]
+        about["classes"] = _first(about.get("classes", []))
+    width = max(60, min(shutil.get_terminal_size((100, 24)).columns, 120))
     for name, value in about.items():
-        text = ", ".join(map(_text, value)) if isinstance(value, list) else _text(value)
-        print(f"{name.replace('_', ' '):<18} {text}")
+        if value not in (None, []):
+            print(_line(name.replace("_", " "), value if isinstance(value, list) else [value], width))
     return 0
 
 
-def _text(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _encoder(path: str, kind: str) -> dict[str, Any]:
-    encoder = ENCODERS[kind].load(path)
-    layers = encoder.layers if isinstance(encoder, StackEncoder) else (encoder,)
-    return {
-        "n_features": encoder.n_visible,
-        "hidden_layer_sizes": [layer.n_hidden for layer in layers],
-        "dtype": str(encoder.dtype),
-        "hidden": [layer.hidden for layer in layers],
-    }
-
-
 def _layer(tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[str, Any]:
-    found = single_layer(tensors, contents)
-    n_hidden, n_visible = found.params.W1.shape
-    rho_hat = found.arrays.get("rho_hat")
-    return {
-        "n_features": n_visible,
+    n_hidden, n_visible = tensors["W1"].shape
+    about: dict[str, Any] = {"n_features": n_visible}
+    if contents.get("kind", KIND) != KIND:
+        return about | {
+            "hidden_layer_sizes": [n_hidden],
+            "dtype": str(tensors["W1"].dtype),
+            "hidden": [contents["hidden"]],
+        }
+    return about | {
         "n_components": n_hidden,
-        "dtype": str(found.params.W1.dtype),
-        "hidden": found.hidden,
-        "output": found.output,
-        "mean_activation": None if rho_hat is None else float(rho_hat.mean()),
+        "dtype": str(tensors["W1"].dtype),
+        "hidden": contents["hidden"],
+        "output": contents["output"],
+        "mean_activation": float(tensors["rho_hat"].mean()),
     }
 
 
-def _stack(path: str, tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[str, Any]:
-    model = stack(path, tensors, contents)
+def _layers(tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[str, Any]:
+    weights = [tensors[f"encoder.{k}.W"] for k in range(len(contents["units"]))]
     about: dict[str, Any] = {
-        "n_features": model.n_features_in_,
-        "hidden_layer_sizes": [len(layer.b) for layer in model.encoder_],
-        "dtype": str(model.components_.dtype),
-        "hidden": list(model.units_),
-        "mean_activation": [float(means.mean()) for means in model.rho_hat_],
+        "n_features": weights[0].shape[1],
+        "hidden_layer_sizes": [len(W) for W in weights],
+        "dtype": str(weights[0].dtype),
+        "hidden": contents["units"],
     }
+    if contents["kind"] in ENCODERS:
+        return about
+    about["mean_activation"] = [float(tensors[f"rho_hat.{k}"].mean()) for k in range(len(weights))]
     if "classes" in contents:
         return about | {"classes": contents["classes"]["values"]}
     return about | {"output": list(reversed(contents["output_units"]))}
+
+
+def _first(names: list[Any]) -> list[Any]:
+    return names if len(names) <= _NAMES else [*names[:_NAMES], f"... ({len(names)} in all)"]
+
+
+def _line(name: str, values: Iterable[Any], width: int) -> str:
+    """A name and its values beside it, broken between values."""
+    # No value is broken: its spaces are no-break ones until the line is.
+    words = ", ".join(_text(value).replace(" ", "\xa0") for value in values)
+    first = f"{name:<{_MARGIN - 1}} "
+    lines = textwrap.wrap(
+        words, width, initial_indent=first, subsequent_indent=" " * _MARGIN, break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
+    return "\n".join(lines).replace("\xa0", " ")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return f"({', '.join(map(_text, value))})"
+    # What a file says shall not steer the terminal, and every terminal can show it.
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .._arrays_io import STREAM, kind_of, suffix_of
 from .._checks import HIDDEN, OUTPUT, check_in, check_rho
+from .._layer_plan import SOLVERS
 from .._scale import SCALINGS
 from .._version import __version__
 
@@ -31,7 +32,9 @@ def make_parser() -> argparse.ArgumentParser:
         prog="sae-fast",
         description="Train sparse autoencoders and use their codes.",
         epilog="Tables are .npy, .npz, .parquet, .csv or .tsv files (also .gz, a header is found); rows are samples. "
-        "'sae-fast COMMAND --help' tells the options of a command; 'sae-fast demo' is a good start.",
+        "'sae-fast COMMAND --help' tells the options of a command; 'sae-fast demo' is a good start. "
+        "Exit codes: 0 done; 1 failed, or interrupted by Ctrl-C (what fit has learned is written); 2 wrong usage; "
+        "143 and 129 ended by SIGTERM and SIGHUP. No temporary file is left.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"sae-fast {__version__}")
@@ -76,79 +79,85 @@ def _demo(p: argparse.ArgumentParser) -> None:
 
 
 def _fit(p: argparse.ArgumentParser) -> None:
+    p.usage = "%(prog)s [options] X [X ...] -o FILE"
     _data(p, nargs="+")
     p.add_argument("-o", "--out", metavar="FILE", required=True, type=_model_out, help="model file, .safetensors")
-    size = p.add_mutually_exclusive_group()
+    model = p.add_argument_group("model")
+    size = model.add_mutually_exclusive_group()
     size.add_argument("--n-components", metavar="N", type=_count, default=25, help="hidden units")
     size.add_argument(
         "--hidden-layer-sizes", metavar="N,N,...", type=_counts, help="hidden units of a stack of layers, bottom up"
     )
-    p.add_argument("--rho", metavar="R", type=_real("rho"), default=0.05, help="wanted mean activation, in (0, 1)")
-    p.add_argument("--beta", metavar="B", type=_real("beta"), default=3.0, help="weight of the sparsity penalty")
-    p.add_argument(
+    model.add_argument("--rho", metavar="R", type=_real("rho"), default=0.05, help="wanted mean activation, in (0, 1)")
+    model.add_argument("--beta", metavar="B", type=_real("beta"), default=3.0, help="weight of the sparsity penalty")
+    model.add_argument(
         "--weight-decay",
         metavar="L",
         type=_real("weight_decay"),
         default=1e-4,
         help="weight of the L2 penalty on the weights",
     )
-    p.add_argument("--hidden", choices=HIDDEN, default="sigmoid", help="activation of the hidden units")
-    p.add_argument(
+    model.add_argument("--hidden", choices=HIDDEN, default="sigmoid", help="activation of the hidden units")
+    model.add_argument(
         "--output",
         choices=OUTPUT,
         default="sigmoid",
         help="activation of the output units: sigmoid for data in 0..1, tanh in -1..1, linear any",
     )
-    p.add_argument(
+    model.add_argument(
         "--scale",
         choices=SCALINGS,
         default="none",
         help="bring the data into the output units' range, as part of the model: minmax by feature, ufldl by sample",
     )
-    p.add_argument(
+    training = p.add_argument_group("training")
+    training.add_argument(
         "--solver",
-        choices=("lbfgs", "adam", "sgd"),
+        choices=SOLVERS,
         default="lbfgs",
         help="optimiser: lbfgs over all samples, adam and sgd by minibatches",
     )
-    p.add_argument(
+    training.add_argument(
         "--max-iter", metavar="N", type=_count, default=400, help="iterations of lbfgs, epochs of adam and sgd, at most"
     )
-    p.add_argument(
+    training.add_argument(
         "--batch-size", metavar="N", type=_count, default=256, help="samples of a minibatch, for adam and sgd"
     )
-    p.add_argument(
+    training.add_argument(
         "--learning-rate",
         metavar="A",
         type=_real("learning_rate"),
         help="step of adam and sgd (default: 0.001 and 0.1)",
     )
-    p.add_argument("--momentum", metavar="M", type=_real("momentum"), default=0.9, help="of sgd, in [0, 1)")
-    p.add_argument(
+    training.add_argument("--momentum", metavar="M", type=_real("momentum"), default=0.9, help="of sgd, in [0, 1)")
+    stopping = p.add_argument_group("when to stop before --max-iter")
+    stopping.add_argument(
         "--tol",
         metavar="T",
         type=_real("tol"),
         default=1e-7,
         help="the cost J must fall by more than this share of itself",
     )
-    p.add_argument(
+    stopping.add_argument(
         "--n-iter-no-change",
         metavar="N",
         type=_count,
         default=10,
         help="stop after so many iterations without such a fall",
     )
-    p.add_argument("--early-stopping", action="store_true", help="judge by a part of the data that is not trained on")
-    p.add_argument(
+    stopping.add_argument(
+        "--early-stopping", action="store_true", help="judge by a part of the data that is not trained on"
+    )
+    stopping.add_argument(
         "--validation-fraction", metavar="F", type=_real("validation_fraction"), default=0.1, help="share of that part"
     )
-    p.add_argument(
+    training.add_argument(
         "--random-state",
         metavar="SEED",
         type=_seed,
         help="seed; the same one gives the same model (default: a fresh one)",
     )
-    p.add_argument(
+    training.add_argument(
         "--dtype",
         choices=("keep", "float32", "float64"),
         default="keep",
@@ -157,14 +166,12 @@ def _fit(p: argparse.ArgumentParser) -> None:
     p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
     p.add_argument("--quiet", action="store_true", help="show no progress")
 
-    _fine_tuning(p.add_argument_group("stacks", "Fine-tuning of all layers together; with --hidden-layer-sizes."))
+    _fine_tuning(p.add_argument_group("fine-tuning", "All layers of a stack together; with --hidden-layer-sizes."))
 
 
 def _fine_tuning(p: argparse._ArgumentGroup) -> None:
     p.add_argument("--no-fine-tune", dest="fine_tune", action="store_false", help="greedy training alone")
-    p.add_argument(
-        "--fine-tune-solver", choices=("lbfgs", "adam", "sgd"), default="lbfgs", help="optimiser, as --solver"
-    )
+    p.add_argument("--fine-tune-solver", choices=SOLVERS, default="lbfgs", help="optimiser, as --solver")
     p.add_argument(
         "--fine-tune-max-iter",
         metavar="N",
@@ -220,6 +227,7 @@ def _plot(p: argparse.ArgumentParser) -> None:
 
 
 def _compare(p: argparse.ArgumentParser) -> None:
+    p.usage = "%(prog)s [options] X [X ...]"
     _data(p, nargs="+")
     p.add_argument("--labels", metavar="Y", type=_input, help="a label for each row: the codes are judged by them too")
     p.add_argument("--model", metavar="MODEL", help="model file (default: fit one here, by the options below)")
@@ -229,7 +237,9 @@ def _compare(p: argparse.ArgumentParser) -> None:
     p.add_argument("--weight-decay", metavar="L", type=_real("weight_decay"), help="weight of L2 (default: 0.0001)")
     p.add_argument("--hidden", choices=HIDDEN, help="hidden units (default: sigmoid)")
     p.add_argument("--output", choices=OUTPUT, help="output units (default: sigmoid)")
-    p.add_argument("--max-iter", metavar="N", type=_count, help="iterations of L-BFGS (default: 400)")
+    p.add_argument("--scale", choices=SCALINGS, help="bring the data into the output units' range (default: none)")
+    p.add_argument("--solver", choices=SOLVERS, help="optimiser (default: lbfgs)")
+    p.add_argument("--max-iter", metavar="N", type=_count, help="iterations of lbfgs, or epochs (default: 400)")
     p.add_argument("--cv", metavar="N", type=_count, default=5, help="folds of the cross-validation, >= 2")
     p.add_argument("--random-state", metavar="SEED", type=_seed, help="seed (default: a fresh one)")
     p.add_argument("--json", action="store_true", help="as JSON")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from .. import plot
-from .._atomic import check_target
-from .._model_file import load
+from .._arrays_io import expand
 from ._inputs import check_columns, check_finite, check_labels_usage, labels_of, read_inputs, title
+from ._models import load_model
+from ._outputs import check_out, say
 
 # What each kind does with samples.
 _NEED_SAMPLES = ("reconstructions", "activations", "latent")
@@ -24,8 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
     _check_usage(arguments)
     kind = arguments.kind
     out = Path(arguments.out or f"{Path(arguments.model).stem}-{kind}.png")
-    check_target(out)
-    model = load(arguments.model)
+    check_out(out, [arguments.model, *expand(arguments.data or []), arguments.labels])
+    model = load_model(arguments.model)
     options: dict[str, Any] = {"shape": arguments.shape} if kind in _SHAPED else {}
     samples: list[Any] = []
     if arguments.data:
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         samples = [table.values] if labels is None or kind not in _LABELLED else [table.values, labels]
     draw = getattr(plot, kind.replace("-", "_"))
     plot.save(draw(model, *samples, **options), out, dpi=arguments.dpi)
-    print(f"sae-fast: wrote {out}", file=sys.stderr)
+    say(f"wrote {out}")
     return 0
 
 

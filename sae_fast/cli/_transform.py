@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays_io import Table
+from .._arrays_io import Table, expand
 from .._arrays_write import writing
 from .._encoder import Encoder
-from .._model_file import load, read_tensors
+from .._model_file import load
 from .._stack_encoder import StackEncoder
 from ._inputs import check_columns, check_finite, check_width, read_inputs, title
+from ._outputs import check_out
 
 _BLOCK_BYTES = 1 << 25
-ENCODERS: dict[str, type[Encoder] | type[StackEncoder]] = {"Encoder": Encoder, "StackEncoder": StackEncoder}
 
 
 class _Codes(NamedTuple):
@@ -32,10 +32,11 @@ class _Codes(NamedTuple):
 
 def run(arguments: argparse.Namespace) -> int:
     """Encode block by block: a memory-mapped file may be larger than memory."""
-    kind = read_tensors(arguments.model)[1].get("kind", "")
-    codes_of = _codes_of_encoder if kind in ENCODERS else _codes_of_model
+    check_out(arguments.out, [arguments.model, *expand(arguments.data)])
+    model = load(arguments.model)
     table = read_inputs(arguments)
-    codes = codes_of(arguments, kind, table)
+    codes_of = _codes_of_encoder if isinstance(model, Encoder | StackEncoder) else _codes_of_model
+    codes = codes_of(arguments, model, table)
     X = table.values
     rows = max(1, _BLOCK_BYTES // (8 * max(X.shape[1], len(codes.names))))
     with writing(arguments.out, (len(X), len(codes.names)), codes.dtype, codes.names) as write:
@@ -47,8 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _codes_of_model(arguments: argparse.Namespace, kind: str, table: Table) -> _Codes:
-    model = load(arguments.model)
+def _codes_of_model(arguments: argparse.Namespace, model: Any, table: Table) -> _Codes:
     options = {} if arguments.layer is None else {"layer": arguments.layer}
     if options and not hasattr(model, "encoder_"):
         raise ValueError(f"--layer is for stacks of layers, and {arguments.model} holds a single one")
@@ -58,10 +58,9 @@ def _codes_of_model(arguments: argparse.Namespace, kind: str, table: Table) -> _
     return _Codes(partial(model.transform, **options), names, model.components_.dtype, True)
 
 
-def _codes_of_encoder(arguments: argparse.Namespace, kind: str, table: Table) -> _Codes:
+def _codes_of_encoder(arguments: argparse.Namespace, encoder: Encoder | StackEncoder, table: Table) -> _Codes:
     if arguments.layer is not None:
         raise ValueError(f"--layer is for stacks of layers, and {arguments.model} holds an encoder")
-    encoder = ENCODERS[kind].load(arguments.model)
     check_width(table, encoder.n_visible, title(arguments))
-    names = [f"{kind.lower()}{j}" for j in range(encoder.n_hidden)]
+    names = [f"{type(encoder).__name__.lower()}{j}" for j in range(encoder.n_hidden)]
     return _Codes(partial(encoder, n_threads=arguments.n_threads), names, encoder.dtype, False)

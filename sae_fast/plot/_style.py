@@ -83,12 +83,18 @@ def style() -> Iterator[None]:
     >>> matplotlib.rcParams["axes.spines.top"]
     True
     """
+    matplotlib = import_matplotlib()
+    with matplotlib.style.context(["default", SETTINGS]):
+        yield
+
+
+def import_matplotlib() -> Any:
+    """The library that draws; worth knowing of before long work, not after it."""
     try:
         import matplotlib.style
     except ImportError as error:
         raise ImportError('sae_fast.plot needs matplotlib: pip install "sae-fast[plot]"') from error
-    with matplotlib.style.context(["default", SETTINGS]):
-        yield
+    return matplotlib
 
 
 def new_figure(width: float, height: float) -> Figure:
