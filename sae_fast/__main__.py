@@ -1,8 +1,6 @@
 """``python -m sae_fast`` is ``sae-fast``."""
 
-import sys
-
-from .cli import main
+from .cli import script
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script()

@@ -10,7 +10,7 @@ import pytest
 from sae_fast._deep_reference import deep_cost_and_grad
 from sae_fast.bench import WORKS, Work, _contenders, _fine_tune, _worker, race
 from sae_fast.bench._race import Result, installed
-from sae_fast.bench._report import write_plot
+from sae_fast.bench._report import plot_of, write_plot
 from sae_fast.cli import main
 
 SMALL = Work("cost_and_grad", 50, 20, 10)
@@ -78,6 +78,18 @@ def test_command_writes_table_json_plot_and_page(tmp_path, capsys, monkeypatch):
     assert "| cost_and_grad 16 x 64 -> 25 | float32 | sae_fast |" in page.read_text()
     assert main(["bench", "--only", "nothing"]) == 1
     assert "no work has 'nothing' in its name" in capsys.readouterr().err
+
+
+def test_plot_is_whole():
+    """Nothing is cut off: labels, marks and the legend of all contenders lie within the figure."""
+    group = [Result(SMALL, "float64", name, 2.0, 2.0, 1.0) for name in _contenders.CONTENDERS]
+    figure = plot_of([group, group])
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    for artist in (legend, *legend.get_texts(), figure.axes[0]):
+        box = artist.get_tightbbox()
+        assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0 <= box.y1 <= figure.bbox.y1
 
 
 def test_plot_tells_contenders_apart_without_colour(tmp_path, monkeypatch):

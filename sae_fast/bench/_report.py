@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .._atomic import replacing
 from .._config import config
@@ -89,9 +90,17 @@ def write_json(path: Path, groups: Sequence[Group], n_threads: int) -> None:
 
 def write_plot(path: Path, groups: Sequence[Group]) -> None:
     """Multiples of the limit, one row of points per work."""
+    figure = plot_of(groups)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=120, format=path.suffix[1:])
+
+
+def plot_of(groups: Sequence[Group]) -> Figure:
+    """The figure that :func:`write_plot` writes."""
     from matplotlib.figure import Figure as NewFigure
 
-    ax = NewFigure(figsize=(9, 1.2 + 0.38 * len(groups)), layout="constrained").add_subplot()
+    figure = NewFigure(figsize=(9, 1.5 + 0.38 * len(groups)), layout="constrained")
+    ax = figure.add_subplot()
     names = [name for name in CONTENDERS if any(r.contender == name for g in groups for r in g)]
     # Okabe and Ito's colours, which colour-blind readers tell apart, and a mark for each besides.
     looks = zip("DosX^vP*", ("black", "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#8c8c8c"))
@@ -106,9 +115,10 @@ def write_plot(path: Path, groups: Sequence[Group]) -> None:
     ax.set_xlabel("time, in multiples of what the multiply-adds take at the machine's peak")
     ax.axvline(1, color="gray", linewidth=1)
     ax.grid(alpha=0.3)
-    ax.legend(frameon=False, ncols=len(names), loc="lower center", bbox_to_anchor=(0.4, 1.0), fontsize="small")
-    with replacing(path) as file:
-        cast("Figure", ax.figure).savefig(file, dpi=120, format=path.suffix[1:])
+    # In rows of at most four: side by side, all contenders are wider than the figure.
+    columns = math.ceil(len(names) / math.ceil(len(names) / 4))
+    figure.legend(frameon=False, ncols=columns, loc="outside upper center", fontsize="small")
+    return figure
 
 
 def write_page(path: Path, groups: Sequence[Group], n_threads: int, picture: str) -> None:

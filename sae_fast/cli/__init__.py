@@ -12,13 +12,14 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import NoReturn
 
 from .._arrays_io import STREAM
 from ._outputs import say
 from ._parser import make_parser
 from ._signals import ending_cleanly
 
-__all__ = ["main"]
+__all__ = ["main", "script"]
 
 _OF_STDOUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
 
@@ -34,8 +35,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 failed. Wrong usage raises ``SystemExit(2)``.
+        0 done, 1 failed or interrupted. Wrong usage raises ``SystemExit(2)``.
     """
+    try:
+        return _run(argv)
+    except KeyboardInterrupt:
+        return 1
+
+
+def script() -> NoReturn:
+    """What the installed command and ``python -m sae_fast`` run."""
+    try:
+        code = _run(None)
+    except KeyboardInterrupt:
+        # A Ctrl-C that has gone through some of CPython's own frames ends the process by SIGINT however it is handled.
+        _check_stdout()
+        os._exit(1)
+    sys.exit(code)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    """As :func:`main`; KeyboardInterrupt when all is said."""
     arguments = make_parser().parse_args(argv)
     with ending_cleanly(), warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: say(f"warning: {message}")
@@ -48,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             out = getattr(arguments, "out", None)
             say("interrupted" if out in (None, STREAM) else f"interrupted; nothing was written to {out}")
-            return 1
+            raise
         except (OSError, ValueError, ImportError, MemoryError) as error:
             if isinstance(error, OSError) and not error.filename and error.errno in _OF_STDOUT:
                 error = OSError(error.errno, error.strerror, "stdout")  # all files are named
