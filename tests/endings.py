@@ -75,12 +75,12 @@ class Place:
             self._pictures[suffix] = path.read_bytes()
         return self._pictures[suffix]
 
-    def start(self, words, limit=None):
+    def start(self, words, limit=None, heed=signal.SIG_DFL):
         """The command as it is started from a terminal, whatever this process ignores."""
 
         def prepare():
             for number in SIGNALS.values():
-                signal.signal(number, signal.SIG_DFL)
+                signal.signal(number, heed)
             if limit is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
