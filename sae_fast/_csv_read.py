@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 
 from ._csv_fault import number, separator_hint, wanted_number
 from ._csv_header import has_header, unnamed
-from ._csv_records import Block, Record, blocks, count_lines, decoded, is_blank, raw_line, records, split_first
+from ._csv_records import Block, First, Record, blocks, count_lines, decoded, first_record, is_blank, raw_line, records
 from ._table import TableError, TableOptions, select
 
 _LINES_BELOW = 1000
 """Lines that may be looked at to tell names from a sample."""
 _SMALL = 1 << 20
 """So many bytes are read sooner than pyarrow is imported."""
+_PIECE = 1 << 20
+"""So many bytes pyarrow takes at a time: they stay in cache from one column to the next."""
 
 
 class CsvPart(NamedTuple):
@@ -64,6 +66,7 @@ class CsvReader:
     def __init__(self, stream: BinaryIO, sep: str, options: TableOptions, title: str = "the file") -> None:
         self._sep, self._decimal = sep, options.decimal
         self._blocks = blocks(stream, sep)
+        self._blank = 0  # the line of an empty one in a file of one column: a missing value, if others follow
         first, whole, rest = self._first_record()
         self._width, self._line = len(first.fields), first.line
         self._first_line = raw_line(whole, first.line)
@@ -87,7 +90,8 @@ class CsvReader:
             self._ahead[0] = whole
         self._parts = itertools.chain(self._ahead, self._blocks)
         self._read_any = False
-        self._blank = 0  # the line of an empty one in a file of one column: a missing value, if others follow
+        if header or self._width > 1:
+            self._blank = 0
         self._arrow = _import_arrow() if len(whole.data) > _SMALL else None
 
     def parts(self) -> Iterator[CsvPart]:
@@ -98,11 +102,13 @@ class CsvReader:
                 self._read_any = True
                 yield part
 
-    def _first_record(self) -> tuple[Record, Block, Block]:
+    def _first_record(self) -> First:
         for block in self._blocks:
-            first, rest = split_first(block, self._sep)
-            if first is not None:
-                return first, block, rest
+            found = first_record(block, self._sep)
+            if found is None or found.record.line > block.line:
+                self._blank = self._blank or block.line
+            if found is not None:
+                return found
         raise TableError("it must hold a table, got nothing")
 
     def _below(self) -> Iterator[list[str]]:
@@ -128,7 +134,7 @@ class CsvReader:
         try:
             found = csv.read_csv(
                 self._arrow.py_buffer(block.data),
-                read_options=csv.ReadOptions(column_names=names, block_size=len(block.data) + 1),
+                read_options=csv.ReadOptions(column_names=names, block_size=max(_PIECE, 4 * len(self._first_line))),
                 parse_options=csv.ParseOptions(
                     delimiter=self._sep, newlines_in_values=b'"' in block.data, ignore_empty_lines=self._width > 1
                 ),

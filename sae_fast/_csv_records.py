@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -35,19 +36,21 @@ def blocks(stream: BinaryIO, sep: str) -> Iterator[Block]:
     TableError
         A quoted field that does not end, or goes on behind its closing quote; another encoding.
     """
-    data, line, first = b"", 1, True
+    rest, line, first = b"", 1, True
     while True:
         chunk = stream.read(BLOCK_BYTES)
-        data += chunk
+        data = b"".join((rest, chunk, stream.readline()))
         if first:
             if data.startswith((b"\xff\xfe", b"\xfe\xff")):
                 raise TableError("it is not UTF-8 text", "it begins as UTF-16: save it as UTF-8")
             data, first = data.removeprefix(_BOM), False
-        end = _end_of_records(data, sep, line) if chunk else _all_of_it(data, sep, line)
+        end = len(data) if b'"' not in data else _end_of_records(data, sep, line, not chunk)
         if end:
-            yield Block(data[:end], line)
-            line += count_lines(data[:end])
-            data = data[end:]
+            whole, rest = (data, b"") if end == len(data) else (data[:end], data[end:])
+            yield Block(whole, line)
+            line += count_lines(whole)
+        else:
+            rest = data
         if not chunk:
             return
 
@@ -65,20 +68,29 @@ def records(block: Block, sep: str) -> Iterator[Record]:
         raise TableError(f"line {line}: {_why(error)}") from None
 
 
-def split_first(block: Block, sep: str) -> tuple[Record | None, Block]:
-    """The first record that is no empty line, and what follows it."""
+class First(NamedTuple):
+    """The first record of a file that is no empty line, the block from there on, and the block that follows it."""
+
+    record: Record
+    whole: Block
+    rest: Block
+
+
+def first_record(block: Block, sep: str) -> First | None:
+    """The first record of a block, decoded; None if all its lines are empty."""
     source = io.StringIO(block.data.decode("latin-1"), newline="")
     reader = csv.reader(source, delimiter=sep, strict=True)
-    line = block.line
+    line, start = block.line, 0
     try:
         for fields in reader:
             if not is_blank(fields):
                 found = Record([decoded(field, line) for field in fields], line)
-                return found, Block(block.data[source.tell() :], block.line + reader.line_num)
-            line = block.line + reader.line_num
+                rest = Block(block.data[source.tell() :], block.line + reader.line_num)
+                return First(found, Block(block.data[start:], line), rest)
+            line, start = block.line + reader.line_num, source.tell()
     except csv.Error as error:
         raise TableError(f"line {line}: {_why(error)}") from None
-    return None, Block(b"", line)
+    return None
 
 
 def is_blank(fields: list[str]) -> bool:
@@ -96,7 +108,13 @@ def decoded(field: str, line: int) -> str:
 
 def raw_line(block: Block, line: int) -> str:
     """The line of this number as it stands in the block, and each byte is a character."""
-    return block.data.splitlines()[line - block.line].decode("latin-1")
+    start = 0
+    ends = re.compile(rb"\r\n|\r|\n")
+    for _ in range(line - block.line):
+        found = ends.search(block.data, start)
+        start = found.end() if found else len(block.data)
+    found = ends.search(block.data, start)
+    return block.data[start : found.start() if found else None].decode("latin-1")
 
 
 def count_lines(data: bytes) -> int:
@@ -105,29 +123,21 @@ def count_lines(data: bytes) -> int:
     return data.count(b"\n") + alone
 
 
-def _end_of_records(data: bytes, sep: str, line: int) -> int:
-    """How many bytes the whole records have; more data may follow."""
-    end = data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, -1) + 1
-    if data.find(b'"', 0, end) < 0:
-        return end
-    # Whether a line end stands in quotes only a reader can tell: a quote in the middle of a field is a character.
-    source = io.StringIO(data[:end].decode("latin-1"), newline="")
+def _end_of_records(data: bytes, sep: str, line: int, is_last: bool) -> int:
+    """How many bytes the whole records have, of lines that are whole; more may follow unless it is the last block.
+
+    Whether a line end stands in quotes only a reader can tell: a quote in the middle of a field is a character.
+    """
+    source = io.StringIO(data.decode("latin-1"), newline="")
     reader = csv.reader(source, delimiter=sep, strict=True)
     whole = 0
     try:
         for _ in reader:
             whole = source.tell()
     except csv.Error as error:
-        if source.tell() < end:
+        if is_last or source.tell() < len(data):
             raise TableError(f"line {line + count_lines(data[:whole])}: {_why(error)}") from None
     return whole
-
-
-def _all_of_it(data: bytes, sep: str, line: int) -> int:
-    if b'"' in data:
-        for _ in records(Block(data, line), sep):
-            pass
-    return len(data)
 
 
 def _why(error: csv.Error) -> str:

@@ -105,6 +105,7 @@ def test_files_that_are_read(read, text, names, values):
         ("a,b\n1,2\nnan(5),2\n", r"line 3, column 1 must be a number, got 'nan\(5\)'$"),
         ("a,b\nfour,2\n", r"line 2, column 1 must be a number, got 'four' \(--drop 'a' leaves the column out\)"),
         ("x\n1\n\n2\n", "line 3, column 1 must be a number, got ''"),
+        ("\n1.5\n2\n", "line 1, column 1 must be a number, got ''"),
         ('x\n1\n""\n2\n', "line 3, column 1 must be a number, got ''"),
         ('"a\n(mm)",b\n1,2\n3,x\n', "line 4, column 2 must be a number, got 'x'$"),
         ('a,b\n1,"2\n3,4\n', "line 2: a field in quotes does not end"),

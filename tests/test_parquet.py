@@ -25,7 +25,7 @@ def save(path, **columns):
 
 def test_columns_of_every_number_type(path):
     """Integers, halves, floats, bools and what a dictionary encodes."""
-    columns = {"a": pa.array([1, 2, 3], pa.int8()), "b": pa.array([0.5, 1, 2], pa.float16()), "c": [True, False, True],
+    columns = {"a": pa.array([1, 2, 3], pa.int8()), "b": pa.array(np.array([0.5, 1, 2], np.float16)), "c": [True, False, True],
                "d": pa.array([1.5, 2.5, 1.5]).dictionary_encode()}  # fmt: skip
     save(path, **columns)
     table = read_table(path)
