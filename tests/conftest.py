@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 from pathlib import Path
 from types import ModuleType
 
+# A shell ignores it in what runs in its background, `&`; here and in the processes of tests it shall interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # scikit-learn's array API checks skip themselves without it; it must be set before SciPy is imported.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 

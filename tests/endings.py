@@ -46,7 +46,7 @@ class Place:
         self.out, self.temporary = self.folder / "out", self.folder / "tmp"
         self.out.mkdir()
         self.temporary.mkdir()
-        X = np.random.default_rng(0).uniform(0.1, 0.9, (60_000, 64))
+        X = np.random.default_rng(0).uniform(0.1, 0.9, (20_000, 64))
         np.save(self.data, X)
         self.fitted = sf.SparseAutoencoder(25, max_iter=20, random_state=0).fit(X[:1000])
         self.fitted.save(self.model)

@@ -57,7 +57,7 @@ def script() -> NoReturn:
 def _run(argv: Sequence[str] | None) -> int:
     """As :func:`main`; KeyboardInterrupt when all is said."""
     arguments = make_parser().parse_args(argv)
-    with ending_cleanly(), warnings.catch_warnings():
+    with ending_cleanly() as ctrl_c, warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: say(f"warning: {message}")
         try:
             command = importlib.import_module(f"._{arguments.command}", __name__)
@@ -65,17 +65,25 @@ def _run(argv: Sequence[str] | None) -> int:
             if sys.stdout is not None:  # it may be closed: `>&-`
                 sys.stdout.flush()
             return code
-        except KeyboardInterrupt:
-            out = getattr(arguments, "out", None)
-            say("interrupted" if out in (None, STREAM) else f"interrupted; nothing was written to {out}")
-            raise
-        except (OSError, ValueError, ImportError, MemoryError) as error:
-            if isinstance(error, OSError) and not error.filename and error.errno in _OF_STDOUT:
-                error = OSError(error.errno, error.strerror, "stdout")  # all files are named
-            _check_stdout()
-            if not isinstance(error, BrokenPipeError) or error.filename != "stdout":  # the reader has gone: `| head`
-                say(f"error: {_words(error, getattr(arguments, 'data', None))}")
+        except (KeyboardInterrupt, Exception) as error:
+            known = isinstance(error, (OSError, ValueError, MemoryError))
+            if isinstance(error, KeyboardInterrupt) or (ctrl_c.came and not known):
+                out = getattr(arguments, "out", None)
+                say("interrupted" if out in (None, STREAM) else f"interrupted; nothing was written to {out}")
+                raise KeyboardInterrupt from None
+            if not known and not isinstance(error, ImportError):
+                raise
+            _tell(error, getattr(arguments, "data", None))
             return 1
+
+
+def _tell(error: BaseException, data: Sequence[str] | None) -> None:
+    """One line on stderr; none when the reader of stdout has gone, as in ``| head``."""
+    if isinstance(error, OSError) and not error.filename and error.errno in _OF_STDOUT:
+        error = OSError(error.errno, error.strerror, "stdout")  # all files are named
+    _check_stdout()
+    if not isinstance(error, BrokenPipeError) or error.filename != "stdout":
+        say(f"error: {_words(error, data)}")
 
 
 def _words(error: BaseException, data: Sequence[str] | None) -> str:

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 from .._atomic import clean_up
 
@@ -16,23 +17,38 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP)
 _SHOW_CURSOR = b"\x1b[?25h"  # progress hides it
 
 
+class CtrlC:
+    """Raises KeyboardInterrupt as Python does, and remembers it: what is interrupted may make another error of it."""
+
+    came = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Handle the signal."""
+        self.came = True
+        raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
-def ending_cleanly() -> Iterator[None]:
+def ending_cleanly() -> Iterator[CtrlC]:
     """SIGTERM and SIGHUP remove temporary files, and then end the process as they would have done.
 
     A shell sees 143 and 129. Signals that are ignored (``nohup``), or handled by whoever called, stay so.
     """
+    ctrl_c = CtrlC()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield ctrl_c
         return
-    ours = [number for number in _ENDING if signal.getsignal(number) is signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, _end)
+    ours: dict[signal.Signals, Any] = dict.fromkeys(_ENDING, _end)
+    ours[signal.SIGINT] = ctrl_c
+    before = {number: signal.getsignal(number) for number in ours}
+    ours = {n: f for n, f in ours.items() if before[n] in (signal.SIG_DFL, signal.default_int_handler)}
+    for number, handler in ours.items():
+        signal.signal(number, handler)
     try:
-        yield
+        yield ctrl_c
     finally:
         for number in ours:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, before[number])
 
 
 def _end(number: int, frame: FrameType | None) -> None:
