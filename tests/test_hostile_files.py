@@ -10,8 +10,9 @@ import pytest
 import sae_fast as sf
 from sae_fast._model_file import ModelFileError
 from sae_fast._model_schema import BY_LAYER, HYPER_PARAMETERS, STACK_PARAMETERS
+from sae_fast.cli import main
 
-from .hostile_files import FEW, KINDS, X, try_many
+from .hostile_files import FEW, KINDS, Generator, X, try_many
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -20,6 +21,19 @@ def test_files_are_refused_or_what_they_say(tmp_path, kind):
     counts = try_many(kind, 150, 7, tmp_path)
     assert counts["refused"] > 100
     assert sum(counts.values()) == 150
+
+
+@pytest.mark.parametrize("kind", ["SparseAutoencoder", "Encoder", "StackedAutoencoderClassifier"])
+def test_info_shows_or_refuses_them(tmp_path, kind, capsys):
+    """On the command line too: what loads is shown, in lines that steer no terminal; all else is one line."""
+    generator = Generator(kind, 3, tmp_path)
+    path = tmp_path / "m.safetensors"
+    for _ in range(100):
+        path.write_bytes(next(generator)[0])
+        code = main(["info", str(path)])
+        captured = capsys.readouterr()
+        assert captured.out.replace("\n", "").isprintable()
+        assert (code, len(captured.err.splitlines())) in ((0, 0), (1, 1))
 
 
 @pytest.mark.parametrize(
