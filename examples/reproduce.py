@@ -30,6 +30,7 @@ NAMES = (
     "convolution",
     "cran_patches",
     "pca_comparison",
+    "digits_baselines",
 )
 
 

@@ -45,7 +45,7 @@ def accuracies(codes: NDArray[Any], labels: NDArray[Any], cv: int, random_state:
     from sklearn.model_selection import StratifiedKFold, cross_val_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     folds = StratifiedKFold(cv, shuffle=True, random_state=random_state)
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
