@@ -130,6 +130,19 @@ def test_ufldl_scaler_is_the_recipe(dtype):
     assert error(scaler.inverse_transform(scaled), np.clip(flat, -limit, limit)) < TOLERANCE[dtype]
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_sigma", [3.0, 1.7])
+def test_sigma_of_many_samples(n_sigma, weighted):
+    """Sigma is that of all entries about their samples' means, block by block; the limit is n_sigma of it."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(rng.uniform(-50, 50, (3000, 1)), rng.uniform(0.5, 2, (3000, 1)), (3000, 800))
+    weight = rng.uniform(0, 3, len(X)) if weighted else None
+    scaler = sf.UFLDLScaler(n_sigma=n_sigma).fit(X, sample_weight=weight)
+    sigma = np.sqrt(np.average(X.var(axis=1), weights=weight))
+    assert scaler.sigma_ == pytest.approx(sigma, rel=1e-12)
+    assert scaler.limit_ == pytest.approx(n_sigma * sigma, rel=1e-12)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_flat_patches_become_the_middle(dtype):
     """Patches without contrast, and a single feature, are the middle and not their rounding blown up."""

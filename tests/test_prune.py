@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import sae_fast as sf
+from sae_fast._prune import Removal
 
 from .conftest import DTYPES, HIDDEN, OUTPUT, TOLERANCE
 from .test_estimator import model, patches
@@ -123,3 +124,18 @@ def test_wrong_arguments_are_named():
         sf.prune_units(fitted, X[:, :4])
     with pytest.raises(ValueError, match="not fitted"):
         sf.prune_units(sf.SparseAutoencoder(), X)
+
+
+def test_heirs_of_heirs_are_named():
+    """A unit whose heir is merged in turn belongs to the last one, which has the decoder columns of all three."""
+    rng = np.random.default_rng(0)
+    codes = np.repeat(rng.uniform(0.2, 0.8, (50, 1)), 3, axis=1)
+    codes[:, 2] += 1e-3 * rng.uniform(-1, 1, 50)
+    params = sf.init_params(4, 3, random_state=0)
+    params.W2[:] = [0.1, 0.1, 100.0]  # the third cannot go into the first: too much would change
+    work = Removal(params, codes, "linear", 0.01, np.full(3, 1e-15))
+    while work.merge():
+        pass
+    assert work.kept.tolist() == [False, False, True]
+    assert work.merged_into.tolist() == [2, 2, 2]
+    np.testing.assert_allclose(codes @ params.W2.T, codes[:, 2:] @ work.W2[:, 2:].T + work.b2 - params.b2, atol=0.01)

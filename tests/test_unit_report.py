@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sae_fast as sf
-from sae_fast._unit_report import correlations, most_parallel
+from sae_fast._unit_report import correlations, most_parallel, statuses
 
 from .conftest import DTYPES, HIDDEN
 from .test_estimator import model, patches
@@ -117,3 +117,25 @@ def test_wrong_data_are_named():
         fitted.unit_report(np.full((3, 12), np.nan))
     with pytest.raises(ValueError, match="not fitted"):
         sf.SparseAutoencoder().unit_report(patches())
+
+
+@pytest.mark.parametrize("rho", [0.004, 0.01, 0.05, 0.5, 0.95, 0.99, 0.996])
+def test_saturated_is_the_mirror_image_of_dead(rho):
+    """Dead is below the smaller of 0.01 and rho / 2; saturated is dead with activations and rho taken from 1."""
+    limit = min(0.01, rho / 2)
+    high = np.array([0.9 * limit, 1.1 * limit, 0.0, 1.0])
+    assert list(statuses(rho, np.zeros(4), high)) == ["dead", "ok", "dead", "ok"]
+    assert list(statuses(1 - rho, 1 - high, np.ones(4))) == ["saturated", "ok", "saturated", "ok"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("level", [0.3, 0.999])
+def test_what_varies_by_rounding_alone_is_not_correlated(level, dtype):
+    """Units that only differ in their last digits have the correlation 0, with each other and with themselves."""
+    rng = np.random.default_rng(0)
+    codes = np.full((500, 3), level, dtype)
+    codes[::2, 0] = codes[::2, 1] = np.nextafter(dtype(level), dtype(1))
+    codes[:, 2] = rng.uniform(size=500)
+    table = correlations(codes)
+    np.testing.assert_array_equal(table[:2], 0)
+    assert table[2, 2] == pytest.approx(1)
