@@ -126,57 +126,109 @@ class UFLDLScale(NamedTuple):
 
     @staticmethod
     def _centred(X: FloatArray) -> FloatArray:
-        centred: FloatArray = X - X.mean(axis=1, keepdims=True, dtype=np.float64).astype(X.dtype)
+        # Less one of its entries first: the mean then rounds like what varies, not like the level.
+        centred: FloatArray = X - X[:, :1]
+        centred -= centred.mean(axis=1, keepdims=True, dtype=np.float64).astype(X.dtype)
         return centred
 
 
 Scale: TypeAlias = UnitScale | UFLDLScale
 
 
-def unit_scale(
-    X: FloatArray, output: Output, margin: float, per_feature: bool = True, weight: NDArray[np.float64] | None = None
-) -> UnitScale:
-    """Learn the smallest and largest value of each feature, or of all data, over the samples of weight > 0.
+class Extent(NamedTuple):
+    """What :class:`UnitScale` is made of: the values of each feature so far, and the coarsest type of them."""
 
-    A feature that varies by rounding alone counts as constant.
+    minimum: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+    dtype: str
+
+    def joined(self, other: Extent) -> Extent:
+        """Of the samples of both."""
+        coarser = self.dtype if np.finfo(self.dtype).eps > np.finfo(other.dtype).eps else other.dtype
+        return Extent(np.minimum(self.minimum, other.minimum), np.maximum(self.maximum, other.maximum), coarser)
+
+
+def extent_of(X: FloatArray, weight: NDArray[np.float64] | None = None) -> Extent:
+    """Smallest and largest values of the features over the samples of weight > 0."""
+    where: Any = True if weight is None else (weight > 0)[:, None]
+    minimum = X.min(axis=0, where=where, initial=np.inf)
+    maximum = X.max(axis=0, where=where, initial=-np.inf)
+    return Extent(minimum.astype(np.float64), maximum.astype(np.float64), X.dtype.name)
+
+
+def unit_scale(extent: Extent, output: Output, margin: float, per_feature: bool = True) -> UnitScale:
+    """By the smallest and largest value of each feature, or of all data.
+
+    A feature is constant if no more than rounding moves it: by two steps of its type, so that it has at most three
+    neighbouring values.
     """
     low, high = target_range(output, margin)
-    kind = np.finfo(X.dtype)
-    axis = 0 if per_feature else None
-    where: Any = True if weight is None else (weight > 0)[:, None]
-    minimum = np.broadcast_to(X.min(axis=axis, where=where, initial=np.inf), X.shape[1:]).astype(np.float64)
-    maximum = np.broadcast_to(X.max(axis=axis, where=where, initial=-np.inf), X.shape[1:]).astype(np.float64)
+    kind = np.finfo(extent.dtype)
+    minimum, maximum, _ = extent
+    if not per_feature:
+        minimum, maximum = np.full_like(minimum, minimum.min()), np.full_like(maximum, maximum.max())
     with np.errstate(over="ignore"):
         span = maximum - minimum
     if not np.all(span <= kind.max):
         worst = int(np.argmax(span))
-        raise ValueError(f"X must have a range that {X.dtype} holds, got {minimum[worst]} to {maximum[worst]}")
-    rounding = 10 * float(kind.eps) * np.maximum(np.abs(minimum), np.abs(maximum))
+        raise ValueError(f"X must have a range that {extent.dtype} holds, got {minimum[worst]} to {maximum[worst]}")
+    rounding = 2 * spacing(np.maximum(np.abs(minimum), np.abs(maximum)), np.dtype(extent.dtype))
     span[span <= np.maximum(rounding, 4 * float(kind.tiny))] = 0.0
     return UnitScale(low, high, minimum, span)
 
 
-def ufldl_scale(
-    X: FloatArray, n_sigma: float, output: Output, margin: float, weight: NDArray[np.float64] | None = None
-) -> UFLDLScale:
-    """Learn the standard deviation sigma of all entries about their samples' means, which may be weighted."""
-    low, high = target_range(output, margin)
-    check_in("n_sigma", n_sigma, np.nextafter(0.0, 1.0), np.inf, "> 0 and finite")
-    kind = np.finfo(X.dtype)
+def spacing(size: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[np.float64]:
+    """Distance from ``size`` >= 0 to the next number of a type, which need not hold it itself; 0 at 0."""
+    _, exponent = np.frexp(size)
+    step: NDArray[np.float64] = np.ldexp(float(np.finfo(dtype).eps), exponent - 1)
+    return np.where(size > 0, step, 0.0)
+
+
+class Spread(NamedTuple):
+    """What :class:`UFLDLScale` is made of: the weight of the samples so far, and two root mean squares over them."""
+
+    weight: float
+    sigma: float
+    """Of all entries about their samples' means."""
+    rounding: float
+    """Of the steps of the type at the samples' largest entries."""
+
+    def joined(self, other: Spread) -> Spread:
+        """Of the samples of both."""
+        weight = self.weight + other.weight
+        mine, theirs = np.sqrt(self.weight / weight), np.sqrt(other.weight / weight)
+        return Spread(
+            weight,
+            float(np.hypot(mine * self.sigma, theirs * other.sigma)),
+            float(np.hypot(mine * self.rounding, theirs * other.rounding)),
+        )
+
+
+def spread_of(X: FloatArray, weight: NDArray[np.float64] | None = None) -> Spread:
+    """Standard deviation of all entries about their samples' means; samples may be weighted."""
     top = float(np.abs(X).max())
     if not top * X.shape[1] < np.finfo(np.float64).max:
         raise ValueError(f"X must have samples whose sums do not overflow, got {top}")
     unit = top if top > 0 else 1.0
-    squares = np.empty(len(X))
+    squares, steps = np.empty(len(X)), np.empty(len(X))
     rows = max(1, (1 << 20) // X.shape[1])
     for i in range(0, len(X), rows):
-        block = X[i : i + rows].astype(np.float64) / unit
+        block = X[i : i + rows].astype(np.float64)
+        steps[i : i + rows] = (spacing(np.abs(block).max(axis=1), X.dtype) / unit) ** 2
+        block /= unit
+        block -= block[:, :1].copy()  # flat samples are then 0, and the mean rounds like what varies
         block -= block.mean(axis=1, keepdims=True)
-        squares[i : i + rows] = np.einsum("ij,ij->i", block, block)
-    sigma = np.sqrt(np.average(squares, weights=weight) / X.shape[1])
-    limit = float(n_sigma * sigma * unit)
-    # What is left of flat samples is the rounding of their mean.
-    flat = sigma <= 4 * kind.eps or limit <= 4 * kind.tiny
+        squares[i : i + rows] = np.einsum("ij,ij->i", block, block) / X.shape[1]
+    sigma, rounding = (float(np.sqrt(np.average(a, weights=weight))) * unit for a in (squares, steps))
+    return Spread(float(len(X)) if weight is None else float(weight.sum()), sigma, rounding)
+
+
+def ufldl_scale(spread: Spread, n_sigma: float, output: Output, margin: float, dtype: np.dtype[Any]) -> UFLDLScale:
+    """By the standard deviation sigma of all entries about their samples' means."""
+    low, high = target_range(output, margin)
+    check_in("n_sigma", n_sigma, np.nextafter(0.0, 1.0), np.inf, "> 0 and finite")
+    limit = float(n_sigma * spread.sigma)
+    flat = spread.sigma <= spread.rounding or limit <= 4 * float(np.finfo(dtype).tiny)
     return UFLDLScale(low, high, 0.0 if flat else limit)
 
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ._checks import check_count
 from ._public import public_in
-from ._scale import MARGIN, Scale, UFLDLScale, UnitScale, ufldl_scale, unit_scale
-from ._transformer import OneToOneFeatureMixin, Transformer, check_is_fitted, weights_of
+from ._scale import (
+    MARGIN,
+    Extent,
+    Scale,
+    Spread,
+    UFLDLScale,
+    UnitScale,
+    extent_of,
+    spread_of,
+    ufldl_scale,
+    unit_scale,
+)
+from ._transformer import OneToOneFeatureMixin, Transformer, anew, check_is_fitted, restoring, weights_of
 from ._types import FloatArray, Output
 
 
@@ -35,7 +46,8 @@ class UnitScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
     ----------
     data_min_, data_range_ : ndarray of shape (n_features,), float64
         Smallest value in training, and how far the largest is above it. The range is 0 for a feature that is constant
-        but for rounding: it always becomes the middle, and comes back as its smallest value.
+        but for rounding (it has at most three neighbouring values of its type): it always becomes the middle, and
+        comes back as its smallest value.
     feature_range_ : (float, float)
         Where the training data go.
     n_features_in_ : int
@@ -53,6 +65,10 @@ class UnitScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
     """
 
     _scale: UnitScale
+    _extent: tuple[Any, ...]  # an Extent, in types that any file format knows
+    _learned = (
+        "data_min_", "data_range_", "feature_range_", "n_features_in_", "feature_names_in_", "_scale", "_extent"
+    )  # fmt: skip
 
     def __init__(
         self, output: Output = "sigmoid", *, margin: float = MARGIN, clip: bool = False, per_feature: bool = True
@@ -82,12 +98,46 @@ class UnitScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
         TypeError, ValueError
             NaN or infinity, a parameter of the wrong kind or out of its range, or a range that overflows the dtype.
         """
+        self._check_flags()
+        with anew(self, self._learned):
+            data = self._validate(X, reset=True)
+            return self._learn(extent_of(data, weights_of(sample_weight, data)))
+
+    def partial_fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Widen the ranges by further samples: after several pieces they are those of all samples together.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+        y : None
+            Ignored.
+        sample_weight : array_like of shape (n_samples,), optional
+            Samples of weight 0 do not count; other weights make no difference.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for :meth:`fit`; samples of another width. The scaler is then as it was before the call.
+        """
+        self._check_flags()
+        with restoring(self, self._learned):
+            first = not hasattr(self, "_scale")
+            data = self._validate(X, reset=first)
+            extent = extent_of(data, weights_of(sample_weight, data))
+            return self._learn(extent if first else Extent(*self._extent).joined(extent))
+
+    def _check_flags(self) -> None:
         for name in ("clip", "per_feature"):
             if not isinstance(value := getattr(self, name), (bool, np.bool_)):
                 raise TypeError(f"{name} must be True or False, got {value!r}")
-        data = self._validate(X, reset=True)
-        weight = weights_of(sample_weight, data)
-        return self._set(unit_scale(data, self.output, self.margin, self.per_feature, weight))
+
+    def _learn(self, extent: Extent) -> Self:
+        self._extent = tuple(extent)
+        return self._set(unit_scale(extent, self.output, self.margin, self.per_feature))
 
     def _set(self, scale: UnitScale) -> Self:
         self._scale = scale
@@ -149,6 +199,10 @@ class UFLDLScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
     """
 
     _scale: UFLDLScale
+    _spread: tuple[float, ...] | None  # a Spread
+    _learned = (
+        "sigma_", "limit_", "feature_range_", "n_features_in_", "feature_names_in_", "_scale", "_spread"
+    )  # fmt: skip
 
     def __init__(self, *, n_sigma: float = 3.0, output: Output = "sigmoid", margin: float = MARGIN) -> None:
         self.n_sigma = n_sigma
@@ -176,9 +230,47 @@ class UFLDLScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
         ValueError
             NaN or infinity, or a parameter out of its range.
         """
-        data = self._validate(X, reset=True)
-        weight = weights_of(sample_weight, data)
-        return self._set(ufldl_scale(data, self.n_sigma, self.output, self.margin, weight), data.shape[1])
+        with anew(self, self._learned):
+            data = self._validate(X, reset=True)
+            return self._learn(spread_of(data, weights_of(sample_weight, data)), data)
+
+    def partial_fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn sigma of the samples so far and these together.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+        y : None
+            Ignored.
+        sample_weight : array_like of shape (n_samples,), optional
+            Weights in sigma.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            As for :meth:`fit`; samples of another width; a scaler of a model's file, which does not tell how many
+            samples it has seen. The scaler is then as it was before the call.
+        """
+        with restoring(self, self._learned):
+            first = not hasattr(self, "_scale")
+            data = self._validate(X, reset=first)
+            spread = spread_of(data, weights_of(sample_weight, data))
+            if not first:
+                if self._spread is None:
+                    raise ValueError(
+                        "partial_fit cannot go on from the scaler of a model's file: fit a new UFLDLScaler"
+                    )
+                spread = Spread(*self._spread).joined(spread)
+            return self._learn(spread, data)
+
+    def _learn(self, spread: Spread, X: FloatArray) -> Self:
+        self._set(ufldl_scale(spread, self.n_sigma, self.output, self.margin, X.dtype), X.shape[1])
+        self._spread = tuple(spread)
+        return self
 
     def _set(self, scale: UFLDLScale, n_features: int) -> Self:
         self._scale = scale
@@ -202,5 +294,9 @@ class UFLDLScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
 def scaler_from(scale: Scale, output: Output, n_features: int) -> UnitScaler | UFLDLScaler:
     """The fitted scaler with this scale, which was made with the default margin."""
     if isinstance(scale, UnitScale):
-        return UnitScaler(output)._set(scale)
-    return UFLDLScaler(output=output)._set(scale, n_features)
+        scaler = UnitScaler(output)._set(scale)
+        scaler._extent = (scale.minimum, scale.minimum + scale.span, "float64")
+        return scaler
+    patches = UFLDLScaler(output=output)._set(scale, n_features)
+    patches._spread = None
+    return patches

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._checks import check_count, check_in
 from ._public import public_in
-from ._transformer import ClassNamePrefixFeaturesOutMixin, OneToOneFeatureMixin, Transformer, check_is_fitted
+from ._scale import spacing
+from ._transformer import ClassNamePrefixFeaturesOutMixin, OneToOneFeatureMixin, Transformer, anew, check_is_fitted
 from ._types import FloatArray
 
 _BLOCK = 8192
@@ -23,6 +24,10 @@ class _Whitener(Transformer):
     unwhitening_: NDArray[np.float64]
     _square: bool
     """Acts on all features, also with fewer samples."""
+    _learned = (
+        "mean_", "components_", "explained_variance_", "explained_variance_ratio_", "n_components_", "whitening_",
+        "unwhitening_", "n_features_in_", "feature_names_in_"
+    )  # fmt: skip
 
     def __init__(self, *, epsilon: float = 1e-5, n_components: float | None = None) -> None:
         self.epsilon = epsilon
@@ -48,41 +53,49 @@ class _Whitener(Transformer):
             NaN or infinity, fewer than two samples, a parameter out of its range, or ``epsilon=0`` where the samples
             do not vary in some direction that is to be kept.
         """
-        data = self._validate(X, reset=True, ensure_min_samples=2)
-        epsilon = check_in("epsilon", self.epsilon, 0.0, np.inf, ">= 0 and finite")
-        n, p = data.shape
-        most = p if self._square else min(n, p)
-        with np.errstate(over="ignore", invalid="ignore"):
-            self.mean_ = data.mean(axis=0, dtype=np.float64)
-            triangle = self._triangle(data)
-        if not np.all(np.isfinite(triangle)):
-            raise ValueError(f"X must have variances that float64 holds, got values up to {np.abs(data).max():g}")
-        _, s, directions = np.linalg.svd(triangle, full_matrices=most > n)
-        variance = np.zeros(len(directions))
-        with np.errstate(over="ignore"):
-            variance[: len(s)] = (s / np.sqrt(n - 1)) ** 2
-        if not np.isfinite(variance.sum()):
-            raise ValueError(f"X must have variances that float64 holds, got values up to {np.abs(data).max():g}")
-        # No better than the rounding of the data, and of the decomposition: nothing varies there.
-        noise = np.finfo(data.dtype).eps * float(np.abs(data).max()) * (np.sqrt(n) + np.sqrt(p))
-        rank = int(np.sum(s > noise + np.finfo(np.float64).eps * max(n, p) * s[0]))
-        k = self._count(variance, most)
-        if epsilon == 0.0 and k > rank:
-            fewer = f", or n_components at most {rank}" if rank else ""
-            raise ValueError(
-                f"epsilon must be > 0{fewer}: the samples vary in {rank} directions only, of {k} to be whitened"
-            )
-        signs = np.sign(directions[np.arange(len(directions)), np.argmax(np.abs(directions), axis=1)])
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            self._learn(directions * signs[:, None], variance, k, epsilon)
-            applied = self.whitening_.astype(data.dtype)
-        if not np.all(np.isfinite(applied)):
-            least = f"{variance[k - 1]:g}"
-            raise ValueError(
-                f"epsilon must be larger, got {epsilon:g}: a direction of variance {least} is blown up beyond "
-                f"{data.dtype}; or scale X first"
-            )
+        with anew(self, self._learned):
+            data = self._validate(X, reset=True, ensure_min_samples=2)
+            epsilon = check_in("epsilon", self.epsilon, 0.0, np.inf, ">= 0 and finite")
+            n, p = data.shape
+            most = p if self._square else min(n, p)
+            with np.errstate(over="ignore", invalid="ignore"):
+                self.mean_ = self._mean(data)
+                triangle = self._triangle(data)
+            if not np.all(np.isfinite(triangle)):
+                raise ValueError(f"X must have variances that float64 holds, got values up to {np.abs(data).max():g}")
+            _, s, directions = np.linalg.svd(triangle, full_matrices=most > n)
+            variance = np.zeros(len(directions))
+            with np.errstate(over="ignore"):
+                variance[: len(s)] = (s / np.sqrt(n - 1)) ** 2
+            if not np.isfinite(variance.sum()):
+                raise ValueError(f"X must have variances that float64 holds, got values up to {np.abs(data).max():g}")
+            rank = int(np.sum(s > _noise(data, directions[: len(s)]) + np.finfo(np.float64).eps * max(n, p) * s[0]))
+            k = self._count(variance, most)
+            if epsilon == 0.0 and k > rank:
+                fewer = f", or n_components at most {rank}" if rank else ""
+                raise ValueError(
+                    f"epsilon must be > 0{fewer}: the samples vary in {rank} directions only, of {k} to be whitened"
+                )
+            signs = np.sign(directions[np.arange(len(directions)), np.argmax(np.abs(directions), axis=1)])
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+                self._learn(directions * signs[:, None], variance, k, epsilon)
+                applied = self.whitening_.astype(data.dtype)
+            if not np.all(np.isfinite(applied)):
+                least = f"{variance[k - 1]:g}"
+                raise ValueError(
+                    f"epsilon must be larger, got {epsilon:g}: a direction of variance {least} is blown up beyond "
+                    f"{data.dtype}; or scale X first"
+                )
         return self
+
+    def _mean(self, X: FloatArray) -> NDArray[np.float64]:
+        """Mean of the samples, about the first one: that of a feature which does not vary is just its value."""
+        first = X[0].astype(np.float64)
+        total = np.zeros(X.shape[1])
+        for i in range(0, len(X), _BLOCK):
+            total += (X[i : i + _BLOCK] - first).sum(axis=0)
+        mean: NDArray[np.float64] = first + total / len(X)
+        return mean
 
     def _triangle(self, X: FloatArray) -> NDArray[np.float64]:
         """R of the QR decomposition of ``X - mean_``: its singular values and right vectors, without squaring them.
@@ -140,6 +153,17 @@ class _Whitener(Transformer):
         return samples
 
 
+def _noise(X: FloatArray, directions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Singular values in these directions that the rounding of the data alone may make.
+
+    Entries off by half a step of their type have some up to that times ``sqrt(n) + sqrt(p)``. Each feature rounds by
+    its own size: a small one beside a large one is not lost in the rounding of that.
+    """
+    steps = directions * spacing(np.abs(X).max(axis=0).astype(np.float64), X.dtype)
+    noise: NDArray[np.float64] = 0.5 * np.linalg.norm(steps, axis=1) * (np.sqrt(len(X)) + np.sqrt(X.shape[1]))
+    return noise
+
+
 @public_in("sae_fast")
 class PCAWhitener(ClassNamePrefixFeaturesOutMixin, _Whitener):  # type: ignore[misc]
     """Samples in their principal directions, each divided by ``sqrt(variance + epsilon)`` (UFLDL, "PCA Whitening").
@@ -174,6 +198,10 @@ class PCAWhitener(ClassNamePrefixFeaturesOutMixin, _Whitener):  # type: ignore[m
     -----
     The decomposition (LAPACK's QR and SVD, through NumPy) is done in float64 for both types. scikit-learn's
     ``PCA(whiten=True)`` is this with ``epsilon=0``, up to signs.
+
+    There is no ``partial_fit``: how many directions vary, and so what is kept and what is an error, shows only over all
+    samples. For data in pieces there is scikit-learn's ``IncrementalPCA(whiten=True)``, which :func:`sae_fast.fold`
+    takes too.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 
 import numpy as np
@@ -151,6 +152,140 @@ def test_flat_patches_become_the_middle(dtype):
         scaler = sf.UFLDLScaler().fit(data)
         assert scaler.sigma_ == 0
         np.testing.assert_array_equal(scaler.transform(data), dtype(0.5))
+
+
+# Features that vary little around a large value
+
+
+def steps(dtype, low, n, m=200):
+    """Samples of one feature: n neighbouring numbers of the type, from ``low`` on, all about equally often."""
+    values = [dtype(low)]
+    for _ in range(n - 1):
+        values.append(np.nextafter(values[-1], dtype(np.inf)))
+    return np.array(values)[np.arange(m) % n, np.newaxis]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("low", [1000.3, 101325, -7e5, 65537, 3e-30])
+def test_constant_is_what_rounding_alone_moves(dtype, low):
+    """Three neighbouring numbers of a type are one value and its rounding; five are values of their own."""
+    for n in (1, 2, 3):
+        assert sf.UnitScaler().fit(steps(dtype, low, n)).data_range_[0] == 0
+    for n in (5, 13):
+        scaled = sf.UnitScaler().fit_transform(steps(dtype, low, n))
+        np.testing.assert_allclose(np.unique(scaled), np.linspace(0.1, 0.9, n), rtol=10 * TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("scale", ["minmax", "ufldl"])
+def test_a_model_learns_what_float32_can_just_tell_apart(scale):
+    """Pressures of 99900 +- 0.03 Pa in float32, 9 values, are as good as the same about 0."""
+    rng = np.random.default_rng(0)
+    near = np.round(rng.normal(size=(300, 1)) @ rng.normal(size=(1, 6)) * 5).clip(-4, 4).astype(np.float32) / 128
+    far = near + np.float32(99900)
+    np.testing.assert_array_equal(far - np.float32(99900), near)  # nothing is lost by the shift
+    options = {"scale": scale, "rho": 0.2, "max_iter": 30, "random_state": 0}
+    one, two = (sf.SparseAutoencoder(4, **options).fit(data) for data in (near, far))
+    np.testing.assert_allclose(two.transform(far), one.transform(near), atol=1e-3)
+    np.testing.assert_allclose(two.score_samples(far), one.score_samples(near), atol=1e-3)
+    assert np.ptp(one.transform(near), axis=0).max() > 0.1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_patches_that_vary_little_around_a_large_value(dtype):
+    """UFLDLScaler takes out the level of a patch without the rounding of the level; two neighbours are flat."""
+    level = np.repeat(np.random.default_rng(1).uniform(1e5, 1.2e5, (50, 1)).astype(dtype), 8, axis=1)
+    step = np.spacing(level)
+    ramp = np.arange(8) - 3
+    scaler = sf.UFLDLScaler().fit(level + (step * (2 * ramp)).astype(dtype))
+    sigma = np.sqrt(np.mean(step.astype(np.float64) ** 2) * 4 * np.var(ramp))
+    assert scaler.sigma_ == pytest.approx(sigma)
+    scaled = scaler.transform(level + (step * (2 * ramp)).astype(dtype))
+    np.testing.assert_allclose(np.diff(scaled, axis=1), 0.8 * step[:, 1:] / scaler.limit_, rtol=1e-4)
+    assert sf.UFLDLScaler().fit(level + step * (np.arange(8) % 2).astype(dtype)).sigma_ == 0
+
+
+@pytest.mark.parametrize("whitener", WHITENERS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_whitening_sees_small_features_beside_large_ones(whitener, dtype):
+    """What varies is judged by each feature's own rounding: neither a large level nor a large neighbour hides it."""
+    rng = np.random.default_rng(2)
+    X = np.hstack([steps(dtype, 101325, 13, 400)[rng.permutation(400)], rng.normal(size=(400, 2)).astype(dtype)])
+    X[:, 2] *= dtype(1e7)  # float32 resolves steps of 1 there
+    if dtype == np.float32:
+        white = whitener(epsilon=0.0).fit_transform(X).astype(np.float64)
+        np.testing.assert_allclose(np.cov(white.T), np.eye(3), atol=5e-3)
+    X[:, 0] = steps(dtype, 101325, 2, 400)[:, 0]
+    with pytest.raises(ValueError, match="vary in 2 directions only, of 3 to be whitened"):
+        whitener(epsilon=0.0).fit(X)
+    assert whitener(epsilon=1e-3).fit(np.full((9, 2), dtype(0.1))).explained_variance_.max() == 0
+
+
+# Pieces
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("per_feature", [True, False])
+def test_pieces_have_the_range_of_all(per_feature, dtype):
+    """partial_fit over pieces, in any order, is fit over all of them, to the bit; constant features too."""
+    X = np.sort(correlated(400, dtype=dtype), axis=0)
+    X[:, 4] = 3
+    weight = (np.arange(400) % 9 > 0).astype(float)
+    whole = sf.UnitScaler("tanh", per_feature=per_feature).fit(X, sample_weight=weight)
+    pieces = sf.UnitScaler("tanh", per_feature=per_feature)
+    for rows in np.array_split(np.arange(400), 7)[::-1]:
+        pieces.partial_fit(X[rows], sample_weight=weight[rows])
+    np.testing.assert_equal(vars(pieces), vars(whole))
+    assert (whole.data_range_[4] == 0) == per_feature
+    once = sf.UnitScaler().fit(X[:100]).partial_fit(X[100:])
+    np.testing.assert_array_equal(once.transform(X), sf.UnitScaler().fit(X).transform(X))
+
+
+def test_parameters_set_between_pieces_count():
+    """Output, margin and per_feature are those of the last call, over the samples of all."""
+    X = correlated()
+    scaler = sf.UnitScaler().partial_fit(X[:50]).set_params(output="tanh", per_feature=False).partial_fit(X[50:])
+    np.testing.assert_array_equal(scaler.transform(X), sf.UnitScaler("tanh", per_feature=False).fit_transform(X))
+    with pytest.raises(TypeError, match="clip must be True or False, got 3"):
+        scaler.set_params(clip=3).partial_fit(X)
+
+
+def test_a_constant_feature_may_begin_to_vary():
+    """A feature that is constant in the first pieces has its range from later ones."""
+    scaler = sf.UnitScaler().partial_fit([[5.0], [5.0]])
+    assert scaler.data_range_[0] == 0
+    np.testing.assert_allclose(scaler.partial_fit([[9.0]]).transform([[5.0], [9.0]]).ravel(), [0.1, 0.9])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_sigma_of_pieces_is_that_of_all(dtype):
+    """UFLDLScaler over pieces of any size, weighted or not, has the sigma of all samples."""
+    X = correlated(400, dtype=dtype) * np.geomspace(0.1, 10, 400).astype(dtype)[:, np.newaxis]
+    weight = np.random.default_rng(0).uniform(0.1, 2, 400)
+    for w in (None, weight):
+        pieces = sf.UFLDLScaler()
+        for rows in np.split(np.arange(400), [1, 20, 170]):
+            pieces.partial_fit(X[rows], sample_weight=None if w is None else w[rows])
+        whole = sf.UFLDLScaler().fit(X, sample_weight=w)
+        assert pieces.sigma_ == pytest.approx(whole.sigma_, rel=1e-12)
+        assert error(pieces.transform(X), whole.transform(X)) < TOLERANCE[dtype]
+    huge = sf.UFLDLScaler().partial_fit(1e200 * X.astype(np.float64)).partial_fit(2e200 * X.astype(np.float64))
+    assert np.isfinite(huge.sigma_)
+
+
+@pytest.mark.parametrize("scaler", [sf.UnitScaler(), sf.UFLDLScaler()])
+def test_an_unfit_piece_leaves_the_scaler_as_it_was(scaler):
+    """NaN, another width and other names are errors after which the scaler goes on as before."""
+    X = pd.DataFrame(correlated(), columns=list("abcdefghi"))
+    fitted = clone(scaler).partial_fit(X)
+    before = copy.deepcopy(vars(fitted))
+    for piece in (X * np.nan, X[["a", "b"]], X[X.columns[::-1]]):
+        with pytest.raises(ValueError, match=r"NaN|feature names"):
+            fitted.partial_fit(piece)
+        np.testing.assert_equal(vars(fitted), before)
+    unfitted = clone(scaler)
+    with pytest.raises(ValueError, match="NaN"):
+        unfitted.partial_fit(X * np.nan)
+    assert vars(unfitted) == vars(clone(scaler))
 
 
 # Whitening
