@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -238,6 +239,8 @@ def hyper_parameters(model: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
+    if isinstance(value, Mapping):
+        return [[_plain(k), _plain(v)] for k, v in value.items()]  # JSON would make texts of the keys
     return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
 
 

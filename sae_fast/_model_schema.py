@@ -352,8 +352,19 @@ def _flag(name: str, value: Any) -> None:
 
 
 def _seed(name: str, value: Any) -> None:
-    if value is not None and (not isinstance(value, int) or not 0 <= value < 2**32):
-        raise ValueError(f"{name} must be an integer in [0, 2**32) or None, got {short(value)}")
+    if value is not None and (not isinstance(value, int) or value < 0):
+        raise ValueError(f"{name} must be an integer >= 0 or None, got {short(value)}")
+
+
+def _class_weight(name: str, value: Any) -> None:
+    if value is None or value == "balanced":
+        return
+    if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
+        raise TypeError(f"{name} must be a list of labels and weights, 'balanced' or None, got {short(value)}")
+    for label, weight in value:
+        if not isinstance(label, (bool, int, float, str)):
+            raise TypeError(f"{name} must have numbers, truth values or strings for labels, got {short(label)}")
+        _at_least_zero(name, weight)
 
 
 def _verbosity(name: str, value: Any) -> None:
@@ -396,6 +407,7 @@ BY_LAYER = ("hidden_layer_sizes", "rho", "beta", "weight_decay", "hidden", "outp
 STACK_PARAMETERS: dict[str, Check] = {
     name: check for name, check in HYPER_PARAMETERS.items() if name not in (*BY_LAYER, "n_components", "scale")
 } | {
+    "class_weight": _class_weight,
     "head_max_iter": check_count,
     "head_weight_decay": _at_least_zero,
     "fine_tune": _flag,

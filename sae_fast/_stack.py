@@ -19,7 +19,8 @@ from sklearn.utils.validation import (
 )
 
 from ._checks import check_count, check_in, check_rate, check_sample_weight
-from ._deep import deep_forward
+from ._deep import DeepCost, deep_forward
+from ._fit import check_finite
 from ._layer_plan import check_solver
 from ._stack_training import Layers, Weight
 from ._types import EpochInfo, FloatArray, Hidden
@@ -57,7 +58,9 @@ class Stack:
     encoder_: Layers
     units_: tuple[Hidden, ...]
     rho_hat_: list[NDArray[np.float64]]
+    loss_curves_: list[NDArray[np.float64]]
     fine_tune_loss_curve_: NDArray[np.float64]
+    cost_: DeepCost
     n_iter_: int
 
     def _check_common(self) -> None:
@@ -78,6 +81,10 @@ class Stack:
             return None
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         return check_sample_weight(weight, len(X))
+
+    def _check_finite(self, layers: Layers) -> None:
+        n_iter = sum(map(len, self.loss_curves_)) + len(self.fine_tune_loss_curve_)
+        check_finite(layers, self.cost_.total, n_iter, "iteration")
 
     # Use
 

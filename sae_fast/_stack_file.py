@@ -67,6 +67,8 @@ def stack(
 
     kinds: dict[str, type[Any]] = {k.__name__: k for k in (StackedAutoencoder, StackedAutoencoderClassifier)}
     hyper = {k: tuple(v) if isinstance(v, list) else v for k, v in about["hyper_parameters"].items()}
+    if isinstance(hyper.get("class_weight"), tuple):
+        hyper["class_weight"] = dict(hyper["class_weight"])
     model = make(path, kinds[about["kind"]], hyper)
     _fill(model, tensors, about)
     return model  # type: ignore[no-any-return]

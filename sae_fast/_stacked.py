@@ -13,18 +13,18 @@ from numpy.typing import ArrayLike, NDArray
 
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
-    from sklearn.utils import check_random_state
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError('StackedAutoencoder needs scikit-learn: pip install "sae-fast[estimators]"') from error
 
-from ._checks import check_in, check_X
+from ._checks import check_in
 from ._deep import DeepCost, Layer, deep_cost, deep_forward
 from ._estimator import warn_of_range
 from ._layer_plan import LayerPlan, per_layer, plan_layers
 from ._public import public_in
 from ._stack import Stack
 from ._stack_training import Layers, TrainedLayer, Weight, mean_activations, train_layers, tune
+from ._transformer import anew, check_codes, rng_of
 from ._types import EpochInfo, FloatArray, Output
 from ._unit_report import BLOCK
 
@@ -116,6 +116,11 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
     ((200, 4), (200, 8))
     """
 
+    _learned = (
+        "encoder_", "decoder_", "units_", "output_units_", "rho_hat_", "cost_", "loss_curves_", "fine_tune_loss_curve_",
+        "n_iter_", "n_features_in_", "feature_names_in_", "_before"
+    )  # fmt: skip
+
     def __init__(
         self,
         hidden_layer_sizes: int | Sequence[int] = (200, 200),
@@ -186,7 +191,8 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
         Raises
         ------
         ValueError
-            NaN, infinity, too few samples or features, or a parameter out of its range or not one per layer.
+            NaN, infinity, too few samples or features, a parameter out of its range or not one per layer, or a cost
+            that diverges. The estimator is then as it was.
         KeyboardInterrupt
             Only before the first iteration. Later, Ctrl-C ends the fit with a warning: a layer cut short is kept at
             its best and is then the last one; fine-tuning cut short is kept at its best.
@@ -194,26 +200,27 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
         self._check_common()
         plan = plan_layers(self)
         decay = self._decay(len(plan))
-        data = validate_data(self, X, dtype=[np.float64, np.float32])
-        weight = self._weights(sample_weight, data)
-        warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
-        rng = check_random_state(self.random_state)
-        trained, interrupted = train_layers(self, data, weight, plan, rng)
-        plan = plan[: len(trained)]
-        network = _network(plan, decay)
-        self.units_ = tuple(layer.hidden for layer in plan)
-        self.output_units_: tuple[Output, ...] = tuple(layer.output for layer in reversed(plan))
-        self.loss_curves_ = [layer.loss_curve for layer in trained]
-        self.fine_tune_loss_curve_ = np.empty(0)
-        self._set_layers(_mirrored(trained), data, weight, network)
-        self._before = {k: getattr(self, k) for k in ("encoder_", "decoder_", "rho_hat_", "cost_")}
-        if self.fine_tune and len(plan) > 1 and not interrupted:
-            seed = int(rng.randint(2**31 - 1))
-            control = tune(self, (*self.encoder_, *self.decoder_), data, None, weight, network, seed)
-            if control is not None:
-                self.fine_tune_loss_curve_ = np.array([c.total for c in control.costs])
-                self._set_layers(control.params, data, weight, network)
-        self.n_iter_ = sum(map(len, self.loss_curves_)) + len(self.fine_tune_loss_curve_)
+        with anew(self, self._learned):
+            data = validate_data(self, X, dtype=[np.float64, np.float32])
+            weight = self._weights(sample_weight, data)
+            warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
+            rng = rng_of(self.random_state)
+            trained, interrupted = train_layers(self, data, weight, plan, rng)
+            plan = plan[: len(trained)]
+            network = _network(plan, decay)
+            self.units_ = tuple(layer.hidden for layer in plan)
+            self.output_units_: tuple[Output, ...] = tuple(layer.output for layer in reversed(plan))
+            self.loss_curves_ = [layer.loss_curve for layer in trained]
+            self.fine_tune_loss_curve_ = np.empty(0)
+            self._set_layers(_mirrored(trained), data, weight, network)
+            self._before = {k: getattr(self, k) for k in ("encoder_", "decoder_", "rho_hat_", "cost_")}
+            if self.fine_tune and len(plan) > 1 and not interrupted:
+                seed = int(rng.randint(2**31 - 1))
+                control = tune(self, (*self.encoder_, *self.decoder_), data, None, weight, network, seed)
+                if control is not None:
+                    self.fine_tune_loss_curve_ = np.array([c.total for c in control.costs])
+                    self._set_layers(control.params, data, weight, network)
+            self.n_iter_ = sum(map(len, self.loss_curves_)) + len(self.fine_tune_loss_curve_)
         return self
 
     def _decay(self, n_layers: int) -> list[float]:
@@ -226,6 +233,7 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
         self.encoder_, self.decoder_ = layers[:n], layers[n:]
         self.rho_hat_ = mean_activations(self.encoder_, self.units_, X, weight, self.n_threads)
         self.cost_: DeepCost = deep_cost(layers, X, **network, sample_weight=weight, n_threads=self.n_threads)
+        self._check_finite(layers)
 
     # Use
 
@@ -246,7 +254,7 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
         """
         check_is_fitted(self)
         top = self._top(layer)
-        codes = check_X(X, len(self.encoder_[top - 1].b))
+        codes = check_codes(X, len(self.encoder_[top - 1].b))
         return deep_forward(self.decoder_[-top:], codes, units=self.output_units_[-top:], n_threads=self.n_threads)
 
     def reconstruct(self, X: ArrayLike) -> FloatArray:

@@ -5,7 +5,8 @@ One class in one file: half of its length is the documentation of its parameters
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ try:
     from scipy.special import log_softmax
     from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
     from sklearn.model_selection import train_test_split
-    from sklearn.utils import check_random_state
+    from sklearn.utils.class_weight import compute_class_weight
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
@@ -29,6 +30,7 @@ from ._layer_plan import per_layer, plan_layers
 from ._public import public_in
 from ._stack import Stack
 from ._stack_training import DeepSolver, Layers, Weight, mean_activations, stage, train_layers, tune
+from ._transformer import anew, rng_of
 from ._types import EpochInfo, FloatArray
 
 Labels = NDArray[np.int64]
@@ -71,11 +73,15 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         As ``learning_rate``.
     fine_tune_weight_decay : float or sequence of float
         One value, or one per hidden layer and one for the head.
+    class_weight : dict {label: weight}, "balanced" or None
+        Weights of the classes, as in scikit-learn: they multiply ``sample_weight`` wherever labels count, in head,
+        fine-tuning, validation and ``cost_``, and not in greedy training. A dict gives labels that it leaves out the
+        weight 1; ``"balanced"`` gives each class the same weight in all.
     early_stopping : bool
         Judge fine-tuning by a validation part of the data, which head and fine-tuning do not see, and keep the
         parameters whose softmax loss was best on it.
     validation_fraction : float
-        Its share, in (0, 1); every class has its own share in it.
+        Its share, in (0, 1); every class has its own share in it, and needs two samples at least.
     random_state : int, RandomState instance or None
         Seed of initial weights, shuffling and validation split.
     n_threads : int, optional
@@ -100,7 +106,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
     rho_hat_ : list of ndarray
         Mean activations over the training data, mapped to [0, 1], by layer.
     cost_ : DeepCost
-        Softmax loss with weight decay of fine-tuning, and its parts, over the training data.
+        Softmax loss with weight decay of fine-tuning, and its parts, over the training data, weighted by class.
     loss_curves_ : list of ndarray
         J of greedy training by iteration, by layer.
     head_loss_curve_ : ndarray
@@ -126,6 +132,11 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
     True
     """
 
+    _learned = (
+        "classes_", "encoder_", "head_", "units_", "rho_hat_", "cost_", "loss_curves_", "head_loss_curve_",
+        "fine_tune_loss_curve_", "validation_curve_", "n_iter_", "n_features_in_", "feature_names_in_", "_before"
+    )  # fmt: skip
+
     def __init__(
         self,
         hidden_layer_sizes: int | Sequence[int] = (200, 200),
@@ -149,6 +160,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         fine_tune_max_iter: int = 200,
         fine_tune_learning_rate: float | None = None,
         fine_tune_weight_decay: float | Sequence[float] = 1e-4,
+        class_weight: Mapping[Any, float] | str | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         random_state: Any = None,
@@ -176,6 +188,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         self.fine_tune_max_iter = fine_tune_max_iter
         self.fine_tune_learning_rate = fine_tune_learning_rate
         self.fine_tune_weight_decay = fine_tune_weight_decay
+        self.class_weight = class_weight
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.random_state = random_state
@@ -204,8 +217,8 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         Raises
         ------
         ValueError
-            NaN, infinity, too few samples or features, a single class, or a parameter out of its range or not one
-            per layer.
+            NaN, infinity, too few samples or features, a single class, too few samples of one for early stopping, a
+            parameter out of its range or not one per layer, or a cost that diverges. The estimator is then as it was.
         KeyboardInterrupt
             Before the first iteration, or while the head is started. Ctrl-C in greedy training keeps the layers so far
             and trains the head on them; in fine-tuning it keeps the best parameters. Both with a warning.
@@ -220,38 +233,62 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
             "fine_tune_weight_decay", self.fine_tune_weight_decay, len(plan) + 1, "hidden layer and for the head"
         )
         decay = [check_in("fine_tune_weight_decay", d, 0.0, np.inf, ">= 0 and finite") for d in decay]
-        data, labels = validate_data(self, X, y, dtype=[np.float64, np.float32])
-        check_classification_targets(labels)
-        self.classes_, target = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"y must have at least two classes, got one class: {self.classes_.tolist()[0]!r}")
-        target = target.astype(np.int64)
-        weight = self._weights(sample_weight, data)
-        warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
-        rng = check_random_state(self.random_state)
+        with anew(self, self._learned):
+            data, labels = validate_data(self, X, y, dtype=[np.float64, np.float32])
+            check_classification_targets(labels)
+            self.classes_, target = np.unique(labels, return_inverse=True)
+            if len(self.classes_) < 2:
+                raise ValueError(f"y must have at least two classes, got one class: {self.classes_.tolist()[0]!r}")
+            target = target.astype(np.int64)
+            weight = self._weights(sample_weight, data)
+            by_label = self._by_label(target, weight)
+            warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
+            rng = rng_of(self.random_state)
+            seen, held = self._split(target, by_label, rng)  # before the long part, for what may be wrong with it
 
-        trained, interrupted = train_layers(self, data, weight, plan, rng)
-        self.units_ = tuple(layer.hidden for layer in plan[: len(trained)])
-        self.loss_curves_ = [layer.loss_curve for layer in trained]
-        self.encoder_ = tuple(Layer(layer.params.W1, layer.params.b1) for layer in trained)
-        network = self._network([*decay[: len(trained)], decay[-1]])
-        part, validation = self._split(data, target, weight, network, rng)
-        head, cut = self._train_head(*part, head_decay)
-        self.fine_tune_loss_curve_ = np.empty(0)
-        self.__dict__.pop("validation_curve_", None)  # of an earlier fit
-        self._set_layers((*self.encoder_, head), data, target, weight, network)
-        self._before = {k: getattr(self, k) for k in ("encoder_", "head_", "rho_hat_", "cost_")}
-        if self.fine_tune and not (interrupted or cut):
-            seed = int(rng.randint(2**31 - 1))
-            control = tune(self, (*self.encoder_, head), *part, network, seed, validation)
-            if control is not None:
-                self.fine_tune_loss_curve_ = np.array([c.total for c in control.costs])
-                if self.early_stopping:
-                    self.validation_curve_ = np.array(control.validation_curve)
-                self._set_layers(control.params, data, target, weight, network)
-        curves = (*self.loss_curves_, self.head_loss_curve_, self.fine_tune_loss_curve_)
-        self.n_iter_ = sum(map(len, curves))
+            trained, interrupted = train_layers(self, data, weight, plan, rng)
+            self.units_ = tuple(layer.hidden for layer in plan[: len(trained)])
+            self.loss_curves_ = [layer.loss_curve for layer in trained]
+            self.encoder_ = tuple(Layer(layer.params.W1, layer.params.b1) for layer in trained)
+            network = self._network([*decay[: len(trained)], decay[-1]])
+            part = _rows(seen, data, target, by_label)
+            head, cut = self._train_head(*part, head_decay)
+            self.fine_tune_loss_curve_ = np.empty(0)
+            self._set_layers((*self.encoder_, head), data, target, weight, by_label, network)
+            self._before = {k: getattr(self, k) for k in ("encoder_", "head_", "rho_hat_", "cost_")}
+            if self.fine_tune and not (interrupted or cut):
+                validation = None
+                if held is not None:
+                    validation = self._judge(*_rows(held, data, target, by_label), network)
+                seed = int(rng.randint(2**31 - 1))
+                control = tune(self, (*self.encoder_, head), *part, network, seed, validation)
+                if control is not None:
+                    self.fine_tune_loss_curve_ = np.array([c.total for c in control.costs])
+                    if self.early_stopping:
+                        self.validation_curve_ = np.array(control.validation_curve)
+                    self._set_layers(control.params, data, target, weight, by_label, network)
+            curves = (*self.loss_curves_, self.head_loss_curve_, self.fine_tune_loss_curve_)
+            self.n_iter_ = sum(map(len, curves))
         return self
+
+    def _by_label(self, y: Labels, weight: Weight) -> Weight:
+        """Weights of the samples where labels count: ``sample_weight`` times that of the class."""
+        given = self.class_weight
+        if given is None:
+            return weight
+        if isinstance(given, str) and given == "balanced":
+            mass = np.bincount(y, weights=weight, minlength=len(self.classes_))
+            classes = mass.sum() / (len(mass) * np.where(mass > 0, mass, np.inf))
+        elif isinstance(given, Mapping):
+            classes = compute_class_weight(dict(given), classes=self.classes_, y=self.classes_[y])
+            if not np.all(np.isfinite(classes)) or np.any(classes < 0):
+                raise ValueError(f"class_weight must have weights that are finite and >= 0, got {given!r}")
+        else:
+            raise ValueError(f"class_weight must be a dict {{label: weight}}, 'balanced' or None, got {given!r}")
+        product: NDArray[np.float64] = classes[y] if weight is None else weight * classes[y]
+        if not product.sum() > 0:
+            raise ValueError(f"class_weight must leave some sample a weight > 0, got {given!r}")
+        return product
 
     def _network(self, decay: Sequence[float]) -> dict[str, Any]:
         return {
@@ -263,25 +300,36 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         }
 
     def _split(
-        self, X: NDArray[Any], y: Labels, weight: Weight, network: dict[str, Any], rng: np.random.RandomState
-    ) -> tuple[tuple[NDArray[Any], Labels, Weight], Callable[[Layers], float] | None]:
-        """The part that head and fine-tuning see, and the judge on the other one."""
+        self, y: Labels, weight: Weight, rng: np.random.RandomState
+    ) -> tuple[NDArray[np.intp] | None, NDArray[np.intp] | None]:
+        """Rows that head and fine-tuning see, and those that judge; None for all, and for no judge."""
         if not self.early_stopping:
-            return (X, y, weight), None
-        train, check = train_test_split(
-            np.arange(len(X)), test_size=self.validation_fraction, random_state=rng, stratify=y
-        )
+            return None, None
+        n, k, fraction = len(y), len(self.classes_), self.validation_fraction
+        counts = np.bincount(y, minlength=k)
+        if counts.min() < 2:
+            rare = self.classes_[[counts.argmin()]].tolist()[0]
+            raise ValueError(f"early_stopping needs two samples of each class, got {counts.min()} of {rare!r}")
+        n_check = math.ceil(fraction * n)
+        for size, side in ((n_check, "hold"), (n - n_check, "leave")):
+            if size < k:
+                raise ValueError(
+                    f"validation_fraction {fraction:g} of {n} samples cannot {side} all {k} classes: early_stopping "
+                    f"needs at least {k} samples on either side, got {n_check} to judge and {n - n_check} to learn"
+                )
+        train, check = train_test_split(np.arange(n), test_size=fraction, random_state=rng, stratify=y)
         train, check = np.sort(train), np.sort(check)
-        weights: tuple[Weight, Weight] = (None, None) if weight is None else (weight[train], weight[check])
-        if weight is not None and not all(w is not None and w.sum() > 0 for w in weights):
+        if weight is not None and not (weight[train].sum() > 0 and weight[check].sum() > 0):
             raise ValueError("sample_weight must have a sum > 0 on both sides of the validation split")
-        held, held_y = X[check], y[check]
+        return train, check
 
-        def validation(layers: Layers) -> float:
-            cost = deep_cost(layers, held, held_y, **network, sample_weight=weights[1], n_threads=self.n_threads)
-            return cost.loss
+    def _judge(self, X: NDArray[Any], y: Labels, weight: Weight, network: dict[str, Any]) -> Callable[[Layers], float]:
+        """Softmax loss on samples that were held back."""
 
-        return (X[train], y[train], weights[0]), validation
+        def loss(layers: Layers) -> float:
+            return deep_cost(layers, X, y, **network, sample_weight=weight, n_threads=self.n_threads).loss
+
+        return loss
 
     def _train_head(self, X: NDArray[Any], y: Labels, weight: Weight, decay: float) -> tuple[Layer, bool]:
         """Multinomial logistic regression on the last codes; True if Ctrl-C cut it short."""
@@ -305,10 +353,19 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         self.head_loss_curve_ = np.array([c.total for c in control.costs])
         return control.params[0], control.interrupted
 
-    def _set_layers(self, layers: Layers, X: NDArray[Any], y: Labels, weight: Weight, network: dict[str, Any]) -> None:
+    def _set_layers(
+        self,
+        layers: Layers,
+        X: NDArray[Any],
+        y: Labels,
+        weight: Weight,
+        by_label: Weight,
+        network: dict[str, Any],
+    ) -> None:
         self.encoder_, self.head_ = layers[:-1], layers[-1]
         self.rho_hat_ = mean_activations(self.encoder_, self.units_, X, weight, self.n_threads)
-        self.cost_: DeepCost = deep_cost(layers, X, y, **network, sample_weight=weight, n_threads=self.n_threads)
+        self.cost_: DeepCost = deep_cost(layers, X, y, **network, sample_weight=by_label, n_threads=self.n_threads)
+        self._check_finite(layers)
 
     # Use
 
@@ -317,6 +374,23 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         best = np.argmax(self._logits(X), axis=1)
         labels: NDArray[Any] = self.classes_[best]
         return labels
+
+    def decision_function(self, X: ArrayLike) -> FloatArray:
+        """Logits: what the head gives before the softmax.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+            ``predict_proba`` is its softmax. For two classes it is the logit of ``classes_[1]`` less that of
+            ``classes_[0]``, so that ``predict`` gives ``classes_[1]`` where it is > 0, with the probability
+            ``1 / (1 + exp(-decision_function))``.
+        """
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Probabilities of the classes, in the order of ``classes_``, shape (n_samples, n_classes)."""
@@ -337,3 +411,10 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _rows(
+    rows: NDArray[np.intp] | None, X: NDArray[Any], y: Labels, weight: Weight
+) -> tuple[NDArray[Any], Labels, Weight]:
+    """These rows of the data; all for None."""
+    return (X, y, weight) if rows is None else (X[rows], y[rows], None if weight is None else weight[rows])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.sparse
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
@@ -35,6 +37,18 @@ def model(**options):
     return sf.SparseAutoencoder(**{"n_components": 6, "max_iter": 40, "random_state": 0, "rho": 0.2} | options)
 
 
+def not_equal_to_repetition(estimator):
+    """The one check of scikit-learn that some settings cannot pass, and why."""
+    check = "check_sample_weight_equivalence_on_dense_data"
+    if getattr(estimator, "early_stopping", False):
+        return {check: "a repeated sample may lie on both sides of the validation split, a weighted one cannot"}
+    stages = (estimator.solver, getattr(estimator, "fine_tune_solver", "lbfgs"))
+    iterations = getattr(estimator, "fine_tune_max_iter", 0)
+    if "lbfgs" in stages and iterations >= 50:
+        return {check: "sums in another order: over many iterations L-BFGS makes the last digit the seventh"}
+    return {}
+
+
 # The checks feed data of any range, whose warning has its own tests below.
 @pytest.mark.filterwarnings("ignore::sae_fast._estimator.DataRangeWarning")
 @pytest.mark.filterwarnings("ignore::sae_fast._estimator.UnitWarning")
@@ -45,6 +59,12 @@ def model(**options):
         for solver in SOLVERS
         for hidden, output in (("sigmoid", "sigmoid"), ("tanh", "linear"))
     ]
+    + [
+        sf.SparseAutoencoder(4, max_iter=50, random_state=0, solver=solver, early_stopping=early)
+        for solver in SOLVERS
+        for early in (False, True)
+    ],
+    expected_failed_checks=not_equal_to_repetition,
 )
 def test_estimator_contract(estimator, check):
     """Every check of scikit-learn passes for every solver."""
@@ -197,3 +217,69 @@ def test_wrong_parameters_are_named(options, kind, message):
     """Each wrong parameter is an error with its name, the value got and the value wanted."""
     with pytest.raises(kind, match=message):
         model(**options).fit(patches())
+
+
+@pytest.mark.parametrize("make", [
+    lambda: model(), lambda: model(scale="minmax"),
+    lambda: sf.StackedAutoencoder((5, 4), max_iter=5, fine_tune_max_iter=3, random_state=0),
+])  # fmt: skip
+def test_weights_count_in_the_score(make):
+    """Score is the weighted mean of score_samples."""
+    X = patches()
+    weight = np.random.default_rng(0).uniform(0, 5, len(X)) ** 3
+    fitted = make().fit(X)
+    samples = fitted.score_samples(X)
+    score = fitted.score(X, sample_weight=weight)
+    assert score == pytest.approx(np.dot(samples, weight) / weight.sum(), rel=1e-12)
+    assert score != pytest.approx(samples.mean(), rel=1e-3)
+
+
+FITTED = {
+    "SparseAutoencoder": lambda: model(max_iter=3).fit(patches()),
+    "StackedAutoencoder": lambda: sf.StackedAutoencoder((5, 4), max_iter=3, fine_tune=False).fit(patches()),
+    "StackedAutoencoderClassifier": lambda: sf.StackedAutoencoderClassifier(
+        (5,), max_iter=3, fine_tune=False).fit(patches(), np.arange(300) % 2),
+    "UnitScaler": lambda: sf.UnitScaler().fit(patches()),
+    "UFLDLScaler": lambda: sf.UFLDLScaler().fit(patches()),
+    "PCAWhitener": lambda: sf.PCAWhitener().fit(patches()),
+    "ZCAWhitener": lambda: sf.ZCAWhitener().fit(patches()),
+    "ConvolvedFeatures": lambda: sf.ConvolvedFeatures(sf.init_params(4, 2, random_state=0), (1, 4)).fit(patches()),
+}  # fmt: skip
+METHODS = ("fit", "partial_fit", "transform", "inverse_transform", "reconstruct", "score_samples", "score", "predict",
+           "predict_proba", "decision_function", "unit_report")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_sparse_matrices_get_the_same_word(name):
+    """Every method of every estimator names the sparse matrix by the caller's argument, and .toarray()."""
+    fitted = FITTED[name]()
+    if name == "SparseAutoencoder":
+        fitted.set_params(solver="adam")
+    matrices = scipy.sparse.csr_matrix(patches()), scipy.sparse.coo_array(patches())
+    for method in (m for m in METHODS if hasattr(fitted, m)):
+        for X in matrices:
+            arguments = (X, np.arange(300) % 2) if name.endswith("Classifier") and method in ("fit", "score") else (X,)
+            with pytest.raises(TypeError, match=r"(passed for X|X must be).*toarray\(\)"):
+                getattr(fitted, method)(*arguments)
+
+
+def test_functions_name_the_sparse_argument():
+    """Functions on parameters say it of their own arguments."""
+    params, X = sf.init_params(12, 4, random_state=0), scipy.sparse.csr_array(patches())
+    settings = {"rho": 0.1, "beta": 1.0, "weight_decay": 0.0}
+    for call in (sf.encode, partial(sf.cost, **settings), partial(sf.cost_and_grad, **settings), sf.train):
+        with pytest.raises(TypeError, match=r"X must be a dense array, got a sparse csr_array: use X.toarray\(\)"):
+            call(params, X)
+    with pytest.raises(TypeError, match=r"a2 must be a dense array, got a sparse csr_array: use a2.toarray\(\)"):
+        sf.decode(params, X)
+    with pytest.raises(TypeError, match=r"X must be a dense array"):
+        sf.ReviveUnits(X)
+
+
+def test_codes_are_checked_by_the_name_of_the_argument():
+    """inverse_transform speaks of X: its shape, NaN in it."""
+    fitted = model(max_iter=3).fit(patches())
+    with pytest.raises(ValueError, match=r"X must have shape \(n_samples, 6\), got \(300, 12\)"):
+        fitted.inverse_transform(patches())
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        fitted.inverse_transform(np.full((2, 6), np.nan))

@@ -132,3 +132,73 @@ def test_training_function_stops_by_callback():
     params, history = sf.train(sf.init_params(12, 6, random_state=0), X, n_epochs=9, callback=lambda i: i.epoch == 2)
     assert len(history.cost) == 2
     assert params.W1.shape == (6, 12)
+
+
+def assert_held_back(curves, X, n):
+    """The curves of training stay when one of n samples, or its weight, changes, and those of validation move.
+
+    ``curves(X, weight)`` gives the curve of training and that of validation.
+    """
+    weight = np.random.default_rng(0).uniform(0.5, 1.5, len(X))
+    loss, judged = curves(X, weight)
+    held = {"value": set(), "weight": set()}
+    for i in range(len(X)):
+        other, heavier = X.copy(), weight.copy()
+        other[i] = other[i][::-1]
+        heavier[i] *= 3
+        for what, found in (("value", curves(other, weight)), ("weight", curves(X, heavier))):
+            assert not np.array_equal(found[1], judged)
+            if np.array_equal(found[0], loss):
+                held[what].add(i)
+    assert len(held["value"]) == n
+    assert held["value"] == held["weight"]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_validation_samples_judge_and_are_not_trained_on(solver):
+    """A held-back sample, or its weight, moves the validation curve and not the curve of training."""
+
+    def curves(X, weight):
+        fitted = model(solver=solver, max_iter=3, early_stopping=True, validation_fraction=0.25)
+        fitted.fit(X, sample_weight=weight)
+        return fitted.loss_curve_, fitted.validation_curve_
+
+    assert_held_back(curves, patches(24), 6)
+
+
+def stopped_at(curve, tol, patience):
+    """The iteration at which patience with this curve ends, and how many did not improve before."""
+    best, waited, failures = np.inf, 0, 0
+    for i, value in enumerate(curve, start=1):
+        if value < best - tol * abs(value):
+            best, waited = value, 0
+        else:
+            waited, failures = waited + 1, failures + 1
+        if waited == patience:
+            return i, failures
+    return len(curve), failures
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_patience_begins_anew_with_each_improvement(early_stopping):
+    """A noisy fit ends when n_iter_no_change iterations in a row did not improve: earlier ones do not count."""
+    options = {"solver": "sgd", "batch_size": 4, "learning_rate": 0.1, "momentum": 0.0, "beta": 0.3, "max_iter": 400}
+    fitted = model(**options, tol=1e-3, n_iter_no_change=4, early_stopping=early_stopping).fit(patches())
+    curve = fitted.validation_curve_ if early_stopping else fitted.loss_curve_
+    end, failures = stopped_at(curve, 1e-3, 4)
+    assert fitted.n_iter_ == end < 400
+    assert failures > 6  # of them, more than the last four
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_fit_interrupted_after_it_diverged_is_an_error(solver):
+    """Ctrl-C in a fit that has no finite cost leaves no model of NaN."""
+
+    def interrupt(info):
+        signal.raise_signal(signal.SIGINT)
+
+    X = 1e200 * patches()
+    broken = model(solver=solver, output="linear", callback=interrupt, early_stopping=True)
+    with pytest.raises((ValueError, KeyboardInterrupt), match=r"fit diverged|^$"):
+        broken.fit(X)
+    assert not hasattr(broken, "params_")

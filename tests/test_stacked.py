@@ -21,7 +21,7 @@ from sae_fast._estimator import DataRangeWarning
 from sae_fast._fit import FitInterruptedWarning
 
 from .conftest import DTYPES
-from .test_estimator import SOLVERS, patches
+from .test_estimator import SOLVERS, not_equal_to_repetition, patches
 
 
 def stack(sizes=(6, 4), **options):
@@ -47,6 +47,11 @@ def assert_same(one, two):
         for s in SOLVERS
         for h, o in (("sigmoid", "sigmoid"), ("tanh", "linear"))
     ]
+    + [
+        sf.StackedAutoencoder((4, 3), max_iter=30, fine_tune_max_iter=50, random_state=0, solver=s, fine_tune_solver=s)
+        for s in SOLVERS
+    ],
+    expected_failed_checks=not_equal_to_repetition,
 )
 def test_estimator_contract(estimator, check):
     """Every check of scikit-learn passes for every solver."""

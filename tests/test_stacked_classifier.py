@@ -8,19 +8,23 @@ import signal
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sae_fast as sf
 from sae_fast._fit import FitInterruptedWarning
 
 from .conftest import DTYPES
-from .test_estimator import SOLVERS
+from .test_estimator import SOLVERS, not_equal_to_repetition
+from .test_fit_control import assert_held_back
 
 
 @pytest.fixture(scope="module", name="digits")
@@ -51,6 +55,15 @@ def classifier(sizes=(16, 12), **options):
         for s, n in (("lbfgs", 10), ("adam", 50), ("sgd", 50))
         for h, o in (("sigmoid", "sigmoid"), ("tanh", "linear"))
     ]
+    + [  # the checks have 15 samples of 3 classes: a tenth cannot hold them all
+        sf.StackedAutoencoderClassifier(
+            (5, 4), max_iter=30, head_max_iter=30, fine_tune_max_iter=50, learning_rate=0.02,
+            fine_tune_learning_rate=0.02, batch_size=1000, random_state=0, solver=s, fine_tune_solver=s,
+            early_stopping=early, validation_fraction=0.4, class_weight=weight,
+        )
+        for s, early, weight in (("lbfgs", False, None), ("lbfgs", True, None), ("adam", True, "balanced"))
+    ],
+    expected_failed_checks=not_equal_to_repetition,
 )  # fmt: skip
 def test_estimator_contract(estimator, check):
     """Every check of scikit-learn passes for every solver."""
@@ -176,7 +189,7 @@ def test_early_stopping_keeps_the_best_parameters(digits, solver, rate):
     best = int(np.argmin(fitted.validation_curve_))
     assert len(kept) == len(fitted.validation_curve_) < 300
     np.testing.assert_array_equal(fitted.components_, kept[best])
-    with pytest.raises(ValueError, match="least populated class"):
+    with pytest.raises(ValueError, match="early_stopping needs two samples of each class, got 1 of 1"):
         classifier(early_stopping=True).fit(X[:30], np.arange(30) // 29)
 
 
@@ -267,3 +280,152 @@ def test_a_new_fit_forgets_the_curve_of_the_last(digits):
     assert len(model.validation_curve_) > 0
     assert not hasattr(model.before_fine_tuning(), "validation_curve_")
     assert not hasattr(model.set_params(early_stopping=False).fit(X, y), "validation_curve_")
+
+
+def test_a_rare_class_is_named_in_the_words_of_the_caller(digits):
+    """Early stopping that cannot split the classes says so before any training, with the caller's labels and share."""
+    X, y, *_ = digits
+    stages = []
+    model = classifier((5,), early_stopping=True, validation_fraction=0.2, callback=lambda i: stages.append(i.stage))
+    given = np.array(["cat", "dog"], dtype=object)[y % 2]
+    given[7] = "owl"
+    with pytest.raises(ValueError, match="early_stopping needs two samples of each class, got 1 of 'owl'"):
+        model.fit(X, given)
+    with pytest.raises(
+        ValueError, match=r"validation_fraction 0\.2 of 30 samples cannot hold all 10 classes: .* 10 samp"
+    ):
+        model.fit(X[:30], np.arange(30) % 10)
+    with pytest.raises(ValueError, match=r"validation_fraction 0\.8 of 30 samples cannot leave all 10 classes"):
+        model.set_params(validation_fraction=0.8).fit(X[:30], np.arange(30) % 10)
+    weight = np.zeros(60)
+    weight[3] = 1
+    with pytest.raises(ValueError, match="sample_weight must have a sum > 0 on both sides of the validation split"):
+        model.set_params(validation_fraction=0.2).fit(X[:60], y[:60] % 2, sample_weight=weight)
+    assert not stages
+    assert len(model.fit(X[:60], y[:60] % 2).validation_curve_) > 0
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_decision_function_is_the_logits(digits, n_classes, dtype):
+    """Its softmax is predict_proba and its largest predict; for two classes it is one column, as in scikit-learn."""
+    X, y, X_test, _ = digits
+    names = np.array(["a", "b", "c"])[:n_classes]
+    fitted = classifier((12,)).fit(X.astype(dtype), names[y % n_classes])
+    decision, probabilities = fitted.decision_function(X_test.astype(dtype)), fitted.predict_proba(X_test.astype(dtype))
+    assert decision.dtype == dtype
+    predicted = fitted.predict(X_test.astype(dtype))
+    if n_classes == 2:
+        assert decision.shape == (len(X_test),)
+        np.testing.assert_allclose(1 / (1 + np.exp(-decision)), probabilities[:, 1], rtol=1e-5)
+        np.testing.assert_array_equal(predicted, names[(decision > 0).astype(int)])
+        assert roc_auc_score(predicted, decision) == 1
+    else:
+        assert decision.shape == (len(X_test), n_classes)
+        codes = fitted.transform(X_test.astype(dtype))
+        np.testing.assert_allclose(decision, codes @ fitted.head_.W.T + fitted.head_.b, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(softmax(decision, axis=1), probabilities, rtol=1e-5)
+        np.testing.assert_array_equal(predicted, names[decision.argmax(axis=1)])
+
+
+def assert_same(one, two, **tolerance):
+    for a, b in zip((*one.encoder_, one.head_), (*two.encoder_, two.head_), strict=True):
+        np.testing.assert_allclose(a.W, b.W, **tolerance)
+        np.testing.assert_allclose(a.b, b.b, **tolerance)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_class_weights_are_weights_of_the_samples_where_labels_count(digits, solver):
+    """Head, fine-tuning, validation and cost weigh a sample by its class; greedy training does not."""
+    X, y = digits[0], digits[1] % 3
+    options = {"early_stopping": True, "fine_tune_solver": solver, "batch_size": 60, "validation_fraction": 0.3}
+    weight = np.random.default_rng(0).uniform(0.5, 1.5, len(X))
+    given = {0: 2.0, 2: 0.25}
+    fitted = classifier((6, 5), **options, class_weight=given).fit(X, y, sample_weight=weight)
+    by_label = weight * np.array([2.0, 1.0, 0.25])[y]
+    greedy = classifier((6, 5), **options, fine_tune=False).fit(X, y, sample_weight=weight)
+    for a, b in zip(fitted.loss_curves_, greedy.loss_curves_, strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_allclose(fitted.rho_hat_[0], np.average(fitted.transform(X, layer=0), axis=0, weights=weight))
+    loss = -np.average(fitted.predict_log_proba(X)[np.arange(len(X)), y], weights=by_label)
+    assert fitted.cost_.loss == pytest.approx(loss)
+    # From the same layers on, class weights and sample weights are one thing.
+    layers = [sf.init_params(*sizes, random_state=0) for sizes in ((64, 6), (6, 5))]
+
+    def same_layers(info):
+        if info.stage.startswith("layer"):
+            for live, wanted in zip(info.params, layers[int(info.stage[6]) - 1], strict=True):
+                live[:] = wanted
+
+    options |= {"solver": "adam", "max_iter": 1, "callback": same_layers}
+    one = classifier((6, 5), **options, class_weight=given).fit(X, y, sample_weight=weight)
+    two = classifier((6, 5), **options).fit(X, y, sample_weight=by_label)
+    np.testing.assert_allclose(one.head_loss_curve_, two.head_loss_curve_)
+    np.testing.assert_allclose(one.validation_curve_, two.validation_curve_)
+    assert_same(one, two, rtol=1e-9)
+
+
+def test_balanced_is_what_scikit_learn_calls_so(digits):
+    """Balanced classes have the same weight in all: scikit-learn's formula, over the weights of the samples."""
+    X, y = digits[0], np.where(digits[1] == 0, 1, np.where(digits[1] < 3, 0, 2))
+    weights = dict(enumerate(compute_class_weight("balanced", classes=np.arange(3), y=y)))
+    one, two = (classifier((5,), class_weight=w).fit(X, y) for w in ("balanced", weights))
+    assert_same(one, two, rtol=1e-12)
+    double = classifier((5,), max_iter=5, head_max_iter=5, fine_tune_max_iter=3, class_weight="balanced")
+    twice = clone(double).fit(np.repeat(X, 1 + (y == 1), axis=0), np.repeat(y, 1 + (y == 1)))
+    assert_same(double.fit(X, y, sample_weight=1.0 + (y == 1)), twice, rtol=1e-5, atol=1e-7)
+
+
+def test_class_weights_find_a_rare_class(digits):
+    """A heavy class gains recall; labels of no weight are never predicted."""
+    X, y = digits[0], (digits[1] == 8).astype(int)
+    plain, heavy = (classifier((5,), max_iter=5, fine_tune_max_iter=5, class_weight=w).fit(X, y)
+                    for w in (None, {1: 50.0}))  # fmt: skip
+    assert heavy.predict(X)[y == 1].mean() > plain.predict(X)[y == 1].mean() + 0.1
+    assert np.all(classifier((5,), class_weight={0: 0.0, 1: 1.0}).fit(X, y).predict(X) == 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("auto", r"class_weight must be a dict {label: weight}, 'balanced' or None, got 'auto'"),
+        (3, r"class_weight must be a dict {label: weight}, 'balanced' or None, got 3"),
+        ({0: -1.0}, "class_weight must have weights that are finite and >= 0, got {0: -1.0}"),
+        ({0: 0.0, 1: 0.0}, "class_weight must leave some sample a weight > 0"),
+        ({0: 1.0, 7: 1.0}, "not in class_weight"),
+    ],
+)
+def test_wrong_class_weights_are_named(digits, given, message):
+    """A class weight that is none is an error that names it."""
+    with pytest.raises(ValueError, match=message):
+        classifier((5,), class_weight=given).fit(digits[0], digits[1] % 2)
+
+
+@pytest.mark.parametrize("given", ["balanced", {"x": 2.0, "y": 1}, {"x": np.float32(0.5)}])
+def test_class_weights_are_kept_in_the_file(digits, given, tmp_path):
+    """A model that is loaded has the class weights, labels of any kind and all."""
+    names = np.array(["x", "y"])[digits[1] % 2]
+    for labels, weight in ((names, given), (digits[1] % 2, given if given == "balanced" else {0: 2.0})):
+        fitted = classifier((5,), max_iter=2, fine_tune_max_iter=2, class_weight=weight).fit(digits[0], labels)
+        fitted.save(tmp_path / "m.safetensors")
+        assert sf.load(tmp_path / "m.safetensors").get_params() == fitted.get_params()
+
+
+def test_validation_samples_judge_and_are_not_trained_on(digits):
+    """A held-back sample, or its weight, moves the validation curve and neither head nor fine-tuning."""
+    X, y = digits[0][:40], digits[1][:40] % 2
+    layer = sf.init_params(64, 4, random_state=0)
+
+    def same_layer(info):  # greedy training sees all samples
+        if info.stage.startswith("layer"):
+            for live, wanted in zip(info.params, layer, strict=True):
+                live[:] = wanted
+
+    model = classifier((4,), solver="adam", max_iter=1, head_max_iter=3, fine_tune_max_iter=3, early_stopping=True,
+                       validation_fraction=0.25, callback=same_layer)  # fmt: skip
+
+    def curves(samples, weight):
+        model.fit(samples, y, sample_weight=weight)
+        return (*model.head_loss_curve_, *model.fine_tune_loss_curve_), model.validation_curve_
+
+    assert_held_back(curves, X, 10)
