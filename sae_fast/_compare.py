@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._checks import check_count
+from ._checks import check_count, check_random_state, seed_from
 from ._code_measures import accuracies, errors, sparsity, speed
 from ._public import public_in
 
@@ -194,8 +194,8 @@ def compare_with_pca(
         A fitted model, which is taken as it is, and its number of units.
     cv : int
         Folds, >= 2.
-    random_state : int, RandomState instance or None
-        Seed of the fit and the folds.
+    random_state : int, numpy.random.Generator, numpy.random.RandomState or None
+        Seed of the fit and the folds, which are the same for all coders.
     **options
         Further parameters of :class:`SparseAutoencoder`: ``rho``, ``beta``, ``max_iter``, ``n_threads``...
 
@@ -226,8 +226,11 @@ def compare_with_pca(
 
     from ._estimator import SparseAutoencoder
     from ._fit import FitInterruptedWarning
+    from ._transformer import thawed
 
     check_count("cv", cv)
+    seed = _seed(random_state)
+    model = thawed(model)
     data = check_array(X, dtype=[np.float64, np.float32], ensure_min_samples=2)
     labels = None if y is None else _check_labels(y, data, int(cv))
     if model is None:
@@ -249,11 +252,11 @@ def compare_with_pca(
     if units[0] == "tanh":
         codes = (codes + 1) / 2
     with np.errstate(invalid="ignore"):  # constant data have no variance to share
-        pca = PCA(min(codes.shape[1], *data.shape), random_state=random_state).fit(data)
+        pca = PCA(min(codes.shape[1], *data.shape), random_state=seed).fit(data)
     scores = pca.transform(data)
 
     def measured(name: str, coder: Any, c: NDArray[Any], back: NDArray[Any]) -> Coder:
-        accuracy = {} if labels is None else accuracies(c, labels, int(cv), random_state)
+        accuracy = {} if labels is None else accuracies(c, labels, int(cv), seed)
         return Coder(name, c.shape[1], **errors(data, back), **sparsity(c), **accuracy, **speed(coder, data))
 
     nameless = copy.copy(model)
@@ -261,10 +264,18 @@ def compare_with_pca(
     return PCAComparison(
         measured("SAE", nameless, codes, np.asarray(nameless.reconstruct(data))),
         measured("PCA", pca, scores, pca.inverse_transform(scores)),
-        None if labels is None else Coder("raw", data.shape[1], **accuracies(data, labels, int(cv), random_state)),
+        None if labels is None else Coder("raw", data.shape[1], **accuracies(data, labels, int(cv), seed)),
         model,
         len(data),
     )
+
+
+def _seed(random_state: Any) -> int | None:
+    """A seed that scikit-learn takes, the same for all folds."""
+    state = check_random_state(random_state)
+    if state is None or isinstance(state, int):
+        return state if state is None else state % 2**32
+    return seed_from(state) % 2**32
 
 
 def _check_labels(y: ArrayLike, X: NDArray[Any], cv: int) -> NDArray[Any]:

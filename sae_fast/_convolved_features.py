@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 try:
     from sklearn.base import BaseEstimator, TransformerMixin, clone
+    from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError('ConvolvedFeatures needs scikit-learn: pip install "sae-fast[estimators]"') from error
@@ -22,6 +23,7 @@ from ._convolve import Shape, SizeLike, check_filters, check_images, check_pooli
 from ._encoder import Encoder
 from ._fold import fold
 from ._public import public_in
+from ._transformer import anew, thawed
 from ._types import FloatArray, Output, Pooling
 
 _LEARNED = ("encoder", "whitener")  # what others have fitted, and a clone keeps
@@ -83,6 +85,8 @@ class ConvolvedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     (10, 225)
     """
 
+    _learned = ("image_shape_", "map_shape_", "n_features_in_", "feature_names_in_")
+
     def __init__(
         self,
         encoder: Any,
@@ -127,11 +131,12 @@ class ConvolvedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         NotFittedError
             The encoder or the whitener is not fitted.
         """
-        images = self._images(X, reset=True)
-        W1, _, _ = self._filters()
-        shape = self._check(images.shape[1:], W1)
-        self.image_shape_: tuple[int, ...] = images.shape[1:]
-        self.map_shape_ = (*shape.cells, len(W1))
+        with anew(self, self._learned):
+            images = self._images(X, reset=True)
+            W1, _, _ = self._filters()
+            shape = self._check(images.shape[1:], W1)
+            self.image_shape_: tuple[int, ...] = images.shape[1:]
+            self.map_shape_ = (*shape.cells, len(W1))
         return self
 
     def transform(self, X: ArrayLike) -> FloatArray:
@@ -219,15 +224,16 @@ class ConvolvedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _filters(self) -> tuple[FloatArray, FloatArray, int]:
         """Weights and bias of the layer, the whitener folded in, and the number of its activation."""
         hidden: str = self.hidden
-        if isinstance(self.encoder, Encoder):
-            W1, b1, hidden = self.encoder.W1, self.encoder.b1, self.encoder.hidden
-        elif hasattr(self.encoder, "get_params"):
-            check_is_fitted(self.encoder)
-            W1, b1, hidden = _fold(self.encoder)
+        encoder, whitener = thawed(self.encoder), thawed(self.whitener)
+        if isinstance(encoder, Encoder):
+            W1, b1, hidden = encoder.W1, encoder.b1, encoder.hidden
+        elif hasattr(encoder, "get_params"):
+            _check_is_fitted("encoder", encoder)
+            W1, b1, hidden = _fold(encoder)
         else:
-            (W1, b1, *_), _ = check_params(self.encoder)
-        if self.whitener is not None:
-            W1, b1 = _absorb(self.whitener, W1, b1)
+            (W1, b1, *_), _ = check_params(encoder)
+        if whitener is not None:
+            W1, b1 = _absorb(whitener, W1, b1)
         return W1, b1, check_unit(hidden)
 
     def __sklearn_clone__(self) -> Self:
@@ -247,6 +253,16 @@ class ConvolvedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = []  # the features have the dtype of the encoder
         return tags
+
+
+def _check_is_fitted(name: str, estimator: Any) -> None:
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        raise NotFittedError(
+            f"{name} must be fitted, got a {type(estimator).__name__} that is not: ConvolvedFeatures learns nothing of "
+            f"it, so fit the {name} to patches first"
+        ) from None
 
 
 def _fold(model: Any) -> tuple[FloatArray, FloatArray, str]:
@@ -270,7 +286,7 @@ def _absorb(whitener: Any, W: FloatArray, b: FloatArray) -> tuple[FloatArray, Fl
     name = type(whitener).__name__
     if not hasattr(whitener, "transform"):
         raise TypeError(f"whitener must be a fitted transformer or None, got {name}")
-    check_is_fitted(whitener)
+    _check_is_fitted("whitener", whitener)
     A = getattr(whitener, "whitening_", getattr(whitener, "components_", None))
     mean = getattr(whitener, "mean_", None)
     if A is None or mean is None:

@@ -23,7 +23,7 @@ from ._scale import CUTS, Clip, Layer, check_clip
 from ._scalers import UFLDLScaler, UnitScaler
 from ._stack import Stack
 from ._stack_encoder import StackEncoder
-from ._transformer import check_is_fitted
+from ._transformer import check_is_fitted, thawed
 from ._types import FloatArray, Hidden
 from ._whitening import PCAWhitener, ZCAWhitener
 
@@ -40,10 +40,10 @@ def fold(*steps: Any, clip: Clip = "error", dtype: DTypeLike | None = None) -> E
     Parameters
     ----------
     *steps : fitted transformers, the last one an autoencoder, a stack of them, or an encoder
-        In the order in which data go through them; a ``Pipeline`` stands for its steps, and a
-        :class:`PatchExtractor` at the beginning is left out. Affine, and so folded exactly: :class:`UnitScaler`,
-        :class:`PCAWhitener`, :class:`ZCAWhitener`, scikit-learn's ``StandardScaler``, ``MinMaxScaler``,
-        ``MaxAbsScaler``, ``RobustScaler``, ``PCA`` and ``IncrementalPCA``, and the autoencoder's own
+        In the order in which data go through them; a ``Pipeline`` stands for its steps, a ``FrozenEstimator`` for what
+        it holds, and a :class:`PatchExtractor` at the beginning is left out. Affine, and so folded exactly:
+        :class:`UnitScaler`, :class:`PCAWhitener`, :class:`ZCAWhitener`, scikit-learn's ``StandardScaler``,
+        ``MinMaxScaler``, ``MaxAbsScaler``, ``RobustScaler``, ``PCA`` and ``IncrementalPCA``, and the autoencoder's own
         ``scale="minmax"``. Of a :class:`StackedAutoencoder` or a classifier, the lowest layer takes up the steps.
     clip : {"error", "ignore"}
         What to do with a step that cuts, which is not affine: :class:`UFLDLScaler` and ``scale="ufldl"`` (at 3
@@ -142,7 +142,7 @@ def absorb(steps: Sequence[Any], W: NDArray[Any], b: NDArray[Any], *, clip: Clip
 def _flatten(steps: Sequence[Any]) -> list[Any]:
     """Single steps: no pipelines, no passing through, no extractor at the beginning."""
     flat: list[Any] = []
-    for step in steps:
+    for step in map(thawed, steps):
         if isinstance(step, Pipeline):
             flat += _flatten([s for _, s in step.steps])
         elif step is not None and not (isinstance(step, str) and step == "passthrough"):
