@@ -219,7 +219,8 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         Raises
         ------
         ValueError
-            NaN, infinity, too few samples or features, or a parameter out of its range.
+            NaN, infinity, too few samples or features, a parameter out of its range, or a cost that diverges. The
+            estimator is then as it was.
         KeyboardInterrupt
             Only before the first iteration. Later, Ctrl-C ends the fit with the best parameters so far and a warning.
         """
@@ -401,7 +402,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             return X, weight, X, weight
         n = max(1, round(self.validation_fraction * len(X)))
         if n >= len(X):
-            raise ValueError(f"early_stopping needs samples on both sides of the split, got {len(X)} in all")
+            raise ValueError(f"early_stopping needs samples on both sides of the split, got n_samples = {len(X)}")
         order = rng.permutation(len(X))
         check, train = np.sort(order[:n]), np.sort(order[n:])
         if weight is None:

@@ -13,9 +13,11 @@ from ._checks import (
     ParamsLike,
     check_activations,
     check_count,
+    check_dense,
     check_n_threads,
     check_params,
     check_penalty,
+    check_random_state,
     check_X,
     seed_from,
 )
@@ -140,7 +142,7 @@ class ReviveUnits:
     Attributes
     ----------
     n_revived : int
-        Revivals so far, over all epochs.
+        Revivals so far, over the epochs of one training: the first epoch counts, and draws, anew.
 
     Examples
     --------
@@ -171,9 +173,12 @@ class ReviveUnits:
         check_n_threads(n_threads)
         self.every = check_count("every", every)
         self.n_revived = 0
+        self._began = False
+        check_dense(X)
         array = np.asarray(X)
         self._X = check_X(array, array.shape[1] if array.ndim == 2 else 0)
         self._network = Network(*check_penalty(rho, beta, weight_decay), hidden, output, n_threads)
+        self._random_state = check_random_state(random_state)
         self._rng = np.random.default_rng(seed_from(random_state))
 
     def __call__(self, info: EpochInfo) -> None:
@@ -186,6 +191,9 @@ class ReviveUnits:
                 "ReviveUnits is for solvers 'adam' and 'sgd': 'lbfgs' does not stand a change of its parameters; "
                 "fit, then call revive_units(model, X, n_rounds=...)"
             )
+        if info.epoch == 1 and self._began:
+            self._rng, self.n_revived = np.random.default_rng(seed_from(self._random_state)), 0
+        self._began = True
         if info.epoch % self.every or info.epoch == info.n_epochs:
             return
         params, revived = revive(live, self._X, self._network, self._rng)

@@ -310,3 +310,16 @@ def test_later_pieces_out_of_reach_are_warned_of(scale, what, advice, recwarn):
         fitted.partial_fit(X + 2)
     assert caught[0].filename == __file__
     model(scale=scale, output="linear").partial_fit(X).partial_fit(X + 2)
+
+
+def test_pieces_in_order_scale_alike_by_a_scaler_that_has_seen_them_all():
+    """Sorted pieces go by the range of all of them when a UnitScaler has passed over them first."""
+    X = np.sort(np.random.default_rng(3).normal(50, 30, (600, 4)), axis=0)
+    pieces = np.array_split(X, 5)
+    scaler, fitted = sf.UnitScaler(), model()
+    for piece in pieces:
+        scaler.partial_fit(piece)
+    for piece in pieces:
+        fitted.partial_fit(scaler.transform(piece))  # without a warning
+    scaled = scaler.transform(X)
+    assert (scaled.min(), scaled.max()) == (pytest.approx(0.1), pytest.approx(0.9))

@@ -107,3 +107,12 @@ def test_wrong_arguments_are_named(options, kind, message):
         sf.suggest_beta(patches(), 4, **options)
     with pytest.raises(ValueError, match="NaN"):
         sf.suggest_beta(np.full((5, 3), np.nan), 4)
+
+
+@pytest.mark.parametrize(("rho", "tol"), [(0.1, 0.1), (0.1, 0.03), (0.2, 0.1), (0.05, 0.2)])
+def test_the_beta_found_is_the_smallest_to_within_a_tenth(rho, tol):
+    """A beta a tenth smaller has failed, or the one found is within a tenth of the tolerance's edge."""
+    found = sf.suggest_beta(patches(), 6, rho=rho, tol=tol, weight_decay=1e-3, random_state=0)
+    too_far = [t.beta for t in found.trials if abs(t.mean_activation - rho) > tol * rho and t.beta < found.beta]
+    edge = abs(found.model.rho_hat_.mean() - rho) / (tol * rho)
+    assert found.beta <= 1.1 * max(too_far) or edge >= 1 / 1.1

@@ -154,7 +154,7 @@ def _fit(p: argparse.ArgumentParser) -> None:
     training.add_argument(
         "--random-state",
         metavar="SEED",
-        type=_seed,
+        type=_index,
         help="seed; the same one gives the same model (default: a fresh one)",
     )
     training.add_argument(
@@ -241,7 +241,7 @@ def _compare(p: argparse.ArgumentParser) -> None:
     p.add_argument("--solver", choices=SOLVERS, help="optimiser (default: lbfgs)")
     p.add_argument("--max-iter", metavar="N", type=_count, help="iterations of lbfgs, or epochs (default: 400)")
     p.add_argument("--cv", metavar="N", type=_count, default=5, help="folds of the cross-validation, >= 2")
-    p.add_argument("--random-state", metavar="SEED", type=_seed, help="seed (default: a fresh one)")
+    p.add_argument("--random-state", metavar="SEED", type=_index, help="seed (default: a fresh one)")
     p.add_argument("--json", action="store_true", help="as JSON")
     p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
     p.add_argument("--quiet", action="store_true", help="no progress")
@@ -356,13 +356,6 @@ def _index(text: str) -> int:
     number = _integer(text)
     if number < 0:
         raise argparse.ArgumentTypeError(f"must be >= 0, got {number}")
-    return number
-
-
-def _seed(text: str) -> int:
-    number = _integer(text)
-    if not 0 <= number < 2**32:
-        raise argparse.ArgumentTypeError(f"must be in [0, 2**32), got {number}")
     return number
 
 
