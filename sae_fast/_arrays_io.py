@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import gzip
 import os
 import stat
+import struct
 import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -40,6 +43,21 @@ __all__ = [
 SUFFIXES = (".npy", ".npz", ".csv", ".parquet")
 READABLE = (*SUFFIXES, ".tsv", ".csv.gz", ".tsv.gz")
 STREAM = "-"
+_DAMAGE = (
+    ValueError,
+    EOFError,
+    OSError,  # an archive whose directory points before its beginning: EINVAL
+    RuntimeError,  # encryption and compression that zipfile does not know
+    SyntaxError,
+    tokenize.TokenError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy, zipfile and gzip raise for damaged files."""
 
 
 def suffix_of(path: str) -> str:
@@ -126,7 +144,9 @@ def read_table(path: str, options: TableOptions = AS_IT_IS) -> Table:
         table = _read(path, title, kind, options)
     except TableError as error:
         raise ArrayFileError(f"{title}: {error}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error) as error:
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile) and error.errno != errno.EINVAL:
+            raise
         raise ArrayFileError(f"{title} is damaged or not a {kind} file of numbers: {_why(error)}") from error
     values = table.values
     if values.ndim != 2 or 0 in values.shape:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 import threading
 
 import numpy as np
@@ -71,6 +72,40 @@ def test_damaged_and_foreign_files_are_refused(tmp_path, name, make, message):
     with pytest.raises(ArrayFileError, match=message) as caught:
         read_table(str(path))
     assert str(path) in str(caught.value)
+
+
+KINDS = ["npy", "npz", "parquet", "csv", "csv.gz", "tsv"]
+
+
+def content_of(kind, folder):
+    """The bytes of a good file of this kind."""
+    path = folder / f"whole.{kind.removesuffix('.gz').replace('tsv', 'csv')}"
+    write(path, np.random.default_rng(0).normal(size=(30, 2)), ["a", "b"])
+    content = path.read_bytes()
+    if kind == "tsv":
+        return content.replace(b",", b"\t")
+    return gzip.compress(content) if kind.endswith(".gz") else content
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_damaged_anywhere_are_refused(tmp_path, kind):
+    """Bytes changed, lost, put in or cut off at random: a table, or an error of ours that names the file."""
+    rng = random.Random(KINDS.index(kind))
+    content = content_of(kind, tmp_path)
+    path = tmp_path / f"damaged.{kind}"
+    refused = 0
+    for _ in range(400):
+        damaged, at = bytearray(content), rng.randrange(len(content))
+        lost, put_in = rng.choice([(0, 4), (1, 1), (5, 0), (len(content), 0)])
+        damaged[at : at + lost] = rng.randbytes(put_in)
+        path.write_bytes(damaged)
+        try:
+            assert read_table(str(path)).values.ndim == 2
+        except ArrayFileError as error:
+            refused += str(path) in str(error)
+            if str(path) not in str(error):
+                raise
+    assert refused > 100
 
 
 def test_cut_npy_is_refused(tmp_path):

@@ -25,8 +25,12 @@ def save(path, **columns):
 
 def test_columns_of_every_number_type(path):
     """Integers, halves, floats, bools and what a dictionary encodes."""
-    columns = {"a": pa.array([1, 2, 3], pa.int8()), "b": pa.array(np.array([0.5, 1, 2], np.float16)), "c": [True, False, True],
-               "d": pa.array([1.5, 2.5, 1.5]).dictionary_encode()}  # fmt: skip
+    columns = {
+        "a": pa.array([1, 2, 3], pa.int8()),
+        "b": np.array([0.5, 1, 2], np.float16),
+        "c": [True, False, True],
+        "d": pa.array([1.5, 2.5, 1.5]).dictionary_encode(),
+    }
     save(path, **columns)
     table = read_table(path)
     assert (table.names, table.values.tolist()) == (list("abcd"), [[1, 0.5, 1, 1.5], [2, 1, 0, 2.5], [3, 2, 1, 1.5]])
