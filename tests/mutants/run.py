@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -59,7 +60,7 @@ class Mutant:
             return f"{self.file} does not exist" if n < 0 else f"its text occurs {n} times in {self.file}, not once"
         if self.origin not in ("found", "own") or not self.killed_by or self.was == self.now:
             return "it needs an origin (found, own), a test that kills it, and a change"
-        missing = [t for t in self.killed_by if t != CORE and not (root / t.split("::")[0]).is_file()]
+        missing = [t for t in self.killed_by if t != CORE and not (root / t.split()[0].split("::")[0]).is_file()]
         return f"there is no {missing[0]}" if missing else None
 
 
@@ -145,7 +146,7 @@ class Tree:
     def test(self, tests: str, limit: float) -> tuple[int | None, str]:
         """Exit code of pytest or of the core's own tests."""
         if tests != CORE:
-            return self.run([sys.executable, "-m", "pytest", "-x", "-q", *tests.split()], limit)
+            return self.run([sys.executable, "-m", "pytest", "-x", "-q", *shlex.split(tests)], limit)
         make = ["make", "-s", "-j", str(self._jobs), "-C", CORE, f"ISAS={self.isa}", "BUILD=../build/core"]
         code, out = self.run([*make, "all"], BUILD_LIMIT)
         return self.run([*make, "test"], limit) if code == 0 else (2, out)
