@@ -59,6 +59,8 @@ def test_sparsity_measures_at_their_ends():
     assert sparsity(-3 * np.eye(4)) == pytest.approx({"inactive": 0.75, "hoyer": 1, "entropy": 0})
     half = sparsity(np.array([[1.0, 1, 0, 0], [0, 0, 0, 0]]))  # a code of zeros has no share to speak of
     assert half == pytest.approx({"inactive": 0.75, "hoyer": 2 - math.sqrt(2), "entropy": 0.5})
+    each = np.array([[100.0, 0.9, -0.5], [9.0, 0.1, -0.04], [11.0, 0.08, 0.2], [-10.0, 0.0, 0.03]])
+    assert sparsity(each)["inactive"] == pytest.approx(6 / 12)  # a tenth of what the unit reaches, not of all
     assert math.isnan(sparsity(np.ones((3, 1)))["hoyer"])
     assert sparsity(np.zeros((3, 2)))["inactive"] == 1
 

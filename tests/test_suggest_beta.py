@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import math
+
 import numpy as np
 import pytest
 
@@ -42,6 +45,25 @@ def test_model_and_trials_are_those_of_the_fits():
     assert str(found).endswith(found.message)
     cost = found.model.cost_.total
     assert found.model.fit(patches()).cost_.total <= cost
+
+
+def test_trials_start_from_the_nearest_fit_and_go_on_until_they_settle():
+    """Each trial goes on from the fit of the nearest beta, for as many fits as its mean activation needs to settle."""
+    X, rho, tol = patches(), 0.1, 0.03
+    found = sf.suggest_beta(X, 6, rho=rho, tol=tol, max_iter=5, random_state=0)
+    fits: dict[float, sf.SparseAutoencoder] = {}
+    for trial in found.trials:
+        nearest = min(fits, key=lambda beta, to=trial.beta: abs(math.log(beta / to)), default=None)
+        first = sf.SparseAutoencoder(6, rho=rho, max_iter=5, random_state=0, warm_start=True)
+        fitted = copy.copy(first if nearest is None else fits[nearest]).set_params(beta=trial.beta)
+        n_iter, before, mean = 0, math.inf, math.nan
+        while n_iter < 25 and not abs(mean - before) <= 0.1 * tol * rho:
+            before = math.inf if n_iter == 0 else mean
+            mean = fitted.fit(X).rho_hat_.mean()
+            n_iter += fitted.n_iter_
+        fits[trial.beta] = fitted
+        assert (trial.n_iter, trial.mean_activation) == (n_iter, mean)
+    assert len({trial.n_iter for trial in found.trials}) > 1
 
 
 def test_a_seed_repeats_the_search():
