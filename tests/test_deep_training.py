@@ -158,12 +158,17 @@ def test_lbfgs_gets_where_scipy_gets(network):
     assert solver.n_evaluations >= steps
 
 
-def test_lbfgs_of_two_layers_takes_the_path_of_the_sparse_autoencoder():
-    """The solver of the deep network and that of one hidden layer go the same way."""
+@pytest.mark.parametrize("weighted", [False, True])
+def test_lbfgs_of_two_layers_takes_the_path_of_the_sparse_autoencoder(weighted):
+    """The solver of the deep network and that of one hidden layer go the same way, from the cost of the functions."""
     params, X = make(200, 12, 5)
-    one = LbfgsSolver(params, X, None, (0, 2, 0.1, 3.0, 1e-3), 20, 1)
+    weight = np.arange(200.0) % 7 if weighted else None
+    one = LbfgsSolver(params, X, weight, (0, 2, 0.1, 3.0, 1e-3), 20, 1)
     network = {"units": ["sigmoid", "linear"], "loss": "squared", "beta": 3.0, "weight_decay": 1e-3}
-    deep = lbfgs([params[:2], params[2:]], X, None, network)
+    deep = lbfgs([params[:2], params[2:]], X, None, network, weight)
+    start = reference.cost(params, X, rho=0.1, beta=3.0, weight_decay=1e-3, output="linear", sample_weight=weight)
+    assert one.start_cost == pytest.approx(start, rel=1e-12)
+    assert deep.start_cost == pytest.approx(start, rel=1e-12)
     for _ in range(10):
         a, b = one.step(), deep.step()
         assert b[0] == pytest.approx(a[0], rel=1e-8)

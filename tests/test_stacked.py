@@ -20,7 +20,7 @@ from sae_fast._deep import deep_cost
 from sae_fast._estimator import DataRangeWarning
 from sae_fast._fit import FitInterruptedWarning
 
-from .conftest import DTYPES
+from .conftest import DTYPES, HIDDEN
 from .test_estimator import SOLVERS, not_equal_to_repetition, patches
 
 
@@ -76,21 +76,23 @@ def test_one_layer_is_a_sparse_autoencoder(solver, hidden, output):
     assert same.score(X) == one.score(X)
 
 
-@pytest.mark.parametrize("hidden", ["sigmoid", "tanh"])
-def test_each_layer_learns_the_codes_of_the_one_below(hidden):
+@pytest.mark.parametrize("lower", HIDDEN)
+@pytest.mark.parametrize("upper", HIDDEN)
+def test_each_layer_learns_the_codes_of_the_one_below(lower, upper):
     """Greedy training is SparseAutoencoder after SparseAutoencoder, its output unit that of the codes."""
     X = patches()
     rng = np.random.RandomState(0)
+    hidden = lower if lower == upper else (lower, upper)
     greedy = stack(hidden=hidden, output="linear", fine_tune=False, solver="lbfgs").fit(X)
-    options = {"rho": 0.2, "max_iter": 30, "hidden": hidden, "random_state": rng}
-    first = sf.SparseAutoencoder(6, output="linear", **options).fit(X)
-    second = sf.SparseAutoencoder(4, output=hidden, **options).fit(first.transform(X))
+    options = {"rho": 0.2, "max_iter": 30, "random_state": rng}
+    first = sf.SparseAutoencoder(6, hidden=lower, output="linear", **options).fit(X)
+    second = sf.SparseAutoencoder(4, hidden=upper, output=lower, **options).fit(first.transform(X))
     np.testing.assert_array_equal(greedy.transform(X, layer=0), first.transform(X))
     np.testing.assert_array_equal(greedy.transform(X), second.transform(first.transform(X)))
     np.testing.assert_array_equal(greedy.decoder_[0].W, second.params_.W2)
     np.testing.assert_array_equal(greedy.decoder_[1].W, first.params_.W2)
-    assert greedy.units_ == (hidden, hidden)
-    assert greedy.output_units_ == (hidden, "linear")
+    assert greedy.units_ == (lower, upper)
+    assert greedy.output_units_ == (lower, "linear")
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
