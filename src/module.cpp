@@ -1,5 +1,6 @@
 // sae_fast._core: names the parts, nothing else.
 #include "bindings.hpp"
+#include "object.hpp"
 #include "sae_fast/isa.hpp"
 
 PYBIND11_MODULE(_core, m) {
@@ -13,4 +14,5 @@ PYBIND11_MODULE(_core, m) {
     sae_fast::bindings::bind_network(m);
     sae_fast::bindings::bind_optimizer(m);
     sae_fast::bindings::bind_train(m);
+    sae_fast::bindings::refuse_pickles(m);
 }

@@ -31,6 +31,20 @@ private:
     mutable std::mutex mutex_;
 };
 
+/// TypeError instead of pickles and copies of the classes in m. For pickle's first two protocols Python would build an
+/// object of pybind11's own base class, which ends the process. Classes in Python that derive from these say how.
+inline void refuse_pickles(const pybind11::module_& m) {
+    for (const auto& item : pybind11::reinterpret_borrow<pybind11::dict>(m.attr("__dict__"))) {
+        if (PyType_Check(item.second.ptr()) == 0) continue;
+        const auto refuse = [](const pybind11::object& self) -> pybind11::object {
+            throw pybind11::type_error(std::string("cannot pickle or copy a ") + Py_TYPE(self.ptr())->tp_name);
+        };
+        pybind11::setattr(
+            item.second, "__reduce__",
+            pybind11::cpp_function(refuse, pybind11::name("__reduce__"), pybind11::is_method(item.second)));
+    }
+}
+
 }  // namespace sae_fast::bindings
 
 namespace pybind11::detail {

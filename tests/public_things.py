@@ -6,6 +6,7 @@ once for a released version, so that ``tests/test_stored.py`` sees that later on
 
 from __future__ import annotations
 
+import copy
 import io
 import pickle
 import warnings
@@ -43,6 +44,13 @@ def things(X, y):
     search = sf.suggest_beta(X, n_components=3, max_iter=5, max_trials=2, random_state=0)
     tuned = []
     stack = sf.StackedAutoencoder((4, 3), **stacked, callback=tuned.append).fit(X).set_params(callback=None)
+    objective = sf.Objective(X, 3)
+    objective(sf.flatten(params))
+    grad = sf.cost_and_grad(params, X, **penalty, weight_decay=0.0)[1]
+    sgd = sf.SGD(copy.deepcopy(params), learning_rate=0.1, momentum=0.9)
+    adam = sf.Adam(copy.deepcopy(params), learning_rate=0.1)
+    for optimizer in (sgd, adam, adam):
+        optimizer.step(grad)
     return {
         "Params": params,
         "Cost": cost,
@@ -73,6 +81,9 @@ def things(X, y):
         "Trial": search.trials[0],
         "UnitReport": model.unit_report(X),
         "ReviveUnits": sf.ReviveUnits(X, random_state=0),
+        "Objective": objective,
+        "SGD": sgd,
+        "Adam": adam,
         "WithCallback": fitted(solver="adam", callback=sf.ReviveUnits(X, random_state=0)),
         "conventions.Mapped": conventions.matlab.to_ours(),
         "conventions.Rescaling": conventions.h2o.rescaling(X),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -77,3 +79,13 @@ def test_it_can_still_be_initialised():
         late(X)
     late.__init__(params)
     assert np.array_equal(late(X), sf.encode(params, X))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("kind", CORE, ids=lambda kind: kind.__name__)
+def test_classes_of_the_core_are_not_pickled(kind, protocol):
+    """By any protocol that is a TypeError, which names the class, and so it is to copy one; none ends the process."""
+    thing = kind.__new__(kind)
+    for store in (lambda: pickle.dumps(thing, protocol), lambda: copy.copy(thing), lambda: copy.deepcopy(thing)):
+        with pytest.raises(TypeError, match=f"cannot pickle or copy a sae_fast._core.{kind.__name__}"):
+            store()
