@@ -70,7 +70,9 @@ def separator_hint(lines: Sequence[str], sep: str, decimal: str) -> str:
             rows = list(csv.reader(lines, delimiter=other))
         except csv.Error:
             continue
-        if any(len(row) != len(rows[-1]) for row in rows) or (other != sep and len(rows[-1]) < 2):
+        if any(len(row) != len(rows[-1]) for row in rows):
+            continue
+        if other != sep and (len(rows[-1]) < 2 or not all(rows[-1])):
             continue
         counts = {mark: sum(is_number(field, mark) for field in rows[-1]) for mark in (".", ",") if mark != other}
         mark = max(counts, key=lambda m: (counts[m], m == decimal))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ._csv_fault import number, separator_hint, wanted_number
 from ._csv_header import has_header, unnamed
 from ._csv_records import Block, First, Record, blocks, count_lines, decoded, first_record, is_blank, raw_line, records
-from ._table import TableError, TableOptions, select
+from ._table import TableError, TableOptions, how_to_leave_out, select
 
 _LINES_BELOW = 1000
 """Lines that may be looked at to tell names from a sample."""
@@ -155,7 +155,8 @@ class CsvReader:
         return CsvPart(values, found.column(names[self.label_column]).to_pylist(), lines)
 
     def _by_fields(self, block: Block) -> CsvPart:
-        rows, labels, lines = [], [], []
+        rows: list[list[float]] = []
+        labels, lines = [], []
         plain = self._decimal == "." and block.data.isascii() and b"_" not in block.data
         features = self._features
         for record in records(block, self._sep):
@@ -167,7 +168,10 @@ class CsvReader:
                 raise TableError(wanted_number(self._blank, 1, ""))
             if len(fields) != self._width:
                 words = f"line {record.line} must have {self._width} fields, as line {self._line}, got {len(fields)}"
-                raise TableError(words, self._separator_hint(block, record))
+                advice = self._separator_hint(block, record)
+                if not advice and self._header and not (self._read_any or rows) and len(fields) == self._width + 1:
+                    advice = "there is a name too few: that of the index?"
+                raise TableError(words, advice)
             try:
                 # float() takes what number() refuses: underscores, and digits of other scripts
                 rows.append([float(fields[i]) if plain else number(fields[i], self._decimal) for i in features])
@@ -188,7 +192,7 @@ class CsvReader:
         advice = self._separator_hint(block, record)
         if not advice and is_first and self._width > 1:
             name = str(i + 1) if self._header is None else self._header[i]
-            advice = f"--drop {name!r} leaves the column out"
+            advice = how_to_leave_out(name)
         return TableError(wanted_number(record.line, i + 1, decoded(record.fields[i], record.line)), advice)
 
     def _separator_hint(self, block: Block, record: Record) -> str:

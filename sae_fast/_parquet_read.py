@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._labels import make_labels
-from ._table import ArrayFileError, Table, TableError, TableOptions, select
+from ._table import ArrayFileError, Table, TableError, TableOptions, how_to_leave_out, select
 
 
 def read_parquet(source: Any, title: str, options: TableOptions) -> Table:
@@ -94,7 +94,7 @@ def _features(arrow: Any, name: str, column: Any) -> NDArray[Any]:
     values = _numbers(arrow, plain)
     if values is None:
         words = f"column {name!r} must hold real numbers, got {column.type}"
-        raise TableError(words, f"--drop {name!r} leaves the column out")
+        raise TableError(words, how_to_leave_out(name))
     return values if plain.type == kind else values.reshape(-1, n)
 
 

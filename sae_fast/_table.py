@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -75,6 +77,21 @@ def column_list(text: str) -> list[str]:
     ['a', 'b, c']
     """
     return next(csv.reader([text], skipinitialspace=True), [])
+
+
+def how_to_leave_out(name: str) -> str:
+    r"""The option that leaves a column out, as a shell takes it.
+
+    Examples
+    --------
+    >>> how_to_leave_out("when"), how_to_leave_out("so, so"), how_to_leave_out("")
+    ('--drop when leaves the column out', '--drop \'"so, so"\' leaves the column out', '--columns takes the others')
+    """
+    if not name.strip() or not name.isprintable():
+        return "--columns takes the others"
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow([name])
+    return f"--drop {shlex.quote(text.getvalue())} leaves the column out"
 
 
 def select(names: Sequence[str] | None, n: int, options: TableOptions, index: Sequence[int] = ()) -> Selection:

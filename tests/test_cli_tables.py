@@ -158,7 +158,7 @@ def test_messages_tell_what_to_do(frame, capsys):
     bad.to_parquet("null.parquet")
     np.save("inf.npy", np.where(bad.isna(), np.inf, bad))
     for arguments, message in (
-        (["fit", "x.csv"], "line 2, column 5 must be a number, got '2024-01-01' (--drop 'when' leaves the column out)"),
+        (["fit", "x.csv"], "line 2, column 5 must be a number, got '2024-01-01' (--drop when leaves the column out)"),
         (["transform", "other.csv"], "must have 3 columns, as the model, got 4; more: 'id', 'y'; missing: 'blue'"),
         (["fit", "nan.csv"], "nan.csv contains NaN: row 7, column 2 ('green')"),
         (["transform", "nan.csv"], "nan.csv contains NaN: row 7, column 2 ('green')"),
