@@ -320,7 +320,6 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
                 trainer.go_on(self.params_, self._options(0, settings, threads))
             with trainer.trial():
                 cost, _ = trainer.use(data, weight).step()
-                check_finite(trainer.params, cost.total, 1, trainer.unit, after=_AS_BEFORE)
                 self.params_, self._units_ = copy_params(trainer.params), (self.hidden, self.output)
                 self.n_iter_ += 1
                 self.loss_curve_ = np.append(self.loss_curve_, cost.total)

@@ -140,18 +140,22 @@ def assert_held_back(curves, X, n):
     ``curves(X, weight)`` gives the curve of training and that of validation.
     """
     weight = np.random.default_rng(0).uniform(0.5, 1.5, len(X))
-    loss, judged = curves(X, weight)
-    held = {"value": set(), "weight": set()}
+    plain, weighted = curves(X, None), curves(X, weight)
+    held = {"value": set(), "weight": set(), "value, not weighted": set()}
     for i in range(len(X)):
         other, heavier = X.copy(), weight.copy()
         other[i] = other[i][::-1]
         heavier[i] *= 3
-        for what, found in (("value", curves(other, weight)), ("weight", curves(X, heavier))):
-            assert not np.array_equal(found[1], judged)
-            if np.array_equal(found[0], loss):
+        for what, before, found in (
+            ("value", weighted, curves(other, weight)),
+            ("weight", weighted, curves(X, heavier)),
+            ("value, not weighted", plain, curves(other, None)),
+        ):
+            assert not np.array_equal(found[1], before[1])
+            if np.array_equal(found[0], before[0]):
                 held[what].add(i)
     assert len(held["value"]) == n
-    assert held["value"] == held["weight"]
+    assert held["value"] == held["weight"] == held["value, not weighted"]
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
