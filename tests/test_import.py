@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
+
 import sae_fast as sf
 
 
@@ -37,7 +39,25 @@ def test_backend_works_without_the_extras():
         "try: sf.plot.filters(p)\n"
         "except ImportError as error: assert 'sae-fast[plot]' in str(error), error\n"
         "try: sf.load('x')\n"
+        "except ImportError as error: assert 'sae-fast[model]' in str(error), error\n"
+    )
+
+
+def test_load_needs_no_more_than_what_was_saved(tmp_path):
+    """An encoder's file is loaded without scikit-learn; a model's says what to install."""
+    sf.Encoder(sf.init_params(4, 3, random_state=0)).save(tmp_path / "encoder")
+    sf.SparseAutoencoder(3, max_iter=2, random_state=0).fit(np.random.default_rng(0).random((20, 4))).save(
+        tmp_path / "model"
+    )
+    run(
+        "import sys\n"
+        "for name in ('sklearn', 'scipy'): sys.modules[name] = None\n"
+        "import sae_fast as sf\n"
+        f"assert sf.load({str(tmp_path / 'encoder')!r}).n_hidden == 3\n"
+        f"assert sf.Encoder.load({str(tmp_path / 'model')!r}).n_hidden == 3\n"
+        f"try: sf.load({str(tmp_path / 'model')!r})\n"
         "except ImportError as error: assert 'sae-fast[estimators]' in str(error), error\n"
+        "else: raise AssertionError\n"
     )
 
 
