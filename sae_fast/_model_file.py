@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._atomic import replacing
-from ._model_schema import FORMAT, KIND, STACKS, check_contents, kind_of, short
+from ._model_fields import short
+from ._model_schema import FORMAT, KIND, STACKS, check_contents, kind_of
 from ._public import public_in
 from ._scale import Scale, scale_from_json, scale_to_json
 from ._types import Cost, Hidden, Output, Params

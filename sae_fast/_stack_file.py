@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._deep import DeepCost, Layer
+from ._model_fields import labels
 from ._model_file import feature_names, hyper_parameters, make, write_tensors
-from ._model_schema import FORMAT, labels
+from ._model_schema import FORMAT
 
 if TYPE_CHECKING:
     from ._stacked import StackedAutoencoder

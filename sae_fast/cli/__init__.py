@@ -21,6 +21,7 @@ from ._signals import ending_cleanly
 
 __all__ = ["main", "script"]
 
+_WHOLE = ("fit", "plot", "transform")  # they write one file, whole or not at all
 _OF_STDOUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
 
 
@@ -68,7 +69,7 @@ def _run(argv: Sequence[str] | None) -> int:
         except (KeyboardInterrupt, Exception) as error:
             known = isinstance(error, (OSError, ValueError, MemoryError))
             if isinstance(error, KeyboardInterrupt) or (ctrl_c.came and not known):
-                out = getattr(arguments, "out", None)
+                out = arguments.out if arguments.command in _WHOLE else None
                 say("interrupted" if out in (None, STREAM) else f"interrupted; nothing was written to {out}")
                 raise KeyboardInterrupt from None
             if not known and not isinstance(error, ImportError):

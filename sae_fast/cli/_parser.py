@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import glob
-import math
-from collections.abc import Callable
-from pathlib import Path
 
-from .._arrays_io import STREAM, kind_of, suffix_of
-from .._checks import HIDDEN, OUTPUT, check_in, check_rho
+from .._arrays_io import STREAM
+from .._checks import HIDDEN, OUTPUT
 from .._layer_plan import SOLVERS
 from .._scale import SCALINGS
 from .._version import __version__
+from ._values import array_name, count, counts, index, input_name, model_name, picture_name, real, separator, shape
 
 PICTURES = (
     "summary",
@@ -73,27 +70,27 @@ def _demo(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--out", metavar="DIR", default="sae_fast_demo", help="folder for pictures, model and codes; is made"
     )
-    p.add_argument("--max-iter", metavar="N", type=_count, default=400, help="iterations of L-BFGS")
-    p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
+    p.add_argument("--max-iter", metavar="N", type=count, default=400, help="iterations of L-BFGS")
+    p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
     p.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def _fit(p: argparse.ArgumentParser) -> None:
     p.usage = "%(prog)s [options] X [X ...] -o FILE"
     _data(p, nargs="+")
-    p.add_argument("-o", "--out", metavar="FILE", required=True, type=_model_out, help="model file, .safetensors")
+    p.add_argument("-o", "--out", metavar="FILE", required=True, type=model_name, help="model file, .safetensors")
     model = p.add_argument_group("model")
     size = model.add_mutually_exclusive_group()
-    size.add_argument("--n-components", metavar="N", type=_count, default=25, help="hidden units")
+    size.add_argument("--n-components", metavar="N", type=count, default=25, help="hidden units")
     size.add_argument(
-        "--hidden-layer-sizes", metavar="N,N,...", type=_counts, help="hidden units of a stack of layers, bottom up"
+        "--hidden-layer-sizes", metavar="N,N,...", type=counts, help="hidden units of a stack of layers, bottom up"
     )
-    model.add_argument("--rho", metavar="R", type=_real("rho"), default=0.05, help="wanted mean activation, in (0, 1)")
-    model.add_argument("--beta", metavar="B", type=_real("beta"), default=3.0, help="weight of the sparsity penalty")
+    model.add_argument("--rho", metavar="R", type=real("rho"), default=0.05, help="wanted mean activation, in (0, 1)")
+    model.add_argument("--beta", metavar="B", type=real("beta"), default=3.0, help="weight of the sparsity penalty")
     model.add_argument(
         "--weight-decay",
         metavar="L",
-        type=_real("weight_decay"),
+        type=real("weight_decay"),
         default=1e-4,
         help="weight of the L2 penalty on the weights",
     )
@@ -118,30 +115,30 @@ def _fit(p: argparse.ArgumentParser) -> None:
         help="optimiser: lbfgs over all samples, adam and sgd by minibatches",
     )
     training.add_argument(
-        "--max-iter", metavar="N", type=_count, default=400, help="iterations of lbfgs, epochs of adam and sgd, at most"
+        "--max-iter", metavar="N", type=count, default=400, help="iterations of lbfgs, epochs of adam and sgd, at most"
     )
     training.add_argument(
-        "--batch-size", metavar="N", type=_count, default=256, help="samples of a minibatch, for adam and sgd"
+        "--batch-size", metavar="N", type=count, default=256, help="samples of a minibatch, for adam and sgd"
     )
     training.add_argument(
         "--learning-rate",
         metavar="A",
-        type=_real("learning_rate"),
+        type=real("learning_rate"),
         help="step of adam and sgd (default: 0.001 and 0.1)",
     )
-    training.add_argument("--momentum", metavar="M", type=_real("momentum"), default=0.9, help="of sgd, in [0, 1)")
+    training.add_argument("--momentum", metavar="M", type=real("momentum"), default=0.9, help="of sgd, in [0, 1)")
     stopping = p.add_argument_group("when to stop before --max-iter")
     stopping.add_argument(
         "--tol",
         metavar="T",
-        type=_real("tol"),
+        type=real("tol"),
         default=1e-7,
         help="the cost J must fall by more than this share of itself",
     )
     stopping.add_argument(
         "--n-iter-no-change",
         metavar="N",
-        type=_count,
+        type=count,
         default=10,
         help="stop after so many iterations without such a fall",
     )
@@ -149,12 +146,12 @@ def _fit(p: argparse.ArgumentParser) -> None:
         "--early-stopping", action="store_true", help="judge by a part of the data that is not trained on"
     )
     stopping.add_argument(
-        "--validation-fraction", metavar="F", type=_real("validation_fraction"), default=0.1, help="share of that part"
+        "--validation-fraction", metavar="F", type=real("validation_fraction"), default=0.1, help="share of that part"
     )
     training.add_argument(
         "--random-state",
         metavar="SEED",
-        type=_index,
+        type=index,
         help="seed; the same one gives the same model (default: a fresh one)",
     )
     training.add_argument(
@@ -163,7 +160,7 @@ def _fit(p: argparse.ArgumentParser) -> None:
         default="keep",
         help="type to work in; keep is float32 for float32 data, else float64",
     )
-    p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
+    p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
     p.add_argument("--quiet", action="store_true", help="show no progress")
 
     _fine_tuning(p.add_argument_group("fine-tuning", "All layers of a stack together; with --hidden-layer-sizes."))
@@ -175,20 +172,20 @@ def _fine_tuning(p: argparse._ArgumentGroup) -> None:
     p.add_argument(
         "--fine-tune-max-iter",
         metavar="N",
-        type=_count,
+        type=count,
         default=200,
         help="iterations of lbfgs, epochs of adam and sgd, at most",
     )
     p.add_argument(
         "--fine-tune-learning-rate",
         metavar="A",
-        type=_real("learning_rate"),
+        type=real("learning_rate"),
         help="step of adam and sgd (default: 0.001 and 0.1)",
     )
     p.add_argument(
         "--fine-tune-weight-decay",
         metavar="L",
-        type=_real("weight_decay"),
+        type=real("weight_decay"),
         help="weight of the L2 penalty on the weights (default: that of --weight-decay)",
     )
 
@@ -200,12 +197,12 @@ def _transform(p: argparse.ArgumentParser) -> None:
         "-o",
         "--out",
         metavar="FILE",
-        type=_array,
+        type=array_name,
         default=STREAM,
         help="where to write the codes: .npy, .npz, .csv, .parquet; - is CSV on stdout",
     )
-    p.add_argument("--layer", metavar="K", type=_index, help="hidden layer of a stack, from 0 (default: the last)")
-    p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
+    p.add_argument("--layer", metavar="K", type=index, help="hidden layer of a stack, from 0 (default: the last)")
+    p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
 
 
 def _info(p: argparse.ArgumentParser) -> None:
@@ -218,32 +215,36 @@ def _plot(p: argparse.ArgumentParser) -> None:
     _data(p, nargs="*")
     kinds = f"{', '.join(PICTURES[1:-1])} or {PICTURES[-1]} (default: {PICTURES[0]}, one figure with most of them)"
     p.add_argument("--kind", metavar="KIND", choices=PICTURES, default="summary", help=kinds)
-    p.add_argument("-o", "--out", metavar="FILE", type=_picture, help=".png, .pdf or .svg (default: MODEL-KIND.png)")
-    p.add_argument("--shape", metavar="8x8[x3]", type=_shape, help="of a sample that is a picture (default: a square)")
-    p.add_argument("--labels", metavar="Y", type=_input, help="labels of the samples, to colour their codes by")
     p.add_argument(
-        "--dpi", metavar="N", type=_real("dpi"), default=200.0, help="dots per inch, 10 to 1200 (default: 200)"
+        "-o", "--out", metavar="FILE", type=picture_name, help=".png, .pdf or .svg (default: MODEL-KIND.png)"
+    )
+    p.add_argument("--shape", metavar="8x8[x3]", type=shape, help="of a sample that is a picture (default: a square)")
+    p.add_argument("--labels", metavar="Y", type=input_name, help="labels of the samples, to colour codes by")
+    p.add_argument(
+        "--dpi", metavar="N", type=real("dpi"), default=200.0, help="dots per inch, 10 to 1200 (default: 200)"
     )
 
 
 def _compare(p: argparse.ArgumentParser) -> None:
     p.usage = "%(prog)s [options] X [X ...]"
     _data(p, nargs="+")
-    p.add_argument("--labels", metavar="Y", type=_input, help="a label for each row: the codes are judged by them too")
+    p.add_argument(
+        "--labels", metavar="Y", type=input_name, help="a label for each row: the codes are judged by them too"
+    )
     p.add_argument("--model", metavar="MODEL", help="model file (default: fit one here, by the options below)")
-    p.add_argument("--n-components", metavar="N", type=_count, help="hidden units (default: 25)")
-    p.add_argument("--rho", metavar="R", type=_real("rho"), help="wanted mean activation (default: 0.05)")
-    p.add_argument("--beta", metavar="B", type=_real("beta"), help="weight of the sparsity penalty (default: 3)")
-    p.add_argument("--weight-decay", metavar="L", type=_real("weight_decay"), help="weight of L2 (default: 0.0001)")
+    p.add_argument("--n-components", metavar="N", type=count, help="hidden units (default: 25)")
+    p.add_argument("--rho", metavar="R", type=real("rho"), help="wanted mean activation (default: 0.05)")
+    p.add_argument("--beta", metavar="B", type=real("beta"), help="weight of the sparsity penalty (default: 3)")
+    p.add_argument("--weight-decay", metavar="L", type=real("weight_decay"), help="weight of L2 (default: 0.0001)")
     p.add_argument("--hidden", choices=HIDDEN, help="hidden units (default: sigmoid)")
     p.add_argument("--output", choices=OUTPUT, help="output units (default: sigmoid)")
     p.add_argument("--scale", choices=SCALINGS, help="bring the data into the output units' range (default: none)")
     p.add_argument("--solver", choices=SOLVERS, help="optimiser (default: lbfgs)")
-    p.add_argument("--max-iter", metavar="N", type=_count, help="iterations of lbfgs, or epochs (default: 400)")
-    p.add_argument("--cv", metavar="N", type=_count, default=5, help="folds of the cross-validation, >= 2")
-    p.add_argument("--random-state", metavar="SEED", type=_index, help="seed (default: a fresh one)")
+    p.add_argument("--max-iter", metavar="N", type=count, help="iterations of lbfgs, or epochs (default: 400)")
+    p.add_argument("--cv", metavar="N", type=count, default=5, help="folds of the cross-validation, >= 2")
+    p.add_argument("--random-state", metavar="SEED", type=index, help="seed (default: a fresh one)")
     p.add_argument("--json", action="store_true", help="as JSON")
-    p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
+    p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
     p.add_argument("--quiet", action="store_true", help="no progress")
 
 
@@ -252,7 +253,7 @@ def _bench(p: argparse.ArgumentParser) -> None:
     p.add_argument("--only", metavar="TEXT", default="", help="works whose name has TEXT in it")
     p.add_argument("--out", metavar="DIR", default="sae_fast_bench", help="folder for bench.json and bench.png")
     p.add_argument("--page", metavar="FILE", help="write a Markdown page too, with images/bench.png beside it")
-    p.add_argument("--n-threads", metavar="N", type=_count, help="threads (default: what the machine gives)")
+    p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
 
 
 def _data(p: argparse.ArgumentParser, nargs: str) -> None:
@@ -260,7 +261,7 @@ def _data(p: argparse.ArgumentParser, nargs: str) -> None:
         "data",
         metavar="X",
         nargs=nargs,
-        type=_input,
+        type=input_name,
         help="samples: .npy, .npz, .parquet, .csv, .tsv, .csv.gz, .tsv.gz; - is CSV on stdin; rows of several files, "
         "or of a pattern like 'part-*.csv', follow one another",
     )
@@ -273,7 +274,7 @@ def _reading(p: argparse._ArgumentGroup) -> None:
     p.add_argument(
         "--header", choices=("auto", "yes", "no"), default="auto", help="CSV: does the first line hold names?"
     )
-    p.add_argument("--sep", metavar="C", type=_separator, help="CSV: between fields; or tab (default: , in .tsv tab)")
+    p.add_argument("--sep", metavar="C", type=separator, help="CSV: between fields; or tab (default: , in .tsv tab)")
     p.add_argument("--decimal", metavar="C", choices=(".", ","), default=".", help="CSV: decimal mark, . or ,")
     p.add_argument("--columns", metavar="A,B,...", help="the features, in this order (default: all columns)")
     p.add_argument("--drop", metavar="A,B,...", default="", help="columns to leave out")
@@ -285,101 +286,3 @@ def _reading(p: argparse._ArgumentGroup) -> None:
         "Parquet what pandas marked; none: there are none",
     )
     p.add_argument("--labels-column", metavar="A", help="the column of labels: never a feature")
-
-
-def _input(text: str) -> str:
-    if glob.has_magic(text):
-        return text  # the files that fit it are looked for when it is read
-    try:
-        kind_of(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return text
-
-
-def _separator(text: str) -> str:
-    sep = {"tab": "\t", "\\t": "\t", "space": " "}.get(text, text)
-    if len(sep) != 1 or not sep.isascii() or sep.isalnum() or sep in '"+-.\r\n':
-        raise argparse.ArgumentTypeError(f"must be one character like ; or |, or tab or space, got {text!r}")
-    return sep
-
-
-def _array(text: str) -> str:
-    try:
-        suffix_of(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return text
-
-
-def _model_out(text: str) -> str:
-    if Path(text).suffix != ".safetensors":
-        raise argparse.ArgumentTypeError(f"the name of a model file must end in .safetensors, got {text!r}")
-    return text
-
-
-def _picture(text: str) -> str:
-    if Path(text).suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise argparse.ArgumentTypeError(f"the name of a picture must end in .png, .pdf or .svg, got {text!r}")
-    return text
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    try:
-        shape = tuple(int(n) for n in text.lower().split("x"))
-    except ValueError:
-        shape = ()
-    if len(shape) not in (2, 3) or min(shape) < 1 or (len(shape) == 3 and 3 not in (shape[0], shape[2])):
-        raise argparse.ArgumentTypeError(f"must be ROWSxCOLUMNS, or ROWSxCOLUMNSx3 in colour, got {text!r}")
-    return shape
-
-
-def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
-
-
-def _count(text: str) -> int:
-    number = _integer(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be >= 1, got {number}")
-    return number
-
-
-def _counts(text: str) -> tuple[int, ...]:
-    return tuple(_count(part) for part in text.split(","))
-
-
-def _index(text: str) -> int:
-    number = _integer(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"must be >= 0, got {number}")
-    return number
-
-
-_RANGES: dict[str, Callable[[float], float]] = {
-    "rho": check_rho,
-    "dpi": lambda x: check_in("dpi", x, 10.0, math.nextafter(1200.0, math.inf), "in [10, 1200]"),
-    "beta": lambda x: check_in("beta", x, 0.0, math.inf, ">= 0 and finite"),
-    "weight_decay": lambda x: check_in("weight_decay", x, 0.0, math.inf, ">= 0 and finite"),
-    "tol": lambda x: check_in("tol", x, 0.0, math.inf, ">= 0 and finite"),
-    "momentum": lambda x: check_in("momentum", x, 0.0, 1.0, "in [0, 1)"),
-    "learning_rate": lambda x: check_in("learning_rate", x, math.ulp(0.0), math.inf, "> 0 and finite"),
-    "validation_fraction": lambda x: check_in("validation_fraction", x, math.ulp(0.0), 1.0, "in (0, 1)"),
-}
-
-
-def _real(name: str) -> Callable[[str], float]:
-    def convert(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
-        try:
-            return _RANGES[name](number)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return convert
