@@ -3,7 +3,8 @@
 After each the exit code is the documented one, no temporary file is left, and the target is the old file or the new
 one, whole. ``tests/test_endings.py`` tries each once; for more, in a checkout::
 
-    python -m tests.endings 10        # of each signal for each command: a quarter of an hour
+    python -m tests.endings 10              # of each signal for each command: a quarter of an hour
+    python -m tests.endings 10 1 plot       # another seed, and one command
 """
 
 from __future__ import annotations
@@ -193,20 +194,20 @@ def fill_disk(place, name, suffix, old):
             subprocess.run(["umount", disk], check=True)
 
 
-def main(n, seed=0):
-    """All commands, all signals, ``n`` times each; every format on a full disk."""
+def main(n, seed=0, only=""):
+    """All signals ``n`` times, all formats on a full disk; for commands that have ``only`` in their name."""
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as folder:
         place = Place(folder)
-        for name in COMMANDS:
+        for name in (name for name in COMMANDS if only in name):
             for which in SIGNALS:
                 found = [end_by_signal(place, name, which, rng, 3.0) for _ in range(n)]
                 print(f"{name} {which}: {n} times, {found.count('ended')} before its end, nothing left", flush=True)
-        for name, suffix in FORMATS:
+        for name, suffix in (pair for pair in FORMATS if only in pair[0]):
             for old in (False, True):
                 fill_disk(place, name, suffix, old)
             print(f"{name} {suffix} on a full disk: an error, nothing left, the old file whole", flush=True)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*map(int, sys.argv[1:3]), *sys.argv[3:])

@@ -200,7 +200,8 @@ def test_pipes_and_devices_take_every_format(tmp_path, name):
     OUTPUTS[name](pipe)
     reader.join(60)
     if name != "codes.npz":  # its entries have sizes before or after their bytes
-        assert got == [(tmp_path / name).read_bytes()]
+        start = 116 if name == "weights.mat" else 0  # the time is in its head
+        assert got[0][start:] == (tmp_path / name).read_bytes()[start:]
     else:
         pipe.unlink()
         pipe.write_bytes(got[0])
