@@ -196,7 +196,7 @@ def test_a_code_does_not_depend_on_its_neighbours(dtype):
         {"solver": "adam", "sample_weight": np.r_[np.zeros(40), np.ones(60)], "shuffle": False, "batch_size": 20},
         {"solver": "sgd", "sample_weight": np.arange(100.0) % 7, "momentum": 0.9},
     ],
-    ids=str,
+    ids=lambda options: " ".join(f"{k}={v}" if np.isscalar(v) else k for k, v in options.items()),
 )
 def test_training_follows_the_reference(options, dtype):
     """A training run takes the reference's path, minibatch by minibatch."""

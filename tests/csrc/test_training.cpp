@@ -68,6 +68,19 @@ TEST("SplitMix64 gives the published numbers") {
     CHECK(random.next() == 9817491932198370423ULL);
 }
 
+TEST("a number below n is the high half of the product with n, for any n") {
+#if defined(__SIZEOF_INT128__)
+    SplitMix64 sizes(5);
+    for (unsigned bits = 1; bits <= 64; ++bits)
+        for (int i = 0; i < 20; ++i) {
+            const std::uint64_t n = (sizes.next() >> (64 - bits)) | 1;
+            SplitMix64 random(n), same(n);
+            __extension__ using Wide = unsigned __int128;
+            CHECK(random.below(n) == static_cast<std::uint64_t>((static_cast<Wide>(same.next()) * n) >> 64));
+        }
+#endif
+}
+
 TEST("shuffle permutes, and another seed gives another order") {
     std::vector<Size> a(1000), b(1000);
     SplitMix64 one(1), two(2);
