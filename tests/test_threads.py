@@ -54,6 +54,19 @@ def test_default_is_what_the_process_may_use():
     assert default_threads(OMP_NUM_THREADS="1") == 1
 
 
+def test_default_follows_the_affinity():
+    """A process that is bound to one processor after the import has one thread by default."""
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("no affinity here")
+    code = (
+        "import os, sae_fast; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+        "print(sae_fast.get_num_threads())"
+    )
+    clean = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
+
+
 def test_threadpoolctl_limits_hold():
     """A limit set by threadpoolctl is the default within it."""
     with threadpoolctl.threadpool_limits(1):
