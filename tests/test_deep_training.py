@@ -66,9 +66,9 @@ class TwinUpdate:
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_training_follows_the_twin(weighted, network, rule, dtype):
-    """A run takes the twin's path, minibatch by minibatch; minibatches without weight are passed over."""
+    """A run takes the twin's path, minibatch by minibatch, its weights too; those without weight are passed over."""
     layers, (X, y) = make_layers(SIZES, dtype), make_data(100, SIZES, NETWORKS[network]["loss"], dtype)
-    weight = np.r_[np.zeros(40), np.ones(20), np.full(40, 2.0)] if weighted else None
+    weight = np.r_[np.zeros(40), 1.0 + np.arange(60) % 5] if weighted else None
     options = {"batch_size": 20, "shuffle": False} if weighted else {}
     solver = epochs(layers, X, y, NETWORKS[network], RULES[rule], weight, **options)
     rows = [solver.step() for _ in range(4)]
