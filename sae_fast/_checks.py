@@ -11,6 +11,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ._rows import real_rows
 from ._types import FloatArray, Params
 
 HIDDEN = ("sigmoid", "tanh")
@@ -144,29 +145,14 @@ def check_params(params: ParamsLike) -> tuple[Params, np.dtype[Any]]:
     return params, dtype
 
 
-def check_dense(X: object, name: str = "X") -> None:
-    """TypeError for a sparse matrix, which NumPy takes for a single object."""
-    if hasattr(X, "toarray") and hasattr(X, "nnz"):
-        raise TypeError(f"{name} must be a dense array, got a sparse {type(X).__name__}: use {name}.toarray()")
-
-
 def check_X(X: ArrayLike, n_features: int, name: str = "X") -> NDArray[Any]:
     """Two-dimensional real array with ``n_features`` columns and at least one row; not copied, of any dtype."""
-    array = X if type(X) is np.ndarray else np.asarray(X)
-    if array.ndim == 0:
-        check_dense(X, name)
+    array = X if type(X) is np.ndarray and X.dtype.kind in "fiu" else real_rows(X, name)
     if array.ndim != 2 or array.shape[1] != n_features:
         raise ValueError(f"{name} must have shape (n_samples, {n_features}), got {array.shape}")
     if array.shape[0] < 1:
         raise ValueError(f"{name} must have at least one sample, got shape {array.shape}")
-    kind = array.dtype.kind
-    if kind == "b":
-        return array.view(np.uint8)
-    if kind not in "fiu":
-        raise TypeError(f"{name} must have a real dtype, got {array.dtype}")
-    if not array.dtype.isnative or array.dtype.itemsize > 8:
-        return array.astype(np.float64)
-    return array
+    return array if array.dtype.isnative and array.dtype.itemsize <= 8 else array.astype(np.float64)
 
 
 LEAST_WEIGHT = 1e-290
@@ -242,7 +228,7 @@ def check_in_place(params: ParamsLike) -> Params:
 
 def check_table(X: ArrayLike, dtype: DTypeLike | None) -> tuple[NDArray[Any], np.dtype[Any]]:
     """Data of any number of columns, and the type of the work: ``dtype``, else that of ``X``, else float64."""
-    array = np.asarray(X)
+    array = real_rows(X)
     if array.ndim != 2 or array.shape[1] < 1:
         raise ValueError(f"X must have shape (n_samples, n_visible), got {array.shape}")
     array = check_X(array, array.shape[1])

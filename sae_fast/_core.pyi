@@ -1,5 +1,6 @@
 """Compiled core. Private."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -122,7 +123,9 @@ def quick_cost_and_grad(
 ) -> float | None: ...
 
 class Encoder:
-    def __init__(self, W1: FloatArray, b1: FloatArray, hidden: int) -> None: ...
+    def __init__(
+        self, W1: FloatArray, b1: FloatArray, hidden: int, read: Callable[[object, str], NDArray[Any]]
+    ) -> None: ...
     def __call__(self, X: ArrayLike, out: FloatArray | None = None, n_threads: int | None = None) -> FloatArray: ...
     def encode_one(self, x: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copyreg
+from collections.abc import Sequence
+from functools import partial
 from os import PathLike
 from typing import Any, Self, TypeVar
 
@@ -11,6 +13,7 @@ import numpy as np
 from . import _core
 from ._checks import ParamsLike, check_hidden, check_params
 from ._public import public_in
+from ._rows import check_feature_names, read_rows
 from ._scale import CUTS, Clip, UFLDLScale, check_clip
 from ._types import FloatArray, Hidden, Params
 
@@ -31,6 +34,9 @@ class Encoder(_core.Encoder):
         float32 or float64, which is the dtype of the codes. Only ``W1`` and ``b1`` are used.
     hidden : {"sigmoid", "tanh"}
         Activation f.
+    feature_names : sequence of str, optional
+        Names of the features; data frames with other names, or with these in another order, are refused. Arrays have no
+        names, and are taken as they are.
 
     Attributes
     ----------
@@ -42,12 +48,16 @@ class Encoder(_core.Encoder):
         Of the codes.
     W1, b1 : ndarray of shape (n_hidden, n_visible) and (n_hidden,), read-only
         Weights and bias.
+    feature_names : tuple of str or None
+        Names of the features, if they have any: :func:`sae_fast.fold` and :meth:`load` keep those that a model was
+        fitted to.
 
     Notes
     -----
-    ``encoder(X, out=None, n_threads=None)`` encodes ``X`` (n_samples, n_visible) of any real dtype and strides, into
-    ``out`` (n_samples, n_hidden) if given. ``encoder.encode_one(x, out=None)`` encodes one sample ``x`` (n_visible,)
-    into ``out`` (n_hidden,), on the calling thread. Both raise ``TypeError`` or ``ValueError`` that names the argument.
+    ``encoder(X, out=None, n_threads=None)`` encodes ``X`` (n_samples, n_visible), an array of any real dtype and
+    strides or a data frame, into ``out`` (n_samples, n_hidden) if given. ``encoder.encode_one(x, out=None)`` encodes
+    one sample ``x`` (n_visible,) into ``out`` (n_hidden,), on the calling thread. Both raise ``TypeError`` or
+    ``ValueError`` that names the argument.
 
     Raises
     ------
@@ -64,9 +74,13 @@ class Encoder(_core.Encoder):
     array([0.5, 0.5])
     """
 
-    def __init__(self, params: ParamsLike, *, hidden: Hidden = "sigmoid") -> None:
+    def __init__(
+        self, params: ParamsLike, *, hidden: Hidden = "sigmoid", feature_names: Sequence[str] | None = None
+    ) -> None:
         checked, dtype = check_params(params)
-        super().__init__(checked.W1, checked.b1, check_hidden(hidden))
+        names = check_feature_names(feature_names, checked.W1.shape[1])
+        super().__init__(checked.W1, checked.b1, check_hidden(hidden), partial(read_rows, names))
+        self.feature_names = names
         self.n_hidden, self.n_visible = checked.W1.shape
         self.hidden: Hidden = hidden
         self.dtype: np.dtype[Any] = dtype
@@ -119,15 +133,16 @@ class Encoder(_core.Encoder):
         check_clip(clip)
         tensors, about = read_tensors(path)
         kind = kind_of(about)
+        names = about.get("feature_names")
         if kind == _KIND:
-            return from_layer(cls, tensors["W1"], tensors["b1"], about["hidden"])
+            return from_layer(cls, tensors["W1"], tensors["b1"], about["hidden"], names)
         if "units" in about:
             if len(about["units"]) > 1:
                 raise ModelFileError(
                     f"{path} holds a {kind} of {len(about['units'])} layers, not one: read it with "
                     "sae_fast.StackEncoder.load"
                 )
-            return from_layer(cls, tensors["encoder.0.W"], tensors["encoder.0.b"], about["units"][0])
+            return from_layer(cls, tensors["encoder.0.W"], tensors["encoder.0.b"], about["units"][0], names)
         found = single_layer(tensors, about)
         W1, b1 = found.params.W1, found.params.b1
         if found.scale is not None:
@@ -138,7 +153,7 @@ class Encoder(_core.Encoder):
                 W1, b1 = W.astype(W1.dtype), b.astype(b1.dtype)
             if not (np.isfinite(W1).all() and np.isfinite(b1).all()):
                 raise ModelFileError(f"{path} holds a scaling that weights of {W1.dtype} cannot take over")
-        return from_layer(cls, W1, b1, found.hidden)
+        return from_layer(cls, W1, b1, found.hidden, names)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the encoder to one safetensors file, whole or not at all; :meth:`load` reads it.
@@ -147,7 +162,8 @@ class Encoder(_core.Encoder):
         """
         from ._model_file import write_tensors
 
-        write_tensors(path, {"W1": self.W1, "b1": self.b1}, {"format": 2, "kind": _KIND, "hidden": self.hidden})
+        about = {"format": 2, "kind": _KIND, "hidden": self.hidden} | names_to_json(self)
+        write_tensors(path, {"W1": self.W1, "b1": self.b1}, about)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # What pickle's later protocols do by default; the first two, which skops asks for, fail on C++ objects.
@@ -158,16 +174,25 @@ class Encoder(_core.Encoder):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         layer = state["W1"], state["b1"], *_no_decoder(state["W1"])
-        Encoder.__init__(self, Params(*layer), hidden=state["hidden"])
+        Encoder.__init__(self, Params(*layer), hidden=state["hidden"], feature_names=state.get("feature_names"))
         vars(self).update({k: v for k, v in state.items() if k not in vars(self)})
 
     def __repr__(self) -> str:
+        if "W1" not in vars(self):
+            return f"<{type(self).__name__} that was not initialised>"
         return f"Encoder({self.n_visible} -> {self.n_hidden}, {self.hidden}, {self.dtype})"
 
 
-def from_layer(cls: type[AnyEncoder], W1: FloatArray, b1: FloatArray, hidden: Hidden) -> AnyEncoder:
+def from_layer(
+    cls: type[AnyEncoder], W1: FloatArray, b1: FloatArray, hidden: Hidden, feature_names: Sequence[str] | None = None
+) -> AnyEncoder:
     """An encoder from weights and bias alone."""
-    return cls(Params(W1, b1, *_no_decoder(W1)), hidden=hidden)
+    return cls(Params(W1, b1, *_no_decoder(W1)), hidden=hidden, feature_names=feature_names)
+
+
+def names_to_json(encoder: Any) -> dict[str, list[str]]:
+    """The field of an encoder's file that holds its names; none where it has none."""
+    return {} if encoder.feature_names is None else {"feature_names": list(encoder.feature_names)}
 
 
 def _no_decoder(W1: FloatArray) -> tuple[FloatArray, FloatArray]:

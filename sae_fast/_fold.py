@@ -55,7 +55,8 @@ def fold(*steps: Any, clip: Clip = "error", dtype: DTypeLike | None = None) -> E
     Returns
     -------
     Encoder or StackEncoder
-        Its attributes ``W1`` and ``b1`` are the folded weights; for a stack, those of ``layers[0]``.
+        Its attributes ``W1`` and ``b1`` are the folded weights; for a stack, those of ``layers[0]``. It keeps the
+        names of the features that the first step was fitted to, and refuses data frames with others.
 
     Raises
     ------
@@ -108,16 +109,26 @@ def fold(*steps: Any, clip: Clip = "error", dtype: DTypeLike | None = None) -> E
         raise TypeError(f"dtype must be float32 or float64, got {kind}")
     W, b, unit = layers[0]
     layers[0] = (*absorb(before, W, b, clip=clip), unit)
-    encoders = [_encoder(W, b, unit, kind) for W, b, unit in layers]
+    encoders = [
+        _encoder(W, b, unit, kind, _names(flat[0]) if k == 0 else None) for k, (W, b, unit) in enumerate(layers)
+    ]
     return StackEncoder(encoders) if isinstance(last, (Stack, StackEncoder)) else encoders[0]
 
 
-def _encoder(W: FloatArray, b: FloatArray, hidden: Hidden, dtype: np.dtype[Any]) -> Encoder:
+def _names(first: Any) -> list[str] | None:
+    """Names of the features that the first step was fitted to; those of a later one are the work of this one."""
+    names = getattr(first, "feature_names_in_", getattr(first, "feature_names", None))
+    return None if names is None else [str(name) for name in names]
+
+
+def _encoder(
+    W: FloatArray, b: FloatArray, hidden: Hidden, dtype: np.dtype[Any], names: Sequence[str] | None
+) -> Encoder:
     with np.errstate(over="ignore"):
         W, b = W.astype(dtype), b.astype(dtype)
     if not (np.all(np.isfinite(W)) and np.all(np.isfinite(b))):
         raise ValueError(f"folded weights must be finite, but they overflow {dtype}")
-    return from_layer(Encoder, W, b, hidden)
+    return from_layer(Encoder, W, b, hidden, names)
 
 
 def absorb(steps: Sequence[Any], W: NDArray[Any], b: NDArray[Any], *, clip: Clip = "error") -> Layer:

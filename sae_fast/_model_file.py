@@ -310,7 +310,7 @@ def from_contents(path: str | PathLike[str], tensors: dict[str, NDArray[Any]], a
     if kind == "Encoder":
         from ._encoder import Encoder, from_layer
 
-        return from_layer(Encoder, tensors["W1"], tensors["b1"], about["hidden"])
+        return from_layer(Encoder, tensors["W1"], tensors["b1"], about["hidden"], about.get("feature_names"))
     return _estimator(path, single_layer(tensors, about))
 
 

@@ -13,7 +13,6 @@ from ._checks import (
     ParamsLike,
     check_activations,
     check_count,
-    check_dense,
     check_n_threads,
     check_params,
     check_penalty,
@@ -24,6 +23,7 @@ from ._checks import (
 from ._inside import network_input
 from ._new_units import Network, find_idle, set_up
 from ._public import public_in
+from ._rows import check_dense
 from ._types import EpochInfo, Hidden, Output, Params
 
 if TYPE_CHECKING:

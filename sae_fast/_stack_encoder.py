@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._checks import check_out, check_X
-from ._encoder import Encoder, from_layer
+from ._encoder import Encoder, from_layer, names_to_json
 from ._public import public_in
+from ._rows import check_names
 from ._types import FloatArray
 
 KIND = "StackEncoder"
@@ -34,6 +35,8 @@ class StackEncoder:
     layers : tuple of Encoder
     n_visible, n_hidden : int
         Sizes of a sample and of its code.
+    feature_names : tuple of str or None
+        Names of the features, those of the lowest layer; data frames with others are refused.
     dtype : numpy.dtype
         Of the codes.
 
@@ -71,6 +74,11 @@ class StackEncoder:
         return int(self._layers[0].n_visible)
 
     @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of the features, those of the lowest layer."""
+        return self._layers[0].feature_names
+
+    @property
     def n_hidden(self) -> int:
         """Units of the last layer."""
         return int(self._layers[-1].n_hidden)
@@ -101,6 +109,7 @@ class StackEncoder:
         TypeError, ValueError
             They name the argument.
         """
+        check_names(X, self.feature_names)
         data = check_X(X, self.n_visible)
         shape = len(data), self.n_hidden
         codes = np.empty(shape, self.dtype) if out is None else check_out(out, shape, self.dtype, [data])
@@ -145,7 +154,7 @@ class StackEncoder:
         arrays = {f"encoder.{k}.W": layer.W1 for k, layer in enumerate(self._layers)}
         arrays |= {f"encoder.{k}.b": layer.b1 for k, layer in enumerate(self._layers)}
         units = [layer.hidden for layer in self._layers]
-        write_tensors(path, arrays, {"format": 2, "kind": KIND, "units": units})
+        write_tensors(path, arrays, {"format": 2, "kind": KIND, "units": units} | names_to_json(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._layers,)
@@ -157,5 +166,6 @@ class StackEncoder:
 
 def layers_of(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> list[Encoder]:
     """The layers in the checked contents of a model file."""
-    units = enumerate(about["units"])
-    return [from_layer(Encoder, tensors[f"encoder.{k}.W"], tensors[f"encoder.{k}.b"], unit) for k, unit in units]
+    names = [about.get("feature_names"), *[None] * (len(about["units"]) - 1)]
+    units = enumerate(zip(about["units"], names, strict=True))
+    return [from_layer(Encoder, tensors[f"encoder.{k}.W"], tensors[f"encoder.{k}.b"], *what) for k, what in units]

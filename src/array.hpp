@@ -130,16 +130,15 @@ bool fits(const py::handle& x, const Size (&shape)[2], bool written) {
 inline std::string text(const py::handle& x) { return py::cast<std::string>(py::repr(x)); }
 inline std::string shape_text(const py::array& a) { return text(a.attr("shape")); }
 
-/// Any array_like as an array of real numbers that dtype_of knows.
-inline py::array real_array(const py::object& x) {
-    py::array a = py::isinstance<py::array>(x) ? py::reinterpret_borrow<py::array>(x) : py::array::ensure(x);
-    if (!a) throw py::type_error("X must be an array of real numbers, got " + text(py::type::of(x)));
-    const char kind = a.dtype().kind();
-    if (kind == 'b') return a.attr("view")("u1");
-    if (kind != 'f' && kind != 'i' && kind != 'u')
-        throw py::type_error("X must have a real dtype, got " + py::cast<std::string>(py::str(a.dtype())));
-    if (!is_native(a) || a.itemsize() > 8) return a.attr("astype")("f8");
-    return a;
+/// Any array_like as an array of real numbers that dtype_of knows; what is no plain array of them, read(x, name) makes
+/// one of.
+inline py::array real_array(const py::object& x, const py::object& read, const char* name) {
+    if (Py_TYPE(x.ptr()) == py::detail::npy_api::get().PyArray_Type_) {
+        auto a = py::reinterpret_borrow<py::array>(x);
+        const char kind = a.dtype().kind();
+        if ((kind == 'f' || kind == 'i' || kind == 'u') && is_native(a) && a.itemsize() <= 8) return a;
+    }
+    return py::cast<py::array>(read(x, name));
 }
 
 /// out itself if results can be written to it as it is; an error that says why not otherwise.

@@ -18,7 +18,7 @@ constexpr Size kShort = Size(1) << 18;
 
 class AnyEncoder : public PythonObject {
 public:
-    AnyEncoder(const py::array& W1, const py::array& b1, int hidden) {
+    AnyEncoder(const py::array& W1, const py::array& b1, int hidden, py::object read) : read_(std::move(read)) {
         if (W1.ndim() != 2) throw py::value_error("W1 must have 2 dimensions");
         h_ = W1.shape(0);
         v_ = W1.shape(1);
@@ -42,6 +42,7 @@ private:
     std::unique_ptr<Encoder<float>> f32_;
     std::unique_ptr<Encoder<double>> f64_;
     Size h_ = 0, v_ = 0;
+    py::object read_;  // Python's reader of all that is no plain array
 
     static int threads(const py::object& n_threads) {
         if (n_threads.is_none()) return 0;
@@ -60,7 +61,7 @@ private:
     py::object many(const Encoder<T>& encoder, const py::object& X, const py::object& out,
                     const py::object& n_threads) const {
         const int n = threads(n_threads);
-        const py::array data = real_array(X);
+        const py::array data = real_array(X, read_, "X");
         if (data.ndim() != 2 || data.shape(1) != v_)
             throw py::value_error("X must have shape (n_samples, " + std::to_string(v_) + "), got " + shape_text(data));
         if (data.shape(0) < 1) throw py::value_error("X must have at least one sample, got shape " + shape_text(data));
@@ -82,7 +83,7 @@ private:
 
     template <class T>
     py::object one(const Encoder<T>& encoder, const py::object& x, const py::object& out) const {
-        const py::array data = real_array(x);
+        const py::array data = real_array(x, read_, "x");
         if (data.ndim() != 1 || data.shape(0) != v_)
             throw py::value_error("x must have shape (" + std::to_string(v_) + ",), got " + shape_text(data));
         py::array result = out.is_none() ? py::array(py::array_t<T>(h_)) : checked_output<T>(out, {h_}, data);
@@ -106,7 +107,8 @@ private:
 
 void bind_encoder(py::module_& m) {
     py::class_<AnyEncoder>(m, "Encoder")
-        .def(py::init<const py::array&, const py::array&, int>(), py::arg("W1"), py::arg("b1"), py::arg("hidden"))
+        .def(py::init<const py::array&, const py::array&, int, py::object>(), py::arg("W1"), py::arg("b1"),
+             py::arg("hidden"), py::arg("read"))
         .def("__call__", &AnyEncoder::call, py::arg("X"), py::arg("out") = py::none(),
              py::arg("n_threads") = py::none(),
              "Codes (n_samples, n_hidden) of X (n_samples, n_visible), any real dtype and strides; out if given.")

@@ -6,6 +6,7 @@
 
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace sae_fast::bindings {
 
@@ -53,13 +54,13 @@ template <class T>
 class type_caster<T, std::enable_if_t<std::is_base_of_v<sae_fast::bindings::PythonObject, T>>>
     : public type_caster_base<T> {
 public:
-    bool load(handle source, bool convert) {
-        const auto* info = this->typeinfo;
-        if (info != nullptr && source && PyObject_TypeCheck(source.ptr(), info->type) != 0 &&
-            !reinterpret_cast<instance*>(source.ptr())->get_value_and_holder(info).holder_constructed())
-            throw type_error(std::string(Py_TYPE(source.ptr())->tp_name) +
+    bool load(handle source, bool convert) { return this->template load_impl<type_caster>(source, convert); }
+    // Called by load_impl, in place of the one that would allocate.
+    void load_value(value_and_holder&& found) {
+        if (!found.holder_constructed())
+            throw type_error(std::string(Py_TYPE(reinterpret_cast<PyObject*>(found.inst))->tp_name) +
                              " object must be initialised before it is used: its __init__ has not run");
-        return type_caster_base<T>::load(source, convert);
+        type_caster_base<T>::load_value(std::move(found));
     }
 };
 

@@ -39,7 +39,7 @@ WRONG_X = [
     (np.zeros((0, 4)), ValueError, r"X must have at least one sample, got shape \(0, 4\)"),
     (np.zeros((5, 4), complex), TypeError, "X must have a real dtype, got complex128"),
     (np.full((5, 4), "a"), TypeError, "X must have a real dtype, got <U1"),
-    (np.full((5, 4), None), TypeError, "X must have a real dtype, got object"),
+    (np.full((5, 4), "x", object), TypeError, "X must have a real dtype, got objects that are no real numbers"),
     (np.zeros((5, 4), "M8[s]"), TypeError, "X must have a real dtype, got datetime64"),
 ]
 

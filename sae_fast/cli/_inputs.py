@@ -71,13 +71,17 @@ def check_width(table: Table, n_features: int, path: str, known: Sequence[str] |
 def check_columns(model: Any, table: Table, path: str) -> None:
     """The table has the model's columns in its order; after that the model takes blocks, which carry no names."""
     known = getattr(model, "feature_names_in_", None)
-    check_width(table, model.n_features_in_, path, known)
-    if known is None:
-        return
-    if table.names is not None and list(known) != table.names:
+    check_names(table, known, model.n_features_in_, path)
+    if known is not None:
+        del model.feature_names_in_
+
+
+def check_names(table: Table, known: Sequence[str] | None, n_features: int, path: str) -> None:
+    """The table has so many columns, and the known names in their order where both have names."""
+    check_width(table, n_features, path, known)
+    if known is not None and table.names is not None and list(known) != table.names:
         wanted, got = next((a, b) for a, b in zip(known, table.names, strict=True) if a != b)
         raise ValueError(f"{path} must have the model's columns in its order: wanted {wanted!r}, got {got!r}")
-    del model.feature_names_in_
 
 
 def check_finite(values: NDArray[Any], names: Sequence[str] | None, path: str, first: int = 0) -> None:

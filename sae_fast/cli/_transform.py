@@ -15,7 +15,7 @@ from .._arrays_write import writing
 from .._encoder import Encoder
 from .._model_file import load
 from .._stack_encoder import StackEncoder
-from ._inputs import check_columns, check_finite, check_width, read_inputs, title
+from ._inputs import check_columns, check_finite, check_names, read_inputs, title
 from ._outputs import check_out
 
 _BLOCK_BYTES = 1 << 25
@@ -61,6 +61,6 @@ def _codes_of_model(arguments: argparse.Namespace, model: Any, table: Table) -> 
 def _codes_of_encoder(arguments: argparse.Namespace, encoder: Encoder | StackEncoder, table: Table) -> _Codes:
     if arguments.layer is not None:
         raise ValueError(f"--layer is for stacks of layers, and {arguments.model} holds an encoder")
-    check_width(table, encoder.n_visible, title(arguments))
+    check_names(table, encoder.feature_names, encoder.n_visible, title(arguments))
     names = [f"{type(encoder).__name__.lower()}{j}" for j in range(encoder.n_hidden)]
     return _Codes(partial(encoder, n_threads=arguments.n_threads), names, encoder.dtype, False)
