@@ -210,18 +210,20 @@ def test_probabilities(dtype):
 @pytest.mark.parametrize(("m", "sizes"), [(12, (300, 200, 100, 10)), (256, (200, 100, 60, 10)), (2500, (130, 70, 20))])
 @pytest.mark.parametrize("loss", ["squared", "softmax"])
 def test_bitwise_the_same_for_any_threads(loss, m, sizes, beta, dtype):
-    """1 = 2 = 3 = 8 threads in cost, gradients and output, for few and for many samples."""
+    """1 = 2 = 3 = 8 threads in cost, gradients and output, for few and for many samples, converted or as they are."""
     layers, (X, y) = make_layers(sizes, dtype), make_data(m, sizes, loss, dtype)
+    whole = (100 * X).astype(np.int16)
     ends = {"units": ["sigmoid"] * (len(layers) - 1) + ["linear"], "loss": loss}
     network = ends | {"beta": beta, "weight_decay": 1e-4}
     J, grad = _deep.deep_cost_and_grad(layers, X, y, **network, n_threads=1)
-    output = _deep.deep_forward(layers, X, **ends, n_threads=1)
+    output, converted = (_deep.deep_forward(layers, data, **ends, n_threads=1) for data in (X, whole))
     for n in (2, 3, 8):
         other, other_grad = _deep.deep_cost_and_grad(layers, X, y, **network, n_threads=n)
         assert other == J
         for a, b in zip(flat(other_grad), flat(grad), strict=True):
             np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(_deep.deep_forward(layers, X, **ends, n_threads=n), output)
+        np.testing.assert_array_equal(_deep.deep_forward(layers, whole, **ends, n_threads=n), converted)
 
 
 def test_gradients_go_where_they_are_asked_to():
