@@ -64,11 +64,12 @@ def make(m, v, h, dtype=np.float64, seed=0, scale=1.0):
 
 
 def error(got, wanted):
-    """Largest difference over the largest wanted entry, over all arrays of both."""
+    """Largest difference over the largest wanted entry, over all arrays of both; NaN if there is one."""
     pairs = [(got, wanted)] if isinstance(got, (float, np.ndarray)) else list(zip(got, wanted, strict=True))
     worst = 0.0
     for a, b in pairs:
         b = np.asarray(b, dtype=np.float64)
         top = max(float(np.abs(b).max()), 1e-300)
-        worst = max(worst, float(np.abs(np.asarray(a, dtype=np.float64) - b).max()) / top)
+        # np.maximum, for which NaN is the larger one: max() would pass over it.
+        worst = float(np.maximum(worst, np.abs(np.asarray(a, dtype=np.float64) - b).max() / top))
     return worst

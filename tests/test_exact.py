@@ -9,6 +9,7 @@ import pytest
 from sae_fast import Params
 
 from . import exact
+from .conftest import HIDDEN
 
 CASES = exact.cases()
 
@@ -84,3 +85,22 @@ def test_the_textbook_formula_fails_where_ours_does_not(impl):
         )
     assert not np.isfinite(textbook)
     assert np.isfinite(impl.cost(params, X, **settings).total)
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("rho", [0.01, 0.3, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("off", [1e-7, 1e-3, 0.03, 0.08, 0.0999, 0.1001, 0.3])
+def test_divergence_near_its_optimum(impl, rho, off, hidden):
+    """Where a mean is near rho, on either side, KL has the digits that the mean itself has; further off, nearly so."""
+    limit = (1e-13 if off < 0.1 else 1e-11) + 8 * np.finfo(float).eps / off
+    twice = 2 if hidden == "tanh" else 1
+    for away in (off, -off):
+        mean = rho + away * min(rho, 1 - rho)
+        b = (np.log(mean) - np.log1p(-mean)) / twice
+        params = Params(np.zeros((1, 2)), np.array([b]), np.zeros((2, 1)), np.zeros(2))
+        found = impl.cost(params, np.full((5, 2), 0.5), rho=rho, beta=1.0, weight_decay=0.0, hidden=hidden)
+        with mp.workdps(exact.DIGITS):
+            rho_hat = 1 / (1 + mp.exp(-twice * mp.mpf(float(b))))
+            p = mp.mpf(rho)
+            wanted = p * mp.log(p / rho_hat) + (1 - p) * mp.log((1 - p) / (1 - rho_hat))
+            assert abs(mp.mpf(found.sparsity) / wanted - 1) <= limit
