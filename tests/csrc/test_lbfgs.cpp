@@ -93,6 +93,7 @@ double worst_sine(Size n, int memory) {
     std::vector<T> theta = numbers<T>(n, 5, 1.5);
     LbfgsOptions options;
     options.memory = memory;
+    options.curvature = 0.02;
     Lbfgs<T> optimizer(theta.data(), std::make_unique<ValleyObjective<T>>(f), options, 2);
     optimizer.start();
     std::vector<double> x(theta.begin(), theta.end()), gradient, next;
@@ -106,6 +107,8 @@ double worst_sine(Size n, int memory) {
         const double cosine = dot(s, direction) / std::sqrt(dot(s, s) * dot(direction, direction));
         worst = std::fmax(worst, std::sqrt(std::fmax(0.0, 1 - cosine * cosine)) + (cosine > 0 ? 2 : 0));
         f(now, next);
+        // The strong Wolfe condition of slopes, from sums over all parameters.
+        CHECK(std::fabs(dot(s, next)) <= options.curvature * std::fabs(dot(s, gradient)) * (1 + 1e-3));
         if (static_cast<int>(pairs.size()) == memory) pairs.erase(pairs.begin());
         pairs.emplace_back(s, minus(next, gradient));
         x = now;
@@ -126,10 +129,11 @@ TEST("L-BFGS steps along the textbook's direction, with few and many pairs, in o
 }
 
 TEST("what L-BFGS reports is the cost at theta, also where no trial satisfies the line search") {
-    for (const int n_evaluations : {1, 2, 3, 4, 7})
-        for (const double curvature : {0.9, 1e-9}) {
-            const Valleys f{40};
-            std::vector<double> theta = numbers<double>(f.n, 5, 3), gradient;
+    for (const unsigned seed : {1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U})
+        for (const int n_evaluations : {1, 2, 3, 4, 5, 6, 8}) {
+            const double curvature = seed % 2 == 0 ? 0.9 : 1e-9;
+            const Valleys f{seed < 5 ? Size(40) : Size(2)};
+            std::vector<double> theta = numbers<double>(f.n, seed, seed), gradient;
             LbfgsOptions options;
             options.max_evaluations = n_evaluations;
             options.curvature = curvature;
