@@ -23,6 +23,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
+CORE = ("machine", "network", "training")  # folders of csrc that are compiled once
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow"]
 # Neither flag changes a result: no kernel looks at errno or at floating-point exceptions.
 COMMON = ["-std=c++17", "-O3", "-DNDEBUG", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
@@ -138,7 +139,8 @@ def core_jobs(build: Path) -> list[tuple[Path, Path, list[str]]]:
     """(source, object, flags) for everything in csrc."""
     include = [f"-I{ROOT / 'csrc' / 'include'}", f"-I{ROOT / 'csrc'}"]
     have = [f"-DSAE_FAST_HAVE_{isa.upper()}" for isa in isas()]
-    jobs = [(s, build / f"{s.stem}.o", include + have) for s in sorted((ROOT / "csrc").glob("*.cpp"))]
+    sources = [s for folder in CORE for s in sorted((ROOT / "csrc" / folder).glob("*.cpp"))]
+    jobs = [(s, build / s.parent.name / f"{s.stem}.o", include + have) for s in sources]
     for source in sorted((ROOT / "csrc" / "kernels").glob("*.cpp")):
         for isa, flags in isas().items():
             # Without exceptions, an object refers to no personality routine: nothing weak for the linker to share.

@@ -11,6 +11,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from . import _core
 from ._rows import real_rows
 from ._types import FloatArray, Params
 
@@ -81,6 +82,11 @@ def check_penalty(rho: object, beta: object, weight_decay: object) -> tuple[floa
         check_in("beta", beta, 0.0, math.inf, ">= 0 and finite"),
         check_in("weight_decay", weight_decay, 0.0, math.inf, ">= 0 and finite"),
     )
+
+
+def core_settings(hidden: int, output: int, rho: float, beta: float, weight_decay: float) -> _core.Settings:
+    """What the core is told of an autoencoder besides its arrays; the arguments have been checked."""
+    return _core.Settings([hidden, output], [rho, rho], [beta, 0.0], [weight_decay, weight_decay], 0)
 
 
 def check_count(name: str, value: SupportsIndex, least: int = 1) -> int:

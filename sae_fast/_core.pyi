@@ -36,36 +36,32 @@ def convolve(
     out: NDArray[Any],
     n_threads: int,
 ) -> None: ...
+
+class Settings:
+    def __init__(
+        self, units: list[int], rho: list[float], beta: list[float], weight_decay: list[float], loss: int
+    ) -> None: ...
+
+Network = Params | tuple[Layer, ...]
+
+def forward(layers: Network, X: NDArray[Any], settings: Settings, out: NDArray[Any], n_threads: int) -> None: ...
 def evaluate(
-    params: Params,
+    layers: Network,
     X: NDArray[Any],
-    hidden: int,
-    output: int,
-    rho: float,
-    beta: float,
-    weight_decay: float,
+    target: NDArray[Any] | None,
+    labels: NDArray[np.intp] | None,
     sample_weight: NDArray[np.float64] | None,
-    grad: Params | None,
-    delta3: NDArray[Any] | None,
-    delta2: NDArray[Any] | None,
-    rho_hat: NDArray[np.float64] | None,
-    n_threads: int,
-    workspace: Workspace | None,
+    settings: Settings,
+    grad: Network | None = None,
+    deltas: tuple[NDArray[Any] | None, ...] | None = None,
+    rho_hat: NDArray[np.float64] | None = None,
+    n_threads: int = 0,
+    workspace: Workspace | None = None,
 ) -> tuple[float, float, float, float]: ...
 
 class _Optimizer:
-    def __init__(
-        self,
-        params: Params,
-        solver: int,
-        learning_rate: float,
-        momentum: float,
-        nesterov: bool,
-        beta1: float,
-        beta2: float,
-        eps: float,
-    ) -> None: ...
-    def step(self, grad: Params, n_threads: int) -> None: ...
+    def __init__(self, layers: Network, rule: dict[str, Any]) -> None: ...
+    def step(self, grad: Network, n_threads: int) -> None: ...
     def state(self) -> tuple[int, FloatArray, FloatArray]: ...
     def restore(self, n_steps: int, first: FloatArray, second: FloatArray) -> None: ...
     @property
@@ -75,11 +71,15 @@ class OptimizerF32(_Optimizer): ...
 class OptimizerF64(_Optimizer): ...
 
 class _Trainer:
-    def __init__(self, params: Params, options: dict[str, Any]) -> None: ...
+    def __init__(self, layers: Network, settings: Settings, options: dict[str, Any]) -> None: ...
     def run_epoch(
-        self, X: NDArray[Any], sample_weight: NDArray[np.float64] | None
+        self,
+        X: NDArray[Any],
+        target: NDArray[Any] | None,
+        labels: NDArray[np.intp] | None,
+        sample_weight: NDArray[np.float64] | None,
     ) -> tuple[float, float, float, float]: ...
-    def change(self, options: dict[str, Any]) -> None: ...
+    def change(self, settings: Settings, options: dict[str, Any]) -> None: ...
     def checkpoint(self) -> None: ...
     def rollback(self) -> None: ...
     @property
@@ -92,14 +92,12 @@ class _Lbfgs:
     def __init__(
         self,
         theta: NDArray[Any],
+        sizes: list[int],
         X: NDArray[Any],
+        target: NDArray[Any] | None,
+        labels: NDArray[np.intp] | None,
         sample_weight: NDArray[np.float64] | None,
-        n_hidden: int,
-        hidden: int,
-        output: int,
-        rho: float,
-        beta: float,
-        weight_decay: float,
+        settings: Settings,
         memory: int,
         n_threads: int,
     ) -> None: ...
@@ -128,61 +126,3 @@ class Encoder:
     ) -> None: ...
     def __call__(self, X: ArrayLike, out: FloatArray | None = None, n_threads: int | None = None) -> FloatArray: ...
     def encode_one(self, x: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...
-
-def deep_forward(
-    layers: tuple[Layer, ...],
-    X: NDArray[Any],
-    settings: tuple[list[int], list[float], list[float], list[float], int],
-    out: NDArray[Any],
-    n_threads: int,
-) -> None: ...
-def deep_evaluate(
-    layers: tuple[Layer, ...],
-    X: NDArray[Any],
-    target: NDArray[Any] | None,
-    labels: NDArray[np.intp] | None,
-    sample_weight: NDArray[np.float64] | None,
-    settings: tuple[list[int], list[float], list[float], list[float], int],
-    grad: tuple[Layer, ...] | None,
-    n_threads: int,
-) -> tuple[float, float, float, float]: ...
-
-class _DeepTrainer:
-    def __init__(
-        self,
-        layers: tuple[Layer, ...],
-        settings: tuple[list[int], list[float], list[float], list[float], int],
-        options: dict[str, Any],
-    ) -> None: ...
-    def run_epoch(
-        self,
-        X: NDArray[Any],
-        target: NDArray[Any] | None,
-        labels: NDArray[np.intp] | None,
-        sample_weight: NDArray[np.float64] | None,
-    ) -> tuple[float, float, float, float]: ...
-    @property
-    def n_steps(self) -> int: ...
-
-class DeepTrainerF32(_DeepTrainer): ...
-class DeepTrainerF64(_DeepTrainer): ...
-
-class _DeepLbfgs:
-    def __init__(
-        self,
-        theta: NDArray[Any],
-        sizes: list[int],
-        X: NDArray[Any],
-        target: NDArray[Any] | None,
-        labels: NDArray[np.intp] | None,
-        sample_weight: NDArray[np.float64] | None,
-        settings: tuple[list[int], list[float], list[float], list[float], int],
-        memory: int,
-        n_threads: int,
-    ) -> None: ...
-    def start(self) -> tuple[float, float, float, float, float, int, bool]: ...
-    def iterate(self) -> tuple[float, float, float, float, float, int, bool]: ...
-    def rho_hat(self) -> list[float]: ...
-
-class DeepLbfgsF32(_DeepLbfgs): ...
-class DeepLbfgsF64(_DeepLbfgs): ...

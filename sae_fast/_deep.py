@@ -82,11 +82,11 @@ def deep_forward(
     checked, dtype = check_layers(layers)
     X = check_X(X, checked[0].W.shape[1])
     n = len(checked)
-    settings = (check_units(units, n, loss), [0.5] * n, [0.0] * n, [0.0] * n, check_loss(loss))
+    settings = _core.Settings(check_units(units, n, loss), [0.5] * n, [0.0] * n, [0.0] * n, check_loss(loss))
     threads = check_n_threads(n_threads)
     shape = (len(X), len(checked[-1].W))
     out = np.empty(shape, dtype) if out is None else check_out(out, shape, dtype, (X, *sum(checked, ())))
-    _core.deep_forward(checked, X, settings, out, threads)
+    _core.forward(checked, X, settings, out, threads)
     return out
 
 
@@ -114,10 +114,10 @@ def deep_cost(
     0.6931471805599453
     """
     checked, _ = check_layers(layers)
-    settings = check_settings(units, loss, rho, beta, weight_decay, len(checked))
+    settings = _core.Settings(*check_settings(units, loss, rho, beta, weight_decay, len(checked)))
     data = check_data(checked, X, y, loss)
     weight = check_sample_weight(sample_weight, len(data.X))
-    return DeepCost(*_core.deep_evaluate(checked, *data, weight, settings, None, check_n_threads(n_threads)))
+    return DeepCost(*_core.evaluate(checked, *data, weight, settings, n_threads=check_n_threads(n_threads)))
 
 
 def deep_cost_and_grad(
@@ -179,7 +179,7 @@ def deep_cost_and_grad(
     (1.5, array([-1., -1., -1.]))
     """
     checked, _ = check_layers(layers)
-    settings = check_settings(units, loss, rho, beta, weight_decay, len(checked))
+    settings = _core.Settings(*check_settings(units, loss, rho, beta, weight_decay, len(checked)))
     data = check_data(checked, X, y, loss)
     weight = check_sample_weight(sample_weight, len(data.X))
     threads = check_n_threads(n_threads)
@@ -188,4 +188,4 @@ def deep_cost_and_grad(
     else:
         inputs = [data.X, *sum(checked, ())] + ([] if data.target is None else [data.target])
         grad = check_out_layers(out, checked, inputs)
-    return _core.deep_evaluate(checked, *data, weight, settings, grad, threads)[0], grad
+    return _core.evaluate(checked, *data, weight, settings, grad, n_threads=threads)[0], grad

@@ -55,13 +55,13 @@ class DeepLbfgsSolver:
         n_threads: int | None,
     ) -> None:
         checked, dtype = check_layers(layers)
-        settings = check_settings(units, loss, rho, beta, weight_decay, len(checked))
+        settings = _core.Settings(*check_settings(units, loss, rho, beta, weight_decay, len(checked)))
         data = check_data(checked, X, y, loss)
         weight = check_sample_weight(sample_weight, len(data.X))
         sizes = [checked[0].W.shape[1], *(len(W) for W, _ in checked)]
         theta = flatten_layers(checked)
         self.layers = unflatten_layers(theta, sizes)
-        kind = _core.DeepLbfgsF32 if dtype == np.float32 else _core.DeepLbfgsF64
+        kind = _core.LbfgsF32 if dtype == np.float32 else _core.LbfgsF64
         self._core = kind(
             theta, sizes, *data, weight, settings, check_count("memory", memory), check_n_threads(n_threads)
         )
@@ -123,16 +123,17 @@ class DeepEpochSolver:
         shuffle: bool = True,
     ) -> None:
         checked, dtype = check_layers(layers)
-        settings = check_settings(units, loss, rho, beta, weight_decay, len(checked))
+        settings = _core.Settings(*check_settings(units, loss, rho, beta, weight_decay, len(checked)))
         rate = DEFAULT_LEARNING_RATE.get(solver, 1.0) if learning_rate is None else learning_rate
         options = _rule(solver, rate, momentum if solver == "sgd" else 0.0, nesterov) | {
             "batch_size": check_count("batch_size", batch_size),
             "shuffle": bool(shuffle),
             "seed": seed,
+            "rho_hat_momentum": 0.0,
             "n_threads": check_n_threads(n_threads),
         }
         self.layers = _copy(checked)
-        kind = _core.DeepTrainerF32 if dtype == np.float32 else _core.DeepTrainerF64
+        kind = _core.TrainerF32 if dtype == np.float32 else _core.TrainerF64
         self._core = kind(self.layers, settings, options)
         self._loss = loss
         self._data: tuple[DeepData, NDArray[np.float64] | None] | None = None

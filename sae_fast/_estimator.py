@@ -20,7 +20,15 @@ except ImportError as error:
     raise ImportError('SparseAutoencoder needs scikit-learn: pip install "sae-fast[estimators]"') from error
 
 from . import _core
-from ._checks import check_activations, check_count, check_in, check_n_threads, check_penalty, check_rate
+from ._checks import (
+    check_activations,
+    check_count,
+    check_in,
+    check_n_threads,
+    check_penalty,
+    check_rate,
+    core_settings,
+)
 from ._fit import FitControl, check_finite, copy_params
 from ._functional import decode, encode, init_params
 from ._public import public_in
@@ -243,9 +251,8 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
                 solver = EpochSolver(start, self._options(seed, settings, threads)).use(train, train_weight)
 
             def validation(params: Params) -> float:
-                return float(
-                    _core.evaluate(params, check, *settings, check_weight, None, None, None, None, threads, None)[0]
-                )
+                given = core_settings(*settings)
+                return _core.evaluate(params, check, None, None, check_weight, given, n_threads=threads)[0]
 
             control = FitControl(self, solver, validation if self.early_stopping else None)
             control.run()
@@ -419,7 +426,16 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     ) -> None:
         """cost_, rho_hat_ and the range of each unit over the training data."""
         self.rho_hat_ = np.empty(self.params_.W1.shape[0])
-        values = _core.evaluate(self.params_, X, *settings, weight, None, None, None, self.rho_hat_, threads, None)
+        values = _core.evaluate(
+            self.params_,
+            X,
+            None,
+            None,
+            weight,
+            core_settings(*settings),
+            rho_hat=self.rho_hat_,
+            n_threads=threads,
+        )
         self.cost_ = Cost(*values)
         low = np.full(len(self.rho_hat_), np.inf)
         high = np.full(len(self.rho_hat_), -np.inf)

@@ -26,6 +26,7 @@ from ._checks import (
     check_random_state,
     check_sample_weight,
     check_X,
+    core_settings,
 )
 from ._public import public_in
 from ._types import Cost, Deltas, FloatArray, Forward, Hidden, Output, Params
@@ -283,7 +284,15 @@ def deltas(
     threads = check_n_threads(n_threads)
     result = Deltas(np.empty((len(X), v), dtype), np.empty((len(X), h), dtype), np.empty(h))
     _core.evaluate(
-        params, X, *units, rho, beta, 0.0, weight, None, result.delta3, result.delta2, result.rho_hat, threads, None
+        params,
+        X,
+        None,
+        None,
+        weight,
+        core_settings(*units, rho, beta, 0.0),
+        deltas=(result.delta2, result.delta3),
+        rho_hat=result.rho_hat,
+        n_threads=threads,
     )
     return result
 
@@ -331,7 +340,8 @@ def cost(
     units = check_activations(hidden, output)
     weight = check_sample_weight(sample_weight, len(X))
     threads = check_n_threads(n_threads)
-    return Cost(*_core.evaluate(params, X, *units, *penalty, weight, None, None, None, None, threads, None))
+    settings = core_settings(*units, *penalty)
+    return Cost(*_core.evaluate(params, X, None, None, weight, settings, n_threads=threads))
 
 
 @public_in("sae_fast")
@@ -400,8 +410,8 @@ def cost_and_grad(
     weight = check_sample_weight(sample_weight, X.shape[0])
     threads = check_n_threads(n_threads)
     grad = Params(*(np.empty_like(a) for a in params)) if out is None else check_out_params(out, params)
-    J = _core.evaluate(params, X, *units, *penalty, weight, grad, None, None, None, threads, None)[0]
-    return J, grad
+    settings = core_settings(*units, *penalty)
+    return _core.evaluate(params, X, None, None, weight, settings, grad, n_threads=threads)[0], grad
 
 
 @public_in("sae_fast")

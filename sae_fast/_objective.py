@@ -20,6 +20,7 @@ from ._checks import (
     check_real,
     check_sample_weight,
     check_table,
+    core_settings,
 )
 from ._functional import cost, cost_and_grad, flatten, unflatten
 from ._public import public_in
@@ -89,7 +90,7 @@ class Objective:
         self._X, self.dtype = check_table(X, dtype)
         self.n_visible: int = self._X.shape[1]
         self.n_hidden = check_count("n_hidden", n_hidden)
-        self._settings = (*check_activations(hidden, output), *check_penalty(rho, beta, weight_decay))
+        self._settings = core_settings(*check_activations(hidden, output), *check_penalty(rho, beta, weight_decay))
         self._weight = check_sample_weight(sample_weight, len(self._X))
         self._threads = check_n_threads(n_threads)
         self.n_evaluations = 0
@@ -106,14 +107,14 @@ class Objective:
         parts = _core.evaluate(
             params,
             self._X,
-            *self._settings,
+            None,
+            None,
             self._weight,
+            self._settings,
             self._view(grad),
-            None,
-            None,
-            rho_hat,
-            self._threads,
-            self._workspace,
+            rho_hat=rho_hat,
+            n_threads=self._threads,
+            workspace=self._workspace,
         )
         with self._reporting:
             self.n_evaluations += 1

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._checks import core_settings
 from ._functional import flatten, unflatten
 from ._train import DEFAULT_LEARNING_RATE, SOLVERS, _rule
 from ._types import AnyCost, Cost, Params
@@ -54,7 +55,7 @@ class LbfgsSolver:
         theta = flatten(params)
         self.params = unflatten(theta, v, h)
         kind = _core.LbfgsF32 if theta.dtype == np.float32 else _core.LbfgsF64
-        self._core = kind(theta, X, sample_weight, h, *settings, memory, n_threads)
+        self._core = kind(theta, [v, h, v], X, None, None, sample_weight, core_settings(*settings), memory, n_threads)
         self.n_evaluations = 1
         self.start_cost = Cost(*self._core.start()[:4])
 
@@ -74,7 +75,7 @@ class EpochSolver:
         self.params = Params(*(np.array(a, order="C") for a in params))
         self.solver = SOLVERS[options["solver"]]
         kind = _core.TrainerF32 if params.W1.dtype == np.float32 else _core.TrainerF64
-        self._core = kind(self.params, dict(options))
+        self._core = kind(self.params, options["settings"], dict(options))
         self._data: tuple[NDArray[Any], NDArray[np.float64] | None] | None = None
 
     def use(self, X: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> EpochSolver:
@@ -85,12 +86,12 @@ class EpochSolver:
     def step(self) -> tuple[Cost, float]:
         """One epoch."""
         assert self._data is not None
-        *parts, mean_activation = self._core.run_epoch(*self._data)
+        *parts, mean_activation = self._core.run_epoch(self._data[0], None, None, self._data[1])
         return Cost(sum(parts), *parts), mean_activation
 
     def go_on(self, params: Params, options: Mapping[str, Any]) -> None:
         """Take these parameters and options; the optimiser's moments and the order of shuffling stay."""
-        self._core.change(dict(options))
+        self._core.change(options["settings"], dict(options))
         for live, given in zip(self.params, params, strict=True):
             live[:] = given
 
@@ -116,15 +117,10 @@ def epoch_options(
     settings: tuple[int, int, float, float, float],
     n_threads: int,
 ) -> dict[str, Any]:
-    """Options of the core's trainer."""
+    """Options of the core's trainer, with the settings of its network."""
     rate = DEFAULT_LEARNING_RATE[solver] if learning_rate is None else learning_rate
-    hidden, output, rho, beta, weight_decay = settings
     return _rule(solver, rate, momentum if solver == "sgd" else 0.0) | {
-        "hidden": hidden,
-        "output": output,
-        "rho": rho,
-        "beta": beta,
-        "weight_decay": weight_decay,
+        "settings": core_settings(*settings),
         "batch_size": batch_size,
         "shuffle": True,
         "seed": seed,

@@ -22,6 +22,7 @@ from ._checks import (
     check_penalty,
     check_sample_weight,
     check_X,
+    core_settings,
     seed_from,
 )
 from ._public import public_in
@@ -76,7 +77,7 @@ class _Optimizer:
 
     def _bind(self) -> None:
         kind = _core.OptimizerF32 if self.params.W1.dtype == np.float32 else _core.OptimizerF64
-        self._core = kind(self.params, **self._rule)
+        self._core = kind(self.params, self._rule)
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_core": self._core.state()}
@@ -273,13 +274,8 @@ def train(
     if learning_rate is None:
         learning_rate = DEFAULT_LEARNING_RATE.get(solver, 1.0)
     options = _rule(solver, learning_rate, momentum, nesterov, beta1, beta2, eps)
-    unit_hidden, unit_output = check_activations(hidden, output)
-    options["rho"], penalty_weight, decay = check_penalty(rho, beta, weight_decay)
+    settings = core_settings(*check_activations(hidden, output), *check_penalty(rho, beta, weight_decay))
     options |= {
-        "beta": penalty_weight,
-        "weight_decay": decay,
-        "hidden": unit_hidden,
-        "output": unit_output,
         "batch_size": check_count("batch_size", batch_size),
         "shuffle": bool(shuffle),
         "seed": seed_from(random_state),
@@ -293,11 +289,11 @@ def train(
 
     result = Params(*(np.array(a, order="C") for a in start))
     kind = _core.TrainerF32 if dtype == np.float32 else _core.TrainerF64
-    trainer = kind(result, options)
+    trainer = kind(result, settings, options)
     rows = []
     began = time.perf_counter()
     for epoch in range(1, n_epochs + 1):
-        reconstruction, decay, sparsity, mean_activation = trainer.run_epoch(X, weight)
+        reconstruction, decay, sparsity, mean_activation = trainer.run_epoch(X, None, None, weight)
         total = reconstruction + decay + sparsity
         rows.append((total, reconstruction, decay, sparsity, mean_activation))
         if callback is not None:

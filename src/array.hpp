@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "sae_fast/convolve.hpp"
@@ -145,45 +146,55 @@ inline py::array real_array(const py::object& x, const py::object& read, const c
 template <class T>
 py::array checked_output(const py::object& out, const std::vector<Size>& shape, const py::array& input);
 
-/// (W1, b1, W2, b2) as Python hands them over.
+/// The arrays of a network as Python hands them over: (W, b) for each layer, or all in a row: (W1, b1, W2, b2).
 using Tuple = py::tuple;
 
-inline py::array array_at(const Tuple& params, int i) {
-    return py::cast<py::array>(params[static_cast<std::size_t>(i)]);
+inline std::vector<py::array> arrays_of(const Tuple& layers) {
+    std::vector<py::array> arrays;
+    for (const py::handle& entry : layers) {
+        if (py::isinstance<py::array>(entry)) {
+            arrays.push_back(py::reinterpret_borrow<py::array>(entry));
+            continue;
+        }
+        for (const py::handle& array : py::cast<py::tuple>(entry)) arrays.push_back(py::cast<py::array>(array));
+    }
+    if (arrays.empty()) throw py::value_error("layers must not be empty");
+    if (arrays.size() % 2 != 0) throw py::value_error("a layer must be (W, b)");
+    return arrays;
 }
 
-inline bool is_float32(const Tuple& params) { return holds<float>(array_at(params, 0)); }
-
+/// Layers whose sizes follow one another; of T const they are inputs, of T outputs.
 template <class T>
-Params<const T> const_params(const Tuple& params) {
-    if (params.size() != 4) throw py::value_error("params must have 4 arrays");
-    const py::array W1 = array_at(params, 0);
-    if (W1.ndim() != 2) throw py::value_error("W1 must have 2 dimensions");
-    const Size h = W1.shape(0);
-    const Size v = W1.shape(1);
-    return {input<T>(W1, v * h, "W1"),
-            input<T>(array_at(params, 1), h, "b1"),
-            input<T>(array_at(params, 2), v * h, "W2"),
-            input<T>(array_at(params, 3), v, "b2"),
-            v,
-            h};
+std::vector<Layer<T>> layers_of(const std::vector<py::array>& arrays) {
+    using Element = std::remove_const_t<T>;
+    std::vector<Layer<T>> layers;
+    for (std::size_t i = 0; i < arrays.size(); i += 2) {
+        py::array W = arrays[i];
+        py::array b = arrays[i + 1];
+        if (W.ndim() != 2 || W.size() < 1) throw py::value_error("W must have 2 dimensions");
+        const Size n_out = W.shape(0);
+        const Size n_in = W.shape(1);
+        if (!layers.empty() && layers.back().n_out != n_in) throw py::value_error("layers must fit together");
+        if constexpr (std::is_const_v<T>)
+            layers.push_back({input<Element>(W, n_in * n_out, "W"), input<Element>(b, n_out, "b"), n_in, n_out});
+        else
+            layers.push_back({output<Element>(W, n_in * n_out, "W"), output<Element>(b, n_out, "b"), n_in, n_out});
+    }
+    return layers;
 }
 
-template <class T>
-Params<T> mutable_params(const Tuple& params) {
-    const Params<const T> p = const_params<T>(params);
-    py::array W1 = array_at(params, 0);
-    py::array b1 = array_at(params, 1);
-    py::array W2 = array_at(params, 2);
-    py::array b2 = array_at(params, 3);
-    const Size n = p.n_visible * p.n_hidden;
-    return {output<T>(W1, n, "W1"),
-            output<T>(b1, p.n_hidden, "b1"),
-            output<T>(W2, n, "W2"),
-            output<T>(b2, p.n_visible, "b2"),
-            p.n_visible,
-            p.n_hidden};
+/// Gradients in the shapes of some layers.
+template <class T, class L>
+std::vector<Layer<T>> layers_like(const std::vector<L>& like, const std::vector<py::array>& arrays, const char* name) {
+    std::vector<Layer<T>> layers = layers_of<T>(arrays);
+    bool same = layers.size() == like.size();
+    for (std::size_t l = 0; same && l < like.size(); ++l)
+        same = layers[l].n_in == like[l].n_in && layers[l].n_out == like[l].n_out;
+    if (!same) throw py::value_error(std::string(name) + " must have the shapes of layers");
+    return layers;
 }
+
+inline bool is_float32(const std::vector<py::array>& arrays) { return holds<float>(arrays.front()); }
 
 /// Memory that an array may touch, as a range of addresses.
 struct Extent {
@@ -221,16 +232,15 @@ py::array checked_output(const py::object& out, const std::vector<Size>& shape, 
     return a;
 }
 
-/// The gradient arrays may overlap neither one another nor an input.
-inline void check_apart(const Tuple& outputs, const Tuple& params, const py::array& X) {
-    const char* names[] = {"W1", "b1", "W2", "b2"};
-    for (int i = 0; i < 4; ++i) {
-        const Extent out(array_at(outputs, i));
-        bool met = out.meets(Extent(X));
-        for (int j = 0; j < 4; ++j)
-            met = met || out.meets(Extent(array_at(params, j))) || (j < i && out.meets(Extent(array_at(outputs, j))));
+/// Outputs, W and b of layer after layer, may overlap neither one another nor an input.
+inline void check_apart(const std::vector<py::array>& outputs, const std::vector<py::array>& inputs) {
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+        const Extent out(outputs[i]);
+        bool met = false;
+        for (const py::array& input : inputs) met = met || out.meets(Extent(input));
+        for (std::size_t j = 0; j < i; ++j) met = met || out.meets(Extent(outputs[j]));
         if (met)
-            throw py::value_error("out." + std::string(names[i]) +
+            throw py::value_error("out." + std::string(i % 2 == 0 ? "W" : "b") + std::to_string(i / 2 + 1) +
                                   " must not overlap the memory of an input or of another output");
     }
 }

@@ -1,13 +1,11 @@
-// encode, decode, and cost with gradients. The GIL is released while the core runs: it touches only the memory of
+// Networks: output, and cost with gradients. The GIL is released while the core runs: it touches only the memory of
 // arrays that the arguments keep alive, and its own workspace.
 #include <limits>
 #include <mutex>
 
-#include "array.hpp"
 #include "bindings.hpp"
 #include "local_workspace.hpp"
-#include "object.hpp"
-#include "sae_fast/network.hpp"
+#include "network_data.hpp"
 #include "unlocked.hpp"
 
 namespace sae_fast::bindings {
@@ -15,22 +13,37 @@ namespace sae_fast::bindings {
 namespace {
 
 template <class T>
-void forward_as(const py::array& W, const py::array& b, const py::array& X, int unit, py::array& out, int n_threads) {
-    if (W.ndim() != 2) throw py::value_error("W must have 2 dimensions");
-    const Size n_out = W.shape(0);
-    const Samples x = samples(X, W.shape(1));
-    const T* w = input<T>(W, n_out * W.shape(1), "W");
-    const T* bias = input<T>(b, n_out, "b");
-    T* to = output<T>(out, x.n_samples * n_out, "out");
+void layer_as(const py::array& W, const py::array& b, const py::array& X, int unit, py::array& out, int n_threads) {
+    const std::vector<Layer<const T>> layer = layers_of<const T>({W, b});
+    const Samples x = samples(X, layer[0].n_in);
+    T* to = output<T>(out, x.n_samples * layer[0].n_out, "out");
     unlocked([&] {
         LocalWorkspace workspace;
-        layer_forward(w, bias, n_out, x, static_cast<Unit>(unit), to, n_out, n_threads, workspace.get());
+        layer_forward(layer[0], x, static_cast<Unit>(unit), to, layer[0].n_out, n_threads, workspace.get());
     });
 }
 
 void layer(const py::array& W, const py::array& b, const py::array& X, int unit, py::array out, int n_threads) {
-    if (holds<float>(W)) return forward_as<float>(W, b, X, unit, out, n_threads);
-    forward_as<double>(W, b, X, unit, out, n_threads);
+    (holds<float>(W) ? layer_as<float> : layer_as<double>)(W, b, X, unit, out, n_threads);
+}
+
+template <class T>
+void forward_as(const std::vector<py::array>& arrays, const py::array& X, const Settings& settings, py::array& out,
+                int n_threads) {
+    const std::vector<Layer<const T>> layers = layers_of<const T>(arrays);
+    const Network<const T> network = settings.network(layers);
+    const Samples x = samples(X, layers.front().n_in);
+    const Size n_out = layers.back().n_out;
+    T* to = output<T>(out, x.n_samples * n_out, "out");
+    unlocked([&] {
+        LocalWorkspace workspace;
+        sae_fast::forward(network, x, to, n_out, n_threads, workspace.get());
+    });
+}
+
+void forward(const Tuple& layers, const py::array& X, const Settings& settings, py::array out, int n_threads) {
+    const std::vector<py::array> arrays = arrays_of(layers);
+    (is_float32(arrays) ? forward_as<float> : forward_as<double>)(arrays, X, settings, out, n_threads);
 }
 
 // A workspace that Python keeps from call to call. One call at a time has it; others, of other threads, use their own.
@@ -45,39 +58,35 @@ struct KeptWorkspace : public PythonObject {
     }
 };
 
-struct Settings {
-    int hidden, output;
-    double rho, beta, weight_decay;
-};
-
 template <class T>
-Cost evaluate_as(const Tuple& params, const py::array& X, const py::object& sample_weight, const Settings& settings,
-                 const py::object& grad, const py::object& delta3, const py::object& delta2, const py::object& rho_hat,
-                 int n_threads, KeptWorkspace* given) {
-    Problem<T> problem;
-    problem.params = const_params<T>(params);
-    const Size v = problem.params.n_visible;
-    const Size h = problem.params.n_hidden;
-    problem.X = samples(X, v);
-    const Size m = problem.X.n_samples;
-    if (m < 1) throw py::value_error("X must have at least one sample");
-    problem.sample_weight = input_or_null<double>(sample_weight, m, "sample_weight");
-    problem.hidden = static_cast<Unit>(settings.hidden);
-    problem.output = static_cast<Unit>(settings.output);
-    problem.penalty = {settings.rho, settings.beta, settings.weight_decay};
-    Params<T> gradient;
+Cost evaluate_as(const std::vector<py::array>& arrays, const py::array& X, const py::object& target,
+                 const py::object& labels, const py::object& sample_weight, const Settings& settings,
+                 const py::object& grad, const py::object& deltas, const py::object& rho_hat, int n_threads,
+                 KeptWorkspace* given) {
+    const std::vector<Layer<const T>> layers = layers_of<const T>(arrays);
+    const Network<const T> network = settings.network(layers);
+    const Data data(X, target, labels, sample_weight, layers.front().n_in, layers.back().n_out, settings.loss);
+    const Problem<T> problem = data.problem<T>(network);
     Results<T> results;
+    std::vector<Layer<T>> gradient;
     if (!grad.is_none()) {
-        const auto outputs = py::cast<Tuple>(grad);
-        gradient = mutable_params<T>(outputs);
-        check_apart(outputs, params, X);
-        if (gradient.n_visible != v || gradient.n_hidden != h)
-            throw py::value_error("out must have the shapes of params");
-        results.grad = &gradient;
+        const std::vector<py::array> outputs = arrays_of(py::cast<Tuple>(grad));
+        gradient = layers_like<T>(layers, outputs, "out");
+        std::vector<py::array> inputs = arrays;
+        inputs.push_back(X);
+        if (!target.is_none()) inputs.push_back(py::cast<py::array>(target));
+        check_apart(outputs, inputs);
+        results.grad = gradient.data();
     }
-    results.delta3 = output_or_null<T>(delta3, m * v, "delta3");
-    results.delta2 = output_or_null<T>(delta2, m * h, "delta2");
-    results.rho_hat = output_or_null<double>(rho_hat, h, "rho_hat");
+    std::vector<T*> delta(layers.size());
+    if (!deltas.is_none()) {
+        const auto outputs = py::cast<Tuple>(deltas);
+        if (outputs.size() != delta.size()) throw py::value_error("deltas must have one array a layer");
+        for (std::size_t l = 0; l < delta.size(); ++l)
+            delta[l] = output_or_null<T>(outputs[l], data.X.n_samples * layers[l].n_out, "delta");
+        results.deltas = delta.data();
+    }
+    results.rho_hat = output_or_null<double>(rho_hat, n_means(network), "rho_hat");
     return unlocked([&] {
         if (given != nullptr) {
             const std::unique_lock<std::mutex> lock(given->mutex, std::try_to_lock);
@@ -88,32 +97,46 @@ Cost evaluate_as(const Tuple& params, const py::array& X, const py::object& samp
     });
 }
 
-py::tuple evaluate_any(const Tuple& params, const py::array& X, int hidden, int output, double rho, double beta,
-                       double weight_decay, const py::object& sample_weight, const py::object& grad,
-                       const py::object& delta3, const py::object& delta2, const py::object& rho_hat, int n_threads,
-                       KeptWorkspace* workspace) {
-    const Settings settings{hidden, output, rho, beta, weight_decay};
-    const auto run = is_float32(params) ? evaluate_as<float> : evaluate_as<double>;
-    const Cost cost = run(params, X, sample_weight, settings, grad, delta3, delta2, rho_hat, n_threads, workspace);
+py::tuple evaluate_any(const Tuple& layers, const py::array& X, const py::object& target, const py::object& labels,
+                       const py::object& sample_weight, const Settings& settings, const py::object& grad,
+                       const py::object& deltas, const py::object& rho_hat, int n_threads, KeptWorkspace* workspace) {
+    const std::vector<py::array> arrays = arrays_of(layers);
+    const auto run = is_float32(arrays) ? evaluate_as<float> : evaluate_as<double>;
+    const Cost cost = run(arrays, X, target, labels, sample_weight, settings, grad, deltas, rho_hat, n_threads, workspace);
     return py::make_tuple(cost.total(), cost.reconstruction, cost.weight_decay, cost.sparsity);
 }
 
 // The short way of cost_and_grad for arguments that are just right; None for all others, whose checks and errors are
 // worded in Python. On a minibatch of a few rows those checks take longer than the work.
 template <class T>
-py::object quick_as(const Tuple& params, const py::array& X, const Settings& settings, const Tuple& out,
+py::object quick_as(const Tuple& params, const py::array& X, const LayerSettings (&settings)[2], const Tuple& out,
                     int n_threads) {
-    const py::array W1 = array_at(params, 0);
-    const Size shapes[4][2] = {
-        {W1.shape(0), W1.shape(1)}, {W1.shape(0), 0}, {W1.shape(1), W1.shape(0)}, {W1.shape(1), 0}};
-    for (int i = 0; i < 4; ++i)
-        if (!fits<T>(params[static_cast<std::size_t>(i)], shapes[i], false) ||
-            !fits<T>(out[static_cast<std::size_t>(i)], shapes[i], true))
-            return py::none();
-    if (X.ndim() != 2 || X.shape(0) < 1 || X.shape(1) != W1.shape(1) || !holds<T>(X)) return py::none();
-    return py::float_(
-        evaluate_as<T>(params, X, py::none(), settings, out, py::none(), py::none(), py::none(), n_threads, nullptr)
-            .total());
+    const auto array = [](const Tuple& t, int i) { return py::reinterpret_borrow<py::array>(t[static_cast<std::size_t>(i)]); };
+    const py::array W1 = array(params, 0);
+    const Size h = W1.shape(0);
+    const Size v = W1.shape(1);
+    const Size shapes[4][2] = {{h, v}, {h, 0}, {v, h}, {v, 0}};
+    const T* from[4];
+    T* to[4];
+    for (int i = 0; i < 4; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        if (!fits<T>(params[at], shapes[i], false) || !fits<T>(out[at], shapes[i], true)) return py::none();
+        from[i] = static_cast<const T*>(array(params, i).data());
+        to[i] = static_cast<T*>(array(out, i).mutable_data());
+    }
+    if (X.ndim() != 2 || X.shape(0) < 1 || X.shape(1) != v || !holds<T>(X)) return py::none();
+    check_apart({array(out, 0), array(out, 1), array(out, 2), array(out, 3)},
+                {array(params, 0), array(params, 1), array(params, 2), array(params, 3), X});
+    const Layer<const T> layers[2] = {{from[0], from[1], v, h}, {from[2], from[3], h, v}};
+    const Layer<T> grad[2] = {{to[0], to[1], v, h}, {to[2], to[3], h, v}};
+    Problem<T> problem;
+    problem.network = {layers, settings, 2, Loss::squared};
+    problem.X = samples(X, v);
+    const Cost cost = unlocked([&] {
+        LocalWorkspace workspace;
+        return evaluate(problem, {grad, nullptr, nullptr}, n_threads, workspace.get());
+    });
+    return py::float_(cost.total());
 }
 
 // Position of a unit in names, -1 if it is not there.
@@ -133,8 +156,9 @@ py::object quick_cost_and_grad(const py::object& params, const py::object& X, co
         return py::none();
     for (const py::object* number : {&rho, &beta, &weight_decay})
         if (!PyFloat_CheckExact(number->ptr())) return py::none();
-    const Settings settings{unit_of(hidden, units, 2), unit_of(output, units, 3), PyFloat_AS_DOUBLE(rho.ptr()),
-                            PyFloat_AS_DOUBLE(beta.ptr()), PyFloat_AS_DOUBLE(weight_decay.ptr())};
+    const Penalty penalty{PyFloat_AS_DOUBLE(rho.ptr()), PyFloat_AS_DOUBLE(beta.ptr()),
+                          PyFloat_AS_DOUBLE(weight_decay.ptr())};
+    const int unit[2] = {unit_of(hidden, units, 2), unit_of(output, units, 3)};
     long n = 0;
     if (!n_threads.is_none()) {
         if (!PyLong_CheckExact(n_threads.ptr())) return py::none();
@@ -143,13 +167,13 @@ py::object quick_cost_and_grad(const py::object& params, const py::object& X, co
         if (overflow != 0 || n < 1 || n > 4096) return py::none();
     }
     constexpr double inf = std::numeric_limits<double>::infinity();
-    const bool good = settings.hidden >= 0 && settings.output >= 0 && settings.rho > 0 && settings.rho < 1 &&
-                      settings.beta >= 0 && settings.beta < inf && settings.weight_decay >= 0 &&
-                      settings.weight_decay < inf;
+    const bool good = unit[0] >= 0 && unit[1] >= 0 && penalty.rho > 0 && penalty.rho < 1 && penalty.beta >= 0 &&
+                      penalty.beta < inf && penalty.weight_decay >= 0 && penalty.weight_decay < inf;
     const auto given = py::reinterpret_borrow<Tuple>(params);
     if (!good || !py::isinstance<py::array>(given[0])) return py::none();
-    const py::array W1 = array_at(given, 0);
+    const auto W1 = py::reinterpret_borrow<py::array>(given[0]);
     if (W1.ndim() != 2 || W1.size() == 0) return py::none();
+    const LayerSettings settings[2] = {{static_cast<Unit>(unit[0]), penalty}, {static_cast<Unit>(unit[1]), penalty}};
     const auto data = py::reinterpret_borrow<py::array>(X);
     const auto grad = py::reinterpret_borrow<Tuple>(out);
     if (holds<float>(W1)) return quick_as<float>(given, data, settings, grad, static_cast<int>(n));
@@ -161,12 +185,17 @@ py::object quick_cost_and_grad(const py::object& params, const py::object& X, co
 
 void bind_network(py::module_& m) {
     py::class_<KeptWorkspace>(m, "Workspace").def(py::init<>()).def("size", &KeptWorkspace::size);
+    py::class_<Settings>(m, "Settings")
+        .def(py::init<const std::vector<int>&, const std::vector<double>&, const std::vector<double>&,
+                      const std::vector<double>&, int>(),
+             py::arg("units"), py::arg("rho"), py::arg("beta"), py::arg("weight_decay"), py::arg("loss"));
     m.def("layer_forward", &layer, py::arg("W"), py::arg("b"), py::arg("X"), py::arg("unit"), py::arg("out"),
           py::arg("n_threads"));
-    m.def("evaluate", &evaluate_any, py::arg("params"), py::arg("X"), py::arg("hidden"), py::arg("output"),
-          py::arg("rho"), py::arg("beta"), py::arg("weight_decay"), py::arg("sample_weight"), py::arg("grad"),
-          py::arg("delta3"), py::arg("delta2"), py::arg("rho_hat"), py::arg("n_threads"),
-          py::arg("workspace").none(true));
+    m.def("forward", &forward, py::arg("layers"), py::arg("X"), py::arg("settings"), py::arg("out"),
+          py::arg("n_threads"));
+    m.def("evaluate", &evaluate_any, py::arg("layers"), py::arg("X"), py::arg("target"), py::arg("labels"),
+          py::arg("sample_weight"), py::arg("settings"), py::arg("grad") = py::none(), py::arg("deltas") = py::none(),
+          py::arg("rho_hat") = py::none(), py::arg("n_threads") = 0, py::arg("workspace").none(true) = py::none());
     m.def("quick_cost_and_grad", &quick_cost_and_grad);
 }
 

@@ -7,11 +7,8 @@ namespace sae_fast::bindings {
 
 void bind_config(pybind11::module_& m);
 void bind_convolve(pybind11::module_& m);
-void bind_deep(pybind11::module_& m);
 void bind_encoder(pybind11::module_& m);
-void bind_lbfgs(pybind11::module_& m);
 void bind_network(pybind11::module_& m);
-void bind_optimizer(pybind11::module_& m);
-void bind_train(pybind11::module_& m);
+void bind_training(pybind11::module_& m);
 
 }  // namespace sae_fast::bindings

@@ -8,11 +8,8 @@ PYBIND11_MODULE(_core, m) {
     sae_fast::isa();  // a wrong SAE_FAST_ISA is an error here, at import
     sae_fast::bindings::bind_config(m);
     sae_fast::bindings::bind_convolve(m);
-    sae_fast::bindings::bind_deep(m);
     sae_fast::bindings::bind_encoder(m);
-    sae_fast::bindings::bind_lbfgs(m);
     sae_fast::bindings::bind_network(m);
-    sae_fast::bindings::bind_optimizer(m);
-    sae_fast::bindings::bind_train(m);
+    sae_fast::bindings::bind_training(m);
     sae_fast::bindings::refuse_pickles(m);
 }

@@ -231,11 +231,11 @@ def test_the_core_checks_for_itself():
         (LAYERS, X, None, labels, ([0, 0, 0], *softmax[1:]), "the last unit must be linear"),
     ]:
         if message is None:
-            assert np.isfinite(_core.deep_evaluate(layers, data, target, y, None, settings, None, 1)[0])
+            assert np.isfinite(_core.evaluate(layers, data, target, y, None, _core.Settings(*settings))[0])
             continue
         with pytest.raises(ValueError, match=message):
-            _core.deep_evaluate(layers, data, target, y, None, settings, None, 1)
+            _core.evaluate(layers, data, target, y, None, _core.Settings(*settings))
     with pytest.raises(TypeError, match="labels must be a C-contiguous array"):
-        _core.deep_evaluate(LAYERS, X, None, labels.astype(np.int32), None, softmax, None, 1)
+        _core.evaluate(LAYERS, X, None, labels.astype(np.int32), None, _core.Settings(*softmax))
     with pytest.raises(ValueError, match="out must have the shapes of layers"):
-        _core.deep_evaluate(LAYERS, X, TARGETS, None, None, good, tuple(empty_like(LAYERS[:2])), 1)
+        _core.evaluate(LAYERS, X, TARGETS, None, None, _core.Settings(*good), tuple(empty_like(LAYERS[:2])))

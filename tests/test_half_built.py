@@ -11,14 +11,16 @@ import pytest
 
 import sae_fast as sf
 
-CORE = [kind for _, kind in sorted(vars(sf._core).items()) if inspect.isclass(kind)]
+SETTINGS = sf._core.Settings([0, 0], [0.1, 0.1], [1.0, 0.0], [0.0, 0.0], 0)
+CORE = [k for _, k in sorted(vars(sf._core).items()) if inspect.isclass(k) and k is not sf._core.Settings]
 X = np.zeros((2, 2))
 ARGUMENTS = {
     "step": ((), 1),
-    "change": ({},),
+    "change": (SETTINGS, {}),
     "restore": (0, np.zeros(0), np.zeros(0)),
     "encode_one": (np.zeros(2),),
     "__call__": (X,),
+    "run_epoch": (X, None, None, None),
 }
 
 
@@ -31,8 +33,6 @@ def methods(kind):
 def use(thing, name):
     """The method with arguments of its kind, or the property."""
     found = getattr(thing, name)
-    if name == "run_epoch":
-        return found(X, None, None, None) if "Deep" in type(thing).__name__ else found(X, None)
     return found(*ARGUMENTS.get(name, ())) if callable(found) else found
 
 
@@ -45,11 +45,13 @@ def test_methods_of_the_core(kind):
 
 
 def test_as_an_argument():
-    """A workspace without __init__ is refused where it is an argument."""
+    """A workspace, or settings, without __init__ are refused where they are an argument."""
     params = sf.init_params(2, 2, random_state=0)
     empty = sf._core.Workspace.__new__(sf._core.Workspace)
     with pytest.raises(TypeError, match="Workspace object must be initialised"):
-        sf._core.evaluate(params, X, 0, 0, 0.1, 1.0, 0.0, None, None, None, None, None, 1, empty)
+        sf._core.evaluate(params, X, None, None, None, SETTINGS, workspace=empty)
+    with pytest.raises(TypeError, match="Settings object must be initialised"):
+        sf._core.evaluate(params, X, None, None, None, sf._core.Settings.__new__(sf._core.Settings))
 
 
 @pytest.mark.parametrize("name", ["__call__", "encode_one"])

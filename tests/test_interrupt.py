@@ -24,6 +24,7 @@ row = rng.uniform(0.1, 0.9, (1, V)).astype(np.float32)
 params = sf.init_params(V, H, random_state=0, dtype=np.float32)
 layers = [(params.W1, params.b1), (params.W2, params.b2)]
 penalty = {"rho": 0.1, "beta": 1.0, "weight_decay": 1e-3}
+settings = _core.Settings([0, 0], [0.1, 0.1], [1.0, 0.0], [1e-3, 1e-3], 0)
 deep = {"units": ["sigmoid", "sigmoid"], "loss": "squared", "rho": 0.1, "weight_decay": 1e-3}
 
 
@@ -33,7 +34,7 @@ def rows(n):
 
 def lbfgs(n, iterate):
     theta = sf.flatten(params)
-    solver = _core.LbfgsF32(theta, rows(n), None, H, 0, 0, 0.1, 1.0, 1e-3, 5, 0)
+    solver = _core.LbfgsF32(theta, [V, H, V], rows(n), None, None, None, settings, 5, 0)
     if not iterate:
         return solver.start
     solver.start()
@@ -51,15 +52,14 @@ def lbfgs(n, iterate):
 
 def train(n):
     options = sf._train._rule("sgd", 0.1) | {
-        "hidden": 0, "output": 0, "batch_size": n, "shuffle": False, "seed": 0, "rho_hat_momentum": 0.0,
-        "n_threads": 0, **penalty,
+        "batch_size": n, "shuffle": False, "seed": 0, "rho_hat_momentum": 0.0, "n_threads": 0,
     }
     live = sf.Params(*(a.copy() for a in params))
-    trainer = _core.TrainerF32(live, options)
+    trainer = _core.TrainerF32(live, settings, options)
 
     def call():
         try:
-            trainer.run_epoch(rows(n), None)
+            trainer.run_epoch(rows(n), None, None, None)
         except KeyboardInterrupt:
             assert all(np.array_equal(a, b) for a, b in zip(live, params)), "parameters must stay"
             assert trainer.n_steps == 0

@@ -6,6 +6,7 @@
 //             s = t or 1 + t,  f' = |t| (1 - |t|).
 //   tanh:     u = 1 - |a|.  t = a where |a| <= near_zero, else sign(a) / u, which is beyond 2.
 //             a = t or sign (1 - u),  f' = 1 - a^2 or u (2 - u).
+//   linear:   t = a.
 // Means are those of s, mapped to [0, 1] (tanh: s = (a + 1) / 2 = sigmoid(2 z)), and of 1 - s.
 #pragma once
 
@@ -25,6 +26,8 @@ inline Hidden<T> hidden_unit(Vec<T> z) noexcept {
     if constexpr (U == Unit::sigmoid) {
         const Vec<T> folded = with_opposite_sign<T>(small_sigmoid<T>(z), z);
         return {folded, folded};
+    } else if constexpr (U == Unit::linear) {
+        return {z, Vec<T>{}};
     } else {
         const Vec<T> small = small_sigmoid<T>(z + z);
         const Vec<T> far = T(0.5) / small;
@@ -38,6 +41,8 @@ template <class T, Unit U>
 inline Vec<T> unfold_unit(Vec<T> t) noexcept {
     if constexpr (U == Unit::sigmoid) {
         return sign_bit<T>(t) ? T(1) + t : t;
+    } else if constexpr (U == Unit::linear) {
+        return t;
     } else {
         const Vec<T> size = absolute<T>(t);
         const Vec<T> a = T(1) - T(1) / maximum<T>(splat(T(1)), size);
@@ -51,6 +56,8 @@ inline Vec<T> folded_slope(Vec<T> t) noexcept {
     const Vec<T> size = absolute<T>(t);
     if constexpr (U == Unit::sigmoid) {
         return size * (T(1) - size);
+    } else if constexpr (U == Unit::linear) {
+        return splat(T(1));
     } else {
         const Vec<T> u = T(1) / maximum<T>(splat(T(1)), size);
         return size < T(1) ? T(1) - t * t : u * (T(2) - u);

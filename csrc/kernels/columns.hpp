@@ -37,8 +37,14 @@ void hidden_columns_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* we
 template <class T>
 void hidden_columns(Unit u, T* z, Size n_rows, Size n_vec, const T* bias, const T* weight, double* sum_s,
                     double* sum_c) noexcept {
-    if (u == Unit::sigmoid) return hidden_columns_as<T, Unit::sigmoid>(z, n_rows, n_vec, bias, weight, sum_s, sum_c);
-    return hidden_columns_as<T, Unit::tanh>(z, n_rows, n_vec, bias, weight, sum_s, sum_c);
+    switch (u) {
+        case Unit::sigmoid:
+            return hidden_columns_as<T, Unit::sigmoid>(z, n_rows, n_vec, bias, weight, sum_s, sum_c);
+        case Unit::tanh:
+            return hidden_columns_as<T, Unit::tanh>(z, n_rows, n_vec, bias, weight, sum_s, sum_c);
+        default:
+            return hidden_columns_as<T, Unit::linear>(z, n_rows, n_vec, bias, weight, sum_s, sum_c);
+    }
 }
 
 template <class T, Unit U>
@@ -96,9 +102,14 @@ void hidden_delta_columns_as(T* d, const T* folded, Size n_rows, Size n_vec, con
 template <class T>
 void hidden_delta_columns(Unit u, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* weight,
                           double* sum_delta) noexcept {
-    if (u == Unit::sigmoid)
-        return hidden_delta_columns_as<T, Unit::sigmoid>(d, folded, n_rows, n_vec, slope, weight, sum_delta);
-    return hidden_delta_columns_as<T, Unit::tanh>(d, folded, n_rows, n_vec, slope, weight, sum_delta);
+    switch (u) {
+        case Unit::sigmoid:
+            return hidden_delta_columns_as<T, Unit::sigmoid>(d, folded, n_rows, n_vec, slope, weight, sum_delta);
+        case Unit::tanh:
+            return hidden_delta_columns_as<T, Unit::tanh>(d, folded, n_rows, n_vec, slope, weight, sum_delta);
+        default:
+            return hidden_delta_columns_as<T, Unit::linear>(d, folded, n_rows, n_vec, slope, weight, sum_delta);
+    }
 }
 
 }  // namespace

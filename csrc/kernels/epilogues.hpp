@@ -39,15 +39,23 @@ void hidden_forward_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* ro
     }
 }
 
+template <class T, Unit U>
+void hidden_forward_of(T* z, Size n_rows, Size n_vec, const T* bias, const T* row_weight, T* sum_s, T* sum_c) noexcept {
+    if (row_weight != nullptr) return hidden_forward_as<T, U, true>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c);
+    return hidden_forward_as<T, U, false>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c);
+}
+
 template <class T>
 void hidden_forward(Unit u, T* z, Size n_rows, Size n_vec, const T* bias, const T* row_weight, T* sum_s,
                     T* sum_c) noexcept {
-    const bool weighted = row_weight != nullptr;
-    if (u == Unit::sigmoid)
-        return weighted ? hidden_forward_as<T, Unit::sigmoid, true>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c)
-                        : hidden_forward_as<T, Unit::sigmoid, false>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c);
-    return weighted ? hidden_forward_as<T, Unit::tanh, true>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c)
-                    : hidden_forward_as<T, Unit::tanh, false>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c);
+    switch (u) {
+        case Unit::sigmoid:
+            return hidden_forward_of<T, Unit::sigmoid>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c);
+        case Unit::tanh:
+            return hidden_forward_of<T, Unit::tanh>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c);
+        default:
+            return hidden_forward_as<T, Unit::linear, false>(z, n_rows, n_vec, bias, nullptr, sum_s, sum_c);
+    }
 }
 
 // One copy of this code for one row and for many, whole vectors and edges: in two copies the compiler may contract a
@@ -87,10 +95,15 @@ template <class T>
 void unfold(Unit u, const T* folded, T* a, Size n_rows, Size n_vec) noexcept {
     constexpr Size n = kLanes<T>;
     const Size all = n_rows * n_vec * n;
-    if (u == Unit::sigmoid) {
-        for (Size i = 0; i < all; i += n) store(a + i, unfold_unit<T, Unit::sigmoid>(load(folded + i)));
-    } else {
-        for (Size i = 0; i < all; i += n) store(a + i, unfold_unit<T, Unit::tanh>(load(folded + i)));
+    switch (u) {
+        case Unit::sigmoid:
+            for (Size i = 0; i < all; i += n) store(a + i, unfold_unit<T, Unit::sigmoid>(load(folded + i)));
+            return;
+        case Unit::tanh:
+            for (Size i = 0; i < all; i += n) store(a + i, unfold_unit<T, Unit::tanh>(load(folded + i)));
+            return;
+        default:
+            for (Size i = 0; i < all; i += n) store(a + i, load(folded + i));
     }
 }
 
@@ -181,9 +194,14 @@ void hidden_delta_as(T* d, const T* folded, Size n_rows, Size n_vec, const T* sl
 template <class T>
 void hidden_delta(Unit u, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
                   T* sum_delta) noexcept {
-    if (u == Unit::sigmoid)
-        return hidden_delta_as<T, Unit::sigmoid>(d, folded, n_rows, n_vec, slope, row_weight, sum_delta);
-    return hidden_delta_as<T, Unit::tanh>(d, folded, n_rows, n_vec, slope, row_weight, sum_delta);
+    switch (u) {
+        case Unit::sigmoid:
+            return hidden_delta_as<T, Unit::sigmoid>(d, folded, n_rows, n_vec, slope, row_weight, sum_delta);
+        case Unit::tanh:
+            return hidden_delta_as<T, Unit::tanh>(d, folded, n_rows, n_vec, slope, row_weight, sum_delta);
+        default:
+            return hidden_delta_as<T, Unit::linear>(d, folded, n_rows, n_vec, slope, row_weight, sum_delta);
+    }
 }
 
 }  // namespace

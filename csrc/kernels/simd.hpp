@@ -4,7 +4,7 @@
 // objects of different instruction sets share no symbol.
 #pragma once
 
-#include "../kernel_table.hpp"
+#include "kernel_table.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>  // always inlined: leaves no symbol (and maskz forms: GCC warns of the others)

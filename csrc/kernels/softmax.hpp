@@ -1,4 +1,4 @@
-// Softmax of rows that lie in panels, its loss and delta; and what linear hidden units need.
+// Softmax of rows that lie in panels, its loss and delta; and the same for panels whose columns are samples.
 //
 // With top = max z and rest = sum of exp(z_j - top) over all but one that reaches top, the sum of a row is 1 + rest:
 //   -log p_y = (top - z_y) + log1p(rest),   p_j = exp(z_j - top) / (1 + rest),   p_y - 1 = -(sum without y) / (1 +
@@ -101,14 +101,48 @@ double softmax_delta(T* panels, Size capacity, Size row0, Size n_rows, Size n_co
     return loss;
 }
 
+/// softmax_delta for one vector of samples: z (n_rows classes, width apart). Returns the sum of their losses.
 template <class T>
-void sum_columns(const T* d, Size n_rows, Size n_vec, T* sum) noexcept {
-    const Size width = n_vec * kLanes<T>;
-    for (Size j = 0; j < width; j += kLanes<T>) {
-        Vec<T> total{};
-        for (Size r = 0; r < n_rows; ++r) total += load(d + r * width + j);
-        store(sum + j, total);
+double softmax_column(T* z, Size width, Size n_rows, const T* bias, const Size* labels, const T* weight) noexcept {
+    constexpr Size n = kLanes<T>;
+    Vec<T> top = splat(-static_cast<T>(__builtin_inf()));
+    for (Size r = 0; r < n_rows; ++r) {
+        const Vec<T> x = load(z + r * width) + bias[r];
+        store(z + r * width, x);
+        top = maximum<T>(top, x);
     }
+    double below[n];
+    for (Size i = 0; i < n; ++i)
+        below[i] = static_cast<double>(top[i]) - static_cast<double>(z[labels[i] * width + i]);
+    Vec<T> sum{}, at_top{};
+    for (Size r = 0; r < n_rows; ++r) {
+        const Vec<T> x = load(z + r * width);
+        const Vec<T> e = exp_negative<T>(x - top);
+        sum += x == top ? Vec<T>{} : e;
+        at_top += x == top ? splat(T(1)) : Vec<T>{};
+        store(z + r * width, e);
+    }
+    double loss = 0;
+    Vec<T> factor{}, of_label{};
+    for (Size i = 0; i < n; ++i) {
+        const double rest = static_cast<double>(sum[i]) + (static_cast<double>(at_top[i]) - 1);
+        const double w = static_cast<double>(weight[i]);
+        const double others = below[i] == 0 ? rest : 1 + (rest - static_cast<double>(z[labels[i] * width + i]));
+        loss += w * (below[i] + __builtin_log1p(rest));
+        factor[i] = static_cast<T>(w / (1 + rest));
+        of_label[i] = static_cast<T>(-w * others / (1 + rest));
+    }
+    for (Size r = 0; r < n_rows; ++r) store(z + r * width, factor * load(z + r * width));
+    for (Size i = 0; i < n; ++i) z[labels[i] * width + i] = of_label[i];
+    return loss;
+}
+
+template <class T>
+double softmax_columns(T* z, Size n_rows, Size n_vec, const T* bias, const Size* labels, const T* weight) noexcept {
+    double loss = 0;
+    for (Size j = 0; j < n_vec * kLanes<T>; j += kLanes<T>)
+        loss += softmax_column(z + j, n_vec * kLanes<T>, n_rows, bias, labels + j, weight + j);
+    return loss;
 }
 
 }  // namespace

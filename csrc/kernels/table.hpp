@@ -1,7 +1,7 @@
 // The table of this instruction set's kernels: the only symbols that its objects export.
 #pragma once
 
-#include "../kernel_table.hpp"
+#include "kernel_table.hpp"
 
 #define SAE_FAST_TEXT_OF(x) #x
 #define SAE_FAST_TEXT(x) SAE_FAST_TEXT_OF(x)
@@ -15,7 +15,7 @@
         product_patches<T>, outer<T>,                                                                           \
         hidden_forward<T>, activate<T>, pool<T>, unfold<T>, output_delta<T>, hidden_delta<T>, \
         hidden_columns<T>, output_columns<T>, hidden_delta_columns<T>, \
-        softmax<T>, softmax_delta<T>, sum_columns<T>,                                                           \
+        softmax<T>, softmax_delta<T>, softmax_columns<T>,                                                         \
         finish_rows<T>, finish_transposed<T>, sum_squares<T>, multiply_adds<T>, dot<T>, scale<T>, add_scaled<T>,                  \
         update_sgd<T>, update_momentum<T>, update_adam<T>};
 // clang-format on

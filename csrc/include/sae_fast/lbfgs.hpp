@@ -10,7 +10,6 @@
 #include <memory>
 #include <vector>
 
-#include "sae_fast/network.hpp"
 #include "sae_fast/objective.hpp"
 
 namespace sae_fast {
@@ -38,9 +37,6 @@ public:
     /// theta: the objective's parameters, updated in place by iterate() and owned by the caller. Throws
     /// std::bad_alloc.
     Lbfgs(T* theta, std::unique_ptr<Objective<T>> objective, const LbfgsOptions& options, int n_threads);
-    /// theta: [W1, W2, b1, b2], row-major; the caller also owns everything that `problem` points to; problem.params is
-    /// ignored but for its sizes.
-    Lbfgs(T* theta, const Problem<T>& problem, const LbfgsOptions& options, int n_threads);
 
     /// Cost and gradient at the start.
     LbfgsStep start();
@@ -74,7 +70,7 @@ private:
     int n_threads_;
     Size n_;
     std::vector<T> trial_, gradient_, trial_gradient_, direction_, pairs_;
-    std::vector<double> sy_, yy_, sg_, yg_, partial_, rho_hat_, trial_rho_hat_;
+    std::vector<double> sy_, yy_, sg_, yg_, alpha_, of_s_, partial_, rho_hat_, trial_rho_hat_;
     Size oldest_ = 0, n_pairs_ = 0;
     double value_ = 0, slope_ = 0;
     Cost trial_cost_;

@@ -1,4 +1,5 @@
-// The network: one layer, and cost with gradients of the whole.
+// A network of any number of layers: its output, and its cost with gradients. A sparse autoencoder is the network of
+// two layers that is compared with its own input.
 //
 // For a given instruction set every result is bitwise the same for any number of threads: sums over samples are cut by
 // the size of the problem and put together in a fixed order.
@@ -9,48 +10,87 @@
 
 namespace sae_fast {
 
-/// out (n_samples, n_out) = unit(X W^T + b); W (n_out, n_in), b (n_out,), out's rows contiguous and out_stride elements
-/// apart. n_threads 0: the default. Throws std::bad_alloc. A row's result does not depend on the other rows.
+/// What the output is compared with: real targets, or the label of a class.
+enum class Loss : int { squared = 0, softmax = 1 };
+
+/// What a layer does. All but the last layer are hidden; beta > 0 counts for those alone, and needs sigmoid or tanh.
+struct LayerSettings {
+    Unit unit = Unit::sigmoid;
+    Penalty penalty;
+};
+
 template <class T>
-void layer_forward(const T* W, const T* b, Size n_out, const Samples& X, Unit unit, T* out, Size out_stride,
-                   int n_threads, Workspace& workspace);
+struct Network {
+    const Layer<T>* layers = nullptr;         // (n_layers,), each n_in the n_out before it
+    const LayerSettings* settings = nullptr;  // (n_layers,); with softmax the last unit is linear
+    Size n_layers = 0;
+    Loss loss = Loss::squared;
+};
+
+/// Has a unit a mean activation, mapped to [0, 1], that a penalty can hold at rho?
+constexpr bool has_mean(Unit unit) noexcept { return unit != Unit::linear; }
+
+/// Hidden units with a mean: the length of Results::rho_hat.
+template <class T>
+Size n_means(const Network<T>& network) noexcept {
+    Size n = 0;
+    for (Size l = 0; l + 1 < network.n_layers; ++l)
+        n += has_mean(network.settings[l].unit) ? network.layers[l].n_out : 0;
+    return n;
+}
 
 /// The running mean activation of training (rho_hat_momentum), kept between calls: 4 doubles a unit.
 struct RunningMean {
     double momentum = 0;      // in (0, 1)
-    double* state = nullptr;  // (n_hidden, 4): means of s and 1 - s, and their logarithms
+    double* state = nullptr;  // (n_means, 4): means of s and 1 - s, and their logarithms
     bool started = false;
 };
 
 template <class T>
 struct Problem {
-    Params<const T> params;
+    Network<const T> network;
     Samples X;
-    const double* sample_weight = nullptr;  // (n of X's data,), >= 0, sum > 0; null: all 1. Indexed like data.
-    Unit hidden = Unit::sigmoid;
-    Unit output = Unit::sigmoid;
-    Penalty penalty;
-    RunningMean* running = nullptr;  // null: rho_hat is the mean over X
+    Samples target;                         // squared: (n_samples, n_out); no data: X itself. Rows as X has them
+    const Size* labels = nullptr;           // softmax: (n of X's data,) in 0 ... n_out - 1. Indexed like data
+    const double* sample_weight = nullptr;  // (n of X's data,), >= 0, sum > 0; null: all 1. Indexed like data
+    RunningMean* running = nullptr;         // null: rho_hat is the mean over X
 };
 
 /// What evaluate() is to fill; null pointers are left out.
 template <class T>
 struct Results {
-    Params<T>* grad = nullptr;
-    T* delta3 = nullptr;        // (n_samples, n_visible); rows carry their sample weight over the mean weight
-    T* delta2 = nullptr;        // (n_samples, n_hidden)
-    double* rho_hat = nullptr;  // (n_hidden,)
+    const Layer<T>* grad = nullptr;  // (n_layers,)
+    T* const* deltas = nullptr;      // (n_layers,): each (n_samples, n_out), times sample weight over mean weight; or null
+    double* rho_hat = nullptr;       // (n_means,): mean activations of hidden units, mapped to [0, 1]
 };
 
-/// Cost, and what `results` asks for, in two passes over X: pass 1 leaves the activations and their means, pass 2 goes
-/// block by block through a3, delta3, delta2 and the gradients. Throws std::bad_alloc before anything is written.
+/// Cost (its part `reconstruction` is the loss), and what `results` asks for. Where a layer has a sparsity penalty,
+/// pass 1 leaves the activations of every hidden layer and their means, and pass 2 goes block by block through the
+/// output, the deltas and the gradients; without a penalty both passes are one. Throws std::bad_alloc before anything
+/// is written.
 ///
-///     J = 1/(2m) sum (a3 - X)^2 + weight_decay/2 (sum W1^2 + sum W2^2) + beta sum_j KL(rho || rho_hat_j)
-///     delta3 = (a3 - X) g'(z3)
-///     delta2 = (delta3 W2 + beta (-rho/rho_hat + (1-rho)/(1-rho_hat)) ds/da) f'(z2)
-///     grad W1 = delta2^T X / m + weight_decay W1      grad b1 = mean delta2
-///     grad W2 = delta3^T a2 / m + weight_decay W2     grad b2 = mean delta3
+///     a_0 = X      z_l = a_{l-1} W_l^T + b_l      a_l = f_l(z_l)      l = 1 ... L
+///     J = loss + sum_l weight_decay_l/2 sum W_l^2 + sum_{l<L} beta_l sum_j KL(rho_l || rho_hat_lj)
+///     squared:  loss = 1/(2m) sum (a_L - target)^2           delta_L = (a_L - target) f_L'(z_L)
+///     softmax:  loss = 1/m sum -log p_label, p = softmax(z_L)    delta_L = p - onehot(label)
+///     delta_l = (delta_{l+1} W_{l+1} + beta_l (-rho_l/rho_hat_l + (1-rho_l)/(1-rho_hat_l)) ds/da) f_l'(z_l)
+///     grad W_l = delta_l^T a_{l-1} / m + weight_decay_l W_l      grad b_l = mean delta_l
+///
+/// The loss and delta_L of softmax come from the sums of exp(z_j - max z) over the other classes, so that both keep
+/// full relative precision where p rounds to 1.
 template <class T>
 Cost evaluate(const Problem<T>& problem, const Results<T>& results, int n_threads, Workspace& workspace);
+
+/// out (n_samples, n_out): activations of the last layer, or the classes' probabilities for softmax; rows contiguous
+/// and out_stride elements apart. A row's result does not depend on the other rows. n_threads 0: the default. Throws
+/// std::bad_alloc.
+template <class T>
+void forward(const Network<const T>& network, const Samples& X, T* out, Size out_stride, int n_threads,
+             Workspace& workspace);
+
+/// The same for one layer; out (n_samples, n_out) = unit(X W^T + b).
+template <class T>
+void layer_forward(const Layer<const T>& layer, const Samples& X, Unit unit, T* out, Size out_stride, int n_threads,
+                   Workspace& workspace);
 
 }  // namespace sae_fast

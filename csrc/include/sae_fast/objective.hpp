@@ -3,7 +3,6 @@
 
 #include <vector>
 
-#include "sae_fast/deep.hpp"
 #include "sae_fast/network.hpp"
 
 namespace sae_fast {
@@ -18,44 +17,29 @@ public:
     virtual Cost evaluate(const T* theta, T* gradient, double* rho_hat, int n_threads) = 0;
 };
 
-/// theta: [W1, W2, b1, b2], row-major. The caller owns what `problem` points to; of its params only the sizes count.
+/// theta: [W_1, ..., W_L, b_1, ..., b_L], row-major. The caller owns what X, target, labels and sample_weight of
+/// `problem` point to; layers and settings are copied, and of the layers only the sizes count.
 template <class T>
 class NetworkObjective final : public Objective<T> {
 public:
-    explicit NetworkObjective(const Problem<T>& problem) noexcept : problem_(problem) {}
-    Size n_params() const noexcept override;
-    Size n_means() const noexcept override { return problem_.params.n_hidden; }
-    Cost evaluate(const T* theta, T* gradient, double* rho_hat, int n_threads) override;
-
-private:
-    Problem<T> problem_;
-    Workspace workspace_;
-};
-
-/// theta: [W_1, ..., W_L, b_1, ..., b_L], row-major. The caller owns what X, target, labels and sample_weight of
-/// `problem` point to; layers, units and penalties are copied, and of the layers only the sizes count.
-template <class T>
-class DeepObjective final : public Objective<T> {
-public:
     /// Throws std::bad_alloc.
-    explicit DeepObjective(const DeepProblem<T>& problem);
+    explicit NetworkObjective(const Problem<T>& problem);
     Size n_params() const noexcept override { return n_params_; }
     Size n_means() const noexcept override { return n_means_; }
     Cost evaluate(const T* theta, T* gradient, double* rho_hat, int n_threads) override;
 
 private:
-    DeepProblem<T> problem_;
-    std::vector<DeepLayer<const T>> layers_;
-    std::vector<DeepLayer<T>> grad_;
-    std::vector<Unit> units_;
-    std::vector<Penalty> penalties_;
+    Problem<T> problem_;
+    std::vector<Layer<const T>> layers_;
+    std::vector<Layer<T>> grad_;
+    std::vector<LayerSettings> settings_;
     Size n_params_ = 0, n_means_ = 0;
     Workspace workspace_;
 };
 
 /// Points W and b of the layers into theta.
 template <class T, class U>
-void view_layers(U* theta, DeepLayer<T>* layers, Size n_layers) noexcept {
+void view_layers(U* theta, Layer<T>* layers, Size n_layers) noexcept {
     for (Size l = 0; l < n_layers; theta += layers[l].n_in * layers[l].n_out, ++l) layers[l].W = theta;
     for (Size l = 0; l < n_layers; theta += layers[l].n_out, ++l) layers[l].b = theta;
 }

@@ -23,29 +23,25 @@ struct Rule {
     double eps = 1e-8;
 };
 
-/// Some parameters and their gradient, n elements each.
+/// Weights and biases of some layers.
 template <class T>
-struct ParamBlock {
-    T* p;
-    const T* g;
-    Size n;
-};
+Size n_params(const Layer<T>* layers, Size n_layers) noexcept {
+    Size n = 0;
+    for (Size l = 0; l < n_layers; ++l) n += (layers[l].n_in + 1) * layers[l].n_out;
+    return n;
+}
 
 template <class T>
 class Optimizer {
 public:
     /// Throws std::bad_alloc.
     Optimizer(const Rule& rule, Size n_params);
-    Optimizer(const Rule& rule, Size n_visible, Size n_hidden)
-        : Optimizer(rule, 2 * n_visible * n_hidden + n_visible + n_hidden) {}
 
-    /// Updates params by grad. Same result for any number of threads; n_threads 0: the default.
-    void step(const Params<T>& params, const Params<const T>& grad, int n_threads) noexcept;
-    /// The same for any blocks, n_params elements in all, the same ones in each step.
-    void step(const ParamBlock<T>* blocks, Size n_blocks, int n_threads) noexcept;
+    /// Updates layers by grad, n_params elements in all, the same ones in each step. Same result for any number of
+    /// threads; n_threads 0: the default.
+    void step(const Layer<T>* layers, const Layer<const T>* grad, Size n_layers, int n_threads) noexcept;
 
     Size n_steps() const noexcept { return n_steps_; }
-    const Rule& rule() const noexcept { return rule_; }
     /// Goes on by another rule of the same solver; moments and steps stay. Throws std::invalid_argument,
     /// std::bad_alloc.
     void set_rule(const Rule& rule);

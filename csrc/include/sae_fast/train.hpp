@@ -13,9 +13,6 @@ namespace sae_fast {
 
 struct TrainOptions {
     Rule rule;
-    Unit hidden = Unit::sigmoid;
-    Unit output = Unit::sigmoid;
-    Penalty penalty;
     Size batch_size = 256;
     bool shuffle = true;
     std::uint64_t seed = 0;
@@ -26,24 +23,26 @@ struct TrainOptions {
 /// Mean over an epoch's samples of what each minibatch had before its update.
 struct EpochSummary {
     Cost cost;
-    double mean_activation = 0;
+    double mean_activation = 0;  // of the units that have a mean; NaN if there are none
     bool interrupted = false;
 };
 
 template <class T>
 class Trainer {
 public:
-    /// params are updated in place by run_epoch(); they must outlive the trainer. Throws std::bad_alloc.
-    Trainer(const Params<T>& params, const TrainOptions& options);
+    /// What the layers of the network point to is updated in place by run_epoch() and must outlive the trainer; layers
+    /// and settings are copied. Throws std::bad_alloc.
+    Trainer(const Network<T>& network, const TrainOptions& options);
 
     /// One epoch over X in minibatches gathered by index; the last one may be shorter. A minibatch whose sample
-    /// weights are all 0 is passed over. An Interrupt is asked before each, and ends the epoch there; parameters are
-    /// those of the last update. Throws std::bad_alloc.
-    EpochSummary run_epoch(const Samples& X, const double* sample_weight);
+    /// weights are all 0 is passed over. target, labels and sample_weight as in Problem. An Interrupt is asked before
+    /// each, and ends the epoch there; parameters are those of the last update. Throws std::bad_alloc.
+    EpochSummary run_epoch(const Samples& X, const Samples& target, const Size* labels, const double* sample_weight);
 
-    /// Goes on with the rule, penalty, batch size and threads of options. Solver, units, shuffling and the kind of mean
-    /// stay as they were made. Throws std::invalid_argument for another solver, std::bad_alloc.
-    void change(const TrainOptions& options);
+    /// Goes on with the penalties of other settings (n_layers,), and with the rule, batch size and threads of options.
+    /// Solver, units, shuffling and the kind of mean stay as they were made. Throws std::invalid_argument for another
+    /// solver, std::bad_alloc.
+    void change(const LayerSettings* settings, const TrainOptions& options);
 
     /// Keeps a copy of the optimiser's state and of the shuffling for rollback(). The parameters are the caller's.
     /// Throws std::bad_alloc.
@@ -54,14 +53,17 @@ public:
     Size n_steps() const noexcept { return optimizer_.n_steps(); }
 
 private:
-    Params<T> params_;
+    Loss loss_;
     TrainOptions options_;
+    std::vector<LayerSettings> settings_;
+    std::vector<Layer<T>> layers_, grad_;
+    std::vector<Layer<const T>> const_layers_, const_grad_;
+    std::vector<T> gradient_;
     Optimizer<T> optimizer_;
     SplitMix64 random_;
     std::optional<Optimizer<T>> kept_optimizer_;
     std::optional<SplitMix64> kept_random_;
     Workspace workspace_;
-    std::vector<T> gradient_;
     std::vector<Size> rows_;
     std::vector<double> rho_hat_, running_state_;
     RunningMean running_;

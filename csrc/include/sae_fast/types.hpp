@@ -1,5 +1,5 @@
 // The vocabulary of the core. Rows are samples, matrices are row-major, names follow UFLDL "Autoencoders and
-// Sparsity": m = n_samples, a2 = f(X W1^T + b1), a3 = g(a2 W2^T + b2).
+// Sparsity": m = n_samples, z_l = a_{l-1} W_l^T + b_l, a_l = f_l(z_l). In the code, layers are counted from 0.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@ namespace sae_fast {
 
 using Size = std::ptrdiff_t;
 
-/// Activation of a layer. The hidden layer takes sigmoid or tanh, the output layer any.
+/// Activation of a layer.
 enum class Unit : int { sigmoid = 0, tanh = 1, linear = 2 };
 
 /// What becomes of the codes in a cell of a map.
@@ -29,19 +29,17 @@ struct Samples {
     const Size* rows = nullptr;  // sample i is row rows[i] of data; null: row i
 };
 
-/// W1 (n_hidden, n_visible), b1 (n_hidden,), W2 (n_visible, n_hidden), b2 (n_visible,), each contiguous.
+/// Arrays of a layer, parameters or gradients: W (n_out, n_in) and b (n_out,), each contiguous.
 template <class T>
-struct Params {
-    T* W1 = nullptr;
-    T* b1 = nullptr;
-    T* W2 = nullptr;
-    T* b2 = nullptr;
-    Size n_visible = 0;
-    Size n_hidden = 0;
+struct Layer {
+    T* W = nullptr;
+    T* b = nullptr;
+    Size n_in = 0;
+    Size n_out = 0;
 };
 
-/// rho in (0, 1): wanted mean activation. beta >= 0: weight of its KL penalty. weight_decay >= 0: weight of the L2
-/// penalty on W1 and W2.
+/// rho in (0, 1): wanted mean activation. beta >= 0: weight of its KL penalty, where the layer is hidden.
+/// weight_decay >= 0: weight of the L2 penalty on W.
 struct Penalty {
     double rho = 0.05;
     double beta = 3.0;

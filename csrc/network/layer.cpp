@@ -13,7 +13,7 @@ namespace {
 template <class T>
 void apply_panel(const Kernels<T>& k, const PackedLayer<T>& layer, Left<T> A, Size n_rows, Size p, T* out,
                  Size out_stride) noexcept {
-    constexpr std::size_t most = 3 * 64 / sizeof(T) * static_cast<std::size_t>(kLayerStrip);  // 3 vectors of 64 bytes
+    constexpr std::size_t most = 3 * 64 / sizeof(T) * static_cast<std::size_t>(kStrip);  // 3 vectors of 64 bytes
     alignas(64) T z[most];
     const PanelSplit& split = layer.split;
     if (worth_asking<T>(layer.n_in, A.ld)) A.ask_out = {out + split.offset(p), out_stride, split.used(p)};
@@ -50,16 +50,16 @@ void apply_layer(Team team, const PackedLayer<T>& layer, const Samples& X, T* ou
         return;
     }
     const Size n_eighths = (X.n_samples + 7) / 8;  // whole tiles of rows
-    const bool far = split.padded() * layer.n_in * Size(sizeof(T)) > (Size(1) << 19);
+    const bool far = split.padded() * layer.n_in * Size(sizeof(T)) > kCache;
     const Range eighths = team.share(n_eighths);
     const Size end = std::min(eighths.end * 8, X.n_samples);
-    for (Size row = eighths.begin * 8; row < end; row += kLayerStrip) {
-        const Size n_rows = std::min(kLayerStrip, end - row);
+    for (Size row = eighths.begin * 8; row < end; row += kStrip) {
+        const Size n_rows = std::min(kStrip, end - row);
         Left<T> A = plain_rows<T>(X, row);
         if (buffer.strips != nullptr) {
-            T* strip = buffer.strips + team.id * kLayerStrip * PanelSplit(layer.n_in, k.lanes).padded();
-            pack_samples(X, row, n_rows, strip, kLayerStrip, 0, buffer.rows + team.id * layer.n_in);
-            A = {strip, kLayerStrip, 0, 0};
+            T* strip = buffer.strips + team.id * kStrip * PanelSplit(layer.n_in, k.lanes).padded();
+            pack_samples(X, row, n_rows, strip, kStrip, 0, buffer.rows + team.id * layer.n_in);
+            A = {strip, kStrip, 0, 0};
         }
         for (Size p = 0; p < split.count(); ++p) {
             if (team.stops(n_rows, layer.n_in, split.width(p))) return;
@@ -74,10 +74,11 @@ void apply_layer(Team team, const PackedLayer<T>& layer, const Samples& X, T* ou
 }
 
 template <class T>
-void layer_forward(const T* W, const T* b, Size n_out, const Samples& X, Unit unit, T* out, Size out_stride,
-                   int n_threads, Workspace& workspace) {
+void layer_forward(const Layer<const T>& given, const Samples& X, Unit unit, T* out, Size out_stride, int n_threads,
+                   Workspace& workspace) {
     const Kernels<T>& k = kernels<T>();
-    const Size n_in = X.n_features;
+    const Size n_in = given.n_in;
+    const Size n_out = given.n_out;
     const PanelSplit in(n_in, k.lanes);
     const PanelSplit split(n_out, k.lanes);
     const int n = layer_team_size(n_threads, X.n_samples, n_in, n_out);
@@ -94,11 +95,11 @@ void layer_forward(const T* W, const T* b, Size n_out, const Samples& X, Unit un
     Arena arena(workspace.reserve(count.used()));
     const StripBuffer<T> buffer = lay_out(arena, panels, bias);
 
-    repeat_bias(b, split, bias);
+    repeat_bias(given.b, split, bias);
     const PackedLayer<T> layer{split, n_in, panels, bias, unit};
     parallel(n, [&](Team team) {
         const Range packed = team.share(split.count());
-        k.pack_transposed(W, n_in, n_out, n_in, panels, packed.begin, packed.end);
+        k.pack_transposed(given.W, n_in, n_out, n_in, panels, packed.begin, packed.end);
         team.barrier();
         apply_layer(team, layer, X, out, out_stride, buffer);
     });
@@ -147,7 +148,7 @@ void Encoder<T>::encode_one(const T* x, T* out) const noexcept {
 
 template class Encoder<float>;
 template class Encoder<double>;
-template void layer_forward(const float*, const float*, Size, const Samples&, Unit, float*, Size, int, Workspace&);
-template void layer_forward(const double*, const double*, Size, const Samples&, Unit, double*, Size, int, Workspace&);
+template void layer_forward(const Layer<const float>&, const Samples&, Unit, float*, Size, int, Workspace&);
+template void layer_forward(const Layer<const double>&, const Samples&, Unit, double*, Size, int, Workspace&);
 
 }  // namespace sae_fast

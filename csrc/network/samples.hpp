@@ -1,7 +1,7 @@
 // The caller's data, whatever its type and strides, as rows of panels.
 #pragma once
 
-#include "kernel_table.hpp"
+#include "kernels/kernel_table.hpp"
 
 namespace sae_fast {
 

@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "kernel_table.hpp"
-#include "team.hpp"
+#include "kernels/kernel_table.hpp"
+#include "machine/team.hpp"
 
 namespace sae_fast {
 
@@ -43,49 +43,39 @@ void Optimizer<T>::restore(Size n_steps, std::vector<T> first, std::vector<T> se
 }
 
 template <class T>
-void Optimizer<T>::step(const Params<T>& params, const Params<const T>& grad, int n_threads) noexcept {
-    const Size n_weights = params.n_visible * params.n_hidden;
-    const ParamBlock<T> blocks[4] = {{params.W1, grad.W1, n_weights},
-                                     {params.W2, grad.W2, n_weights},
-                                     {params.b1, grad.b1, params.n_hidden},
-                                     {params.b2, grad.b2, params.n_visible}};
-    step(blocks, 4, n_threads);
-}
-
-template <class T>
-void Optimizer<T>::step(const ParamBlock<T>* blocks, Size n_blocks, int n_threads) noexcept {
+void Optimizer<T>::step(const Layer<T>* layers, const Layer<const T>* grad, Size n_layers, int n_threads) noexcept {
     const Kernels<T>& k = kernels<T>();
-    Size n_params = 0;
-    for (Size i = 0; i < n_blocks; ++i) n_params += blocks[i].n;
     ++n_steps_;
     const double t = static_cast<double>(n_steps_);
     const T learning_rate = static_cast<T>(rule_.learning_rate);
     const T adam_step = static_cast<T>(rule_.learning_rate / (1 - std::pow(rule_.beta1, t)));
     const T root_correction = static_cast<T>(std::sqrt(1 - std::pow(rule_.beta2, t)));
 
-    const auto update = [&](const ParamBlock<T>& block, Size offset, Size begin, Size n) {
-        T* to = block.p + begin;
-        const T* from = block.g + begin;
-        const Size at = offset + begin;
-        if (rule_.solver == Solver::adam)
-            k.update_adam(to, first_.data() + at, second_.data() + at, from, n, static_cast<T>(rule_.beta1),
-                          static_cast<T>(rule_.beta2), adam_step, root_correction, static_cast<T>(rule_.eps));
-        else if (rule_.momentum != 0)
-            k.update_momentum(to, first_.data() + at, from, n, learning_rate, static_cast<T>(rule_.momentum),
-                              rule_.nesterov);
-        else
-            k.update_sgd(to, from, n, learning_rate);
+    // Elements of p, whose state begins at `offset`.
+    const auto update = [&](Team team, T* p, const T* g, Size n_elements, Size offset) {
+        const Range chunks = team.share((n_elements + kChunk - 1) / kChunk);
+        for (Size c = chunks.begin; c < chunks.end; ++c) {
+            const Size begin = c * kChunk;
+            const Size n = std::min(kChunk, n_elements - begin);
+            const Size at = offset + begin;
+            if (rule_.solver == Solver::adam)
+                k.update_adam(p + begin, first_.data() + at, second_.data() + at, g + begin, n,
+                              static_cast<T>(rule_.beta1), static_cast<T>(rule_.beta2), adam_step, root_correction,
+                              static_cast<T>(rule_.eps));
+            else if (rule_.momentum != 0)
+                k.update_momentum(p + begin, first_.data() + at, g + begin, n, learning_rate,
+                                  static_cast<T>(rule_.momentum), rule_.nesterov);
+            else
+                k.update_sgd(p + begin, g + begin, n, learning_rate);
+        }
     };
     // An update moves some seven arrays through memory: about 8 multiply-adds' worth an element.
-    parallel(team_size(n_threads, 8.0 * static_cast<double>(n_params)), [&](Team team) {
+    parallel(team_size(n_threads, 8.0 * static_cast<double>(n_params_)), [&](Team team) {
         Size offset = 0;
-        for (Size i = 0; i < n_blocks; ++i) {
-            const ParamBlock<T>& block = blocks[i];
-            const Range chunks = team.share((block.n + kChunk - 1) / kChunk);
-            for (Size c = chunks.begin; c < chunks.end; ++c)
-                update(block, offset, c * kChunk, std::min(kChunk, block.n - c * kChunk));
-            offset += block.n;
-        }
+        for (Size l = 0; l < n_layers; offset += layers[l].n_in * layers[l].n_out, ++l)
+            update(team, layers[l].W, grad[l].W, layers[l].n_in * layers[l].n_out, offset);
+        for (Size l = 0; l < n_layers; offset += layers[l].n_out, ++l)
+            update(team, layers[l].b, grad[l].b, layers[l].n_out, offset);
     });
 }
 

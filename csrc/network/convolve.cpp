@@ -2,17 +2,17 @@
 
 #include <algorithm>
 
-#include "kernel_table.hpp"
+#include "kernels/kernel_table.hpp"
 #include "layer.hpp"
 #include "samples.hpp"
-#include "team.hpp"
+#include "machine/team.hpp"
 
 namespace sae_fast {
 
 namespace {
 
 // Positions that a block has at least, where the image has them: a strip that ends with its block should be a full one.
-constexpr Size kBlockPositions = 4 * kLayerStrip;
+constexpr Size kBlockPositions = 4 * kStrip;
 
 // The cells of one image, cut into blocks of whole rows of cells. Cut by sizes alone: a cell's sum is interrupted
 // where a strip ends, and strips begin with their block.
@@ -99,7 +99,7 @@ struct Memory {
     T* band = nullptr;       // (rows of a block, columns * channels): image rows, converted
     T* line = nullptr;       // (columns,): one channel of a row
     double* kept = nullptr;  // (padded n_hidden,): cells between strips
-    T* copies = nullptr;     // (kLayerStrip, patch), only where there is a folded panel
+    T* copies = nullptr;     // (kStrip, patch), only where there is a folded panel
 };
 
 // Rows begin ... end - 1 of image i, converted.
@@ -168,15 +168,15 @@ void convolve_block(Team team, const Work<T>& w, Size i, Size block, Range panel
         read_rows(w.images, i, top, top + n_rows * cells.pool_rows + w.filters.patch_rows - 1, memory);
     }
 
-    alignas(64) T z[3 * 64 / sizeof(T) * static_cast<std::size_t>(kLayerStrip)];
-    const T* patches[kLayerStrip];
+    alignas(64) T z[3 * 64 / sizeof(T) * static_cast<std::size_t>(kStrip)];
+    const T* patches[kStrip];
     const Patches<T> A{patches, w.filters.patch_rows, w.filters.patch_columns * n_channels, image.ld};
     const Size cell = cells.size();
     const Size n_positions = n_rows * cells.columns * cell;
     T* out = w.out + (i * cells.rows + first) * cells.columns * n_out;
     Walk<T> walk(cells, image, n_channels);
-    for (Size at = 0; at < n_positions; at += kLayerStrip) {
-        const Size n = std::min(kLayerStrip, n_positions - at);
+    for (Size at = 0; at < n_positions; at += kStrip) {
+        const Size n = std::min(kStrip, n_positions - at);
         walk.next(n, patches);
         if (panels.end > split.n_unfolded()) copy_patches(A, n, memory.copies);
         T* to = out + at / cell * n_out;
@@ -221,7 +221,7 @@ void convolve(const Filters<T>& filters, const Images& images, const Pool& pool,
         bias = arena.take<T>(repeated_bias(split));
         return Memory<T>{arena.take<T>(n * band.padded()), arena.take<T>(n * line.padded()),
                          arena.take<double>(n * split.padded()),
-                         split.fold > 1 ? arena.take<T>(n * kLayerStrip * n_in) : nullptr};
+                         split.fold > 1 ? arena.take<T>(n * kStrip * n_in) : nullptr};
     };
     T* panels;
     T* bias;
@@ -240,7 +240,7 @@ void convolve(const Filters<T>& filters, const Images& images, const Pool& pool,
         team.barrier();
         const Memory<T> own{memory.band + team.id * band.padded(), memory.line + team.id * line.padded(),
                             memory.kept + team.id * split.padded(),
-                            memory.copies == nullptr ? nullptr : memory.copies + team.id * kLayerStrip * n_in};
+                            memory.copies == nullptr ? nullptr : memory.copies + team.id * kStrip * n_in};
         // No result depends on how the blocks are dealt out; where they are few, each is shared by panels.
         const Size blocks = images.n_images * cells.n_blocks();
         const Size parts = blocks >= 2 * team.n ? 1 : std::min(split.count(), 2 * team.n / blocks);

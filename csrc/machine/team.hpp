@@ -47,6 +47,9 @@ struct Team {
 #endif
     }
 
+    /// This member by itself.
+    Team alone() const noexcept { return {0, 1, interrupt}; }
+
     /// This member's share of n_items equal items.
     Range share(Size n_items) const noexcept { return {n_items * id / n, n_items * (id + 1) / n}; }
 };

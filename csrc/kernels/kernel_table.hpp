@@ -242,8 +242,9 @@ struct Kernels {
     /// sum_delta (padded). Returns the (weighted) sum of -log p_label. labels, row_weight: of these rows.
     double (*softmax_delta)(T* panels, Size capacity, Size row0, Size n_rows, Size n_cols, const T* bias,
                             const Size* labels, const T* row_weight, T* sum_delta);
-    /// One panel: sum (width,) of its rows.
-    void (*sum_columns)(const T* d, Size n_rows, Size n_vec, T* sum);
+    /// The same for a panel whose rows are classes, each with its bias, and whose columns are samples, each with its
+    /// label and weight (n_vec * lanes,), which are 0 for padding.
+    double (*softmax_columns)(T* z, Size n_rows, Size n_vec, const T* bias, const Size* labels, const T* weight);
 
     /// grad (rows row0 ... , columns of one panel; row-major, ld apart) = scale * C + decay * W.
     void (*finish_rows)(const T* C, Size n_rows, Size n_vec, Size n_used, T scale, T decay, const T* W, T* grad,

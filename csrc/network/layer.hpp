@@ -3,14 +3,13 @@
 
 #include <algorithm>
 
-#include "kernel_table.hpp"
+#include "kernels/kernel_table.hpp"
 #include "sae_fast/workspace.hpp"
 #include "samples.hpp"
-#include "team.hpp"
+#include "machine/machine.hpp"
+#include "machine/team.hpp"
 
 namespace sae_fast {
-
-constexpr Size kLayerStrip = 64;  // rows at a time
 
 /// W: panels of the outputs, made by pack_transposed; bias: that of `repeat_bias`.
 template <class T>
@@ -39,12 +38,12 @@ void repeat_bias(const T* b, const PanelSplit& split, T* bias) noexcept {
 /// Memory for samples that a product cannot read where they lie; null where it can.
 template <class T>
 struct StripBuffer {
-    T* strips = nullptr;  // (n_threads, kLayerStrip, padded n_in)
+    T* strips = nullptr;  // (n_threads, kStrip, padded n_in)
     T* rows = nullptr;    // (n_threads, n_in)
 
     StripBuffer() = default;
     StripBuffer(Arena& arena, const PanelSplit& in, int n_threads) noexcept
-        : strips(arena.take<T>(n_threads * kLayerStrip * in.padded())), rows(arena.take<T>(n_threads * in.n)) {}
+        : strips(arena.take<T>(n_threads * kStrip * in.padded())), rows(arena.take<T>(n_threads * in.n)) {}
 };
 
 /// Threads for a layer on n_samples rows.

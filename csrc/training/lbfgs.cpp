@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernel_table.hpp"
+#include "kernels/kernel_table.hpp"
+#include "machine/team.hpp"
 #include "sae_fast/interrupt.hpp"
-#include "team.hpp"
 
 namespace sae_fast {
 
@@ -32,10 +32,6 @@ double interpolate(double a, double fa, double da, double b, double fb, double d
 }  // namespace
 
 template <class T>
-Lbfgs<T>::Lbfgs(T* theta, const Problem<T>& problem, const LbfgsOptions& options, int n_threads)
-    : Lbfgs(theta, std::make_unique<NetworkObjective<T>>(problem), options, n_threads) {}
-
-template <class T>
 Lbfgs<T>::Lbfgs(T* theta, std::unique_ptr<Objective<T>> objective, const LbfgsOptions& options, int n_threads)
     : theta_(theta),
       objective_(std::move(objective)),
@@ -53,6 +49,8 @@ Lbfgs<T>::Lbfgs(T* theta, std::unique_ptr<Objective<T>> objective, const LbfgsOp
     yy_.resize(memory * memory);
     sg_.resize(memory);
     yg_.resize(memory);
+    alpha_.resize(memory);
+    of_s_.resize(memory);
     partial_.resize((n / kChunk + 1) * 5 * std::max<std::size_t>(memory, 1));
     rho_hat_.resize(static_cast<std::size_t>(objective_->n_means()));
     trial_rho_hat_.resize(rho_hat_.size());
@@ -206,21 +204,19 @@ template <class T>
 void Lbfgs<T>::direction() {
     const Kernels<T>& k = kernels<T>();
     const Size p = n_pairs_;
-    std::vector<double> alpha(static_cast<std::size_t>(p));
-    std::vector<double> of_s(static_cast<std::size_t>(p));
     const auto at = [](std::vector<double>& v, Size i) -> double& { return v[static_cast<std::size_t>(i)]; };
     for (Size i = p - 1; i >= 0; --i) {
         double product = at(sg_, i);
-        for (Size j = i + 1; j < p; ++j) product -= at(alpha, j) * sy(i, j);
-        at(alpha, i) = product / sy(i, i);
+        for (Size j = i + 1; j < p; ++j) product -= at(alpha_, j) * sy(i, j);
+        at(alpha_, i) = product / sy(i, i);
     }
     const double gamma = p > 0 ? sy(p - 1, p - 1) / yy(p - 1, p - 1) : 1.0;
     for (Size i = 0; i < p; ++i) {
         double product = at(yg_, i);
-        for (Size j = 0; j < p; ++j) product -= at(alpha, j) * yy(i, j);
+        for (Size j = 0; j < p; ++j) product -= at(alpha_, j) * yy(i, j);
         product *= gamma;
-        for (Size j = 0; j < i; ++j) product += at(of_s, j) * sy(j, i);
-        at(of_s, i) = at(alpha, i) - product / sy(i, i);
+        for (Size j = 0; j < i; ++j) product += at(of_s_, j) * sy(j, i);
+        at(of_s_, i) = at(alpha_, i) - product / sy(i, i);
     }
     const Size n_chunks = (n_ + kChunk - 1) / kChunk;
     parallel(team_size(n_threads_, 4.0 * static_cast<double>(n_) * static_cast<double>(p + 1)), [&](Team team) {
@@ -231,8 +227,8 @@ void Lbfgs<T>::direction() {
             T* d = direction_.data() + begin;
             k.scale(gradient_.data() + begin, static_cast<T>(-gamma), n, d);
             for (Size i = 0; i < p; ++i) {
-                k.add_scaled(d, static_cast<T>(gamma * at(alpha, i)), y(i) + begin, n, d);
-                k.add_scaled(d, static_cast<T>(-at(of_s, i)), s(i) + begin, n, d);
+                k.add_scaled(d, static_cast<T>(gamma * at(alpha_, i)), y(i) + begin, n, d);
+                k.add_scaled(d, static_cast<T>(-at(of_s_, i)), s(i) + begin, n, d);
             }
         }
     });

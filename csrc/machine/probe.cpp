@@ -3,7 +3,7 @@
 #include <chrono>
 #include <vector>
 
-#include "kernel_table.hpp"
+#include "kernels/kernel_table.hpp"
 #include "team.hpp"
 
 namespace sae_fast {

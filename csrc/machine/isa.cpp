@@ -4,7 +4,7 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "kernel_table.hpp"
+#include "kernels/kernel_table.hpp"
 
 #define SAE_FAST_DECLARE(ISA)                 \
     namespace ISA {                           \

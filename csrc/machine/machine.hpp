@@ -1,0 +1,33 @@
+// Sizes that are cut to the machine. None is exact: each stands where a wide minimum was measured.
+#pragma once
+
+#include "sae_fast/types.hpp"
+
+namespace sae_fast {
+
+/// Rows that a product takes through a layer, and that are summed together: a strip of float32 with 784 features is
+/// 200 KB, so that its panels stay in the second-level cache from product to product.
+constexpr Size kStrip = 64;
+
+/// Bytes that are to stay in the second-level cache, half of what most processors have (1 MB), or all of the smaller
+/// ones (512 KB on Zen).
+constexpr Size kCache = Size(1) << 19;
+
+/// Bytes of all matrices of a block: what several cores share of the third-level cache.
+constexpr Size kBlockBytes = Size(3) << 19;
+
+/// Rows of one partial sum of a weight gradient, and of the shortest block: fewer would add to the sum more often
+/// than its multiply-adds are worth.
+constexpr Size kOuterRows = 256;
+
+/// Bytes of all weight gradients up to which each chunk of samples sums its own. Beyond, the sums of all chunks would
+/// push the samples out of cache.
+constexpr Size kSmallGradient = Size(1) << 18;
+
+/// Bytes of them from which on blocks are twice as long, to add to gradients in main memory less often.
+constexpr Size kHugeGradient = Size(1) << 24;
+
+/// Chunks at most: 24 has many divisors, for many teams.
+constexpr Size kChunks = 24;
+
+}  // namespace sae_fast

@@ -1,0 +1,169 @@
+// The terms of the cost besides the loss: weight decay, and the sparsity penalty of hidden units with what it needs from
+// samples and parameters (see sparsity.hpp).
+#pragma once
+
+#include "sae_fast/network.hpp"
+#include "samples.hpp"
+#include "sparsity.hpp"
+
+namespace sae_fast {
+
+/// Numbers that are added one after another.
+struct Terms {
+    const double* data;
+    Size n;
+
+    double add_to(double sum) const noexcept {
+        for (Size i = 0; i < n; ++i) sum += data[i];
+        return sum;
+    }
+};
+
+/// What a layer adds to J: sums of squared weights and the divergences of its units, read only where they count.
+struct LayerTerms {
+    Terms squares, divergences;
+};
+
+/// J of m samples from the sums of their losses and terms(l) of each layer. Neighbours of one weight decay share a sum.
+template <class T, class Of>
+Cost cost_of(const Network<const T>& network, double m, Terms losses, Of terms) noexcept {
+    Cost cost;
+    cost.reconstruction = losses.add_to(0) / (network.loss == Loss::squared ? 2 * m : m);
+    double squares = 0;
+    for (Size l = 0; l < network.n_layers; ++l) {
+        const Penalty& penalty = network.settings[l].penalty;
+        const bool last = l + 1 == network.n_layers;
+        if (penalty.weight_decay > 0) {
+            squares = terms(l).squares.add_to(squares);
+            if (last || network.settings[l + 1].penalty.weight_decay != penalty.weight_decay) {
+                cost.weight_decay += penalty.weight_decay / 2 * squares;
+                squares = 0;
+            }
+        }
+        if (!last && penalty.beta > 0) cost.sparsity += penalty.beta * terms(l).divergences.add_to(0);
+    }
+    return cost;
+}
+
+/// The activation that pass 1 has kept as a folded one (see kernels/activation.hpp).
+template <class T>
+double unfolded(Unit unit, T folded) noexcept {
+    const double t = static_cast<double>(folded);
+    if (unit == Unit::linear) return t;
+    if (unit == Unit::sigmoid) return std::signbit(t) ? 1 + t : t;
+    return std::fabs(t) < 1 ? t : std::copysign(1 - 1 / std::fabs(t), t);
+}
+
+/// z of unit j of layer l for sample i, in double. row: (n_features,); folded(f): the folded activation of unit f below.
+template <class T, class Folded>
+double pre_activation(const Problem<T>& problem, Size l, Size i, Size j, T* row, Folded folded) noexcept {
+    const Layer<const T>& layer = problem.network.layers[l];
+    const T* w = layer.W + j * layer.n_in;
+    double z = static_cast<double>(layer.b[j]);
+    if (l == 0) {
+        read_sample(problem.X, i, row);
+        for (Size f = 0; f < layer.n_in; ++f) z += static_cast<double>(w[f]) * static_cast<double>(row[f]);
+    } else {
+        const Unit unit = problem.network.settings[l - 1].unit;
+        for (Size f = 0; f < layer.n_in; ++f) z += static_cast<double>(w[f]) * unfolded(unit, folded(f));
+    }
+    return z;
+}
+
+/// The means of one hidden layer's units and their penalty. What it is to find of each unit, (n_out,): rho_hat if that is
+/// not null, mean, divergence and slope.
+template <class T>
+class LayerPenalty {
+public:
+    /// row_weight: (n_samples,) with mean 1, or null. slope: beta times the derivative of KL; 0 for a tiny mean, whose
+    /// term is that of tiny_delta. Of results.rho_hat and of the running mean, the units begin at first_mean.
+    LayerPenalty(const Problem<T>& problem, const Results<T>& results, Size l, Size first_mean, const T* row_weight,
+                 Mean* mean, double* divergence, T* slope) noexcept
+        : settings_(problem.network.settings[l]),
+          m_(problem.X.n_samples),
+          running_(problem.running),
+          row_weight_(row_weight),
+          rho_hat_(results.rho_hat == nullptr ? nullptr : results.rho_hat + first_mean),
+          state_(running_ == nullptr ? nullptr : running_->state + 4 * first_mean),
+          mean_(mean),
+          divergence_(divergence),
+          slope_(slope) {}
+
+    bool exists() const noexcept { return settings_.penalty.beta > 0; }
+
+    /// The results of unit j, whose sums over the batch are s and c; moves its running mean, if there is one. z(i): its
+    /// pre-activation for sample i.
+    template <class Z>
+    void settle(Size j, double s, double c, Z z) const noexcept {
+        const double m = static_cast<double>(m_);
+        Mean mean = mean_of(s / m, c / m);
+        if (exists() && is_tiny<T>(mean)) mean = logarithmic_mean(z);
+        if (running_ != nullptr) mean = moved(j, mean);
+        mean_[j] = mean;
+        if (rho_hat_ != nullptr) rho_hat_[j] = mean.s;
+        if (!exists()) return;
+        divergence_[j] = divergence(settings_.penalty.rho, mean);
+        slope_[j] = slope_of(mean);
+    }
+
+    /// Is its mean beyond the type's range?
+    bool is_tiny_unit(Size j) const noexcept { return is_tiny<T>(mean_[j]); }
+
+    /// The penalty's term of delta for sample i and a unit j whose mean is beyond the type's range.
+    T tiny_delta(Size i, Size j, double z) const noexcept {
+        const double weight = row_weight_ == nullptr ? 1 : static_cast<double>(row_weight_[i]);
+        return static_cast<T>(settings_.penalty.beta * share_of_batch() * weight *
+                              penalty_delta(z, settings_.unit, settings_.penalty.rho, mean_[j]));
+    }
+
+private:
+    const LayerSettings& settings_;
+    Size m_;
+    const RunningMean* running_;
+    const T* row_weight_;
+    double* rho_hat_;
+    double* state_;
+    Mean* mean_;
+    double* divergence_;
+    T* slope_;
+
+    Mean moved(Size j, Mean mean) const noexcept {
+        double* state = state_ + 4 * j;
+        if (running_->started) mean = blend({state[0], state[1], state[2], state[3]}, mean, running_->momentum);
+        state[0] = mean.s;
+        state[1] = mean.c;
+        state[2] = mean.log_s;
+        state[3] = mean.log_c;
+        return mean;
+    }
+
+    T slope_of(const Mean& mean) const noexcept {
+        if (is_tiny<T>(mean)) return 0;
+        const double factor = settings_.unit == Unit::tanh ? 0.5 : 1;
+        return static_cast<T>(settings_.penalty.beta * factor * share_of_batch() *
+                              divergence_slope(settings_.penalty.rho, mean));
+    }
+
+    // The share of the current batch in the mean activation, by which its slope counts.
+    double share_of_batch() const noexcept {
+        return running_ != nullptr && running_->started ? 1 - running_->momentum : 1;
+    }
+
+    template <class Z>
+    Mean logarithmic_mean(Z z) const noexcept {
+        const double scale = settings_.unit == Unit::tanh ? 2 : 1;
+        LogMean s;
+        LogMean c;
+        for (Size i = 0; i < m_; ++i) {
+            const double x = scale * z(i);
+            const double weight = row_weight_ == nullptr ? 1 : static_cast<double>(row_weight_[i]);
+            s.add(log_sigmoid(x), weight);
+            c.add(log_sigmoid(-x), weight);
+        }
+        const double log_s = s.value(static_cast<double>(m_));
+        const double log_c = c.value(static_cast<double>(m_));
+        return {std::exp(log_s), std::exp(log_c), log_s, log_c};
+    }
+};
+
+}  // namespace sae_fast

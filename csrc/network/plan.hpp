@@ -1,0 +1,126 @@
+// How the samples of an evaluation are cut, and what each layer of the network may do: by size alone, never by the
+// number of threads.
+//
+//   strip   rows that are summed together (rho_hat, bias gradients, cost): the unit of the fixed order of summation
+//   group   strips that take a panel of weights in turn, where weights are far away
+//   block   strips whose deltas are in memory at the same time; two blocks take turns, so one barrier a block is enough
+//   chunk   where gradients are small: strips whose share of them is summed apart, by one thread, block by block in
+//           memory of its own; so no thread waits for another, or reads what another has written, before the sum
+#pragma once
+
+#include <algorithm>
+
+#include "evaluation.hpp"
+#include "kernels/kernel_table.hpp"
+#include "machine/machine.hpp"
+#include "machine/team.hpp"
+#include "samples.hpp"
+
+namespace sae_fast {
+
+struct LayerPlan {
+    PanelSplit in, out;
+    bool far;         // are its weights too many for the second-level cache?
+    bool transposed;  // do the vectors of its gradient run along the outputs, which then take less padding?
+
+    LayerPlan(Size n_in, Size n_out, Size lanes, Size element) noexcept
+        : in(n_in, lanes),
+          out(n_out, lanes),
+          far(std::max(out.padded() * n_in, in.padded() * n_out) * element > kCache),
+          transposed(out.padded() * n_in < in.padded() * n_out) {}
+
+    /// A tile of the gradient is one panel of `narrow` by one panel of `wide`; its vectors run along `wide`.
+    const PanelSplit& wide() const noexcept { return transposed ? out : in; }
+    const PanelSplit& narrow() const noexcept { return transposed ? in : out; }
+    /// Elements of the gradient, with padding.
+    Size gradient() const noexcept { return wide().padded() * narrow().n; }
+};
+
+/// Elements of a tile of a gradient at most.
+constexpr Size tile_size(Size lanes) noexcept { return 9 * lanes * lanes; }
+
+struct Plan {
+    Size m, n_layers, lanes;
+    PanelSplit features;
+    bool gradient, deltas;  // are they wanted?
+    bool penalised;         // has a layer a penalty on means over all samples, which takes a pass of its own?
+    bool own_target;        // are there targets besides X?
+    bool plain;             // do the samples lie so that a product can read them?
+    bool in_place;          // and a gradient, too, so that they are not packed at all?
+    bool target_in_place;
+    Size gradients = 0;  // elements of all weight gradients, with padding
+    int n_threads;
+    Size strip, n_strips;
+    Size group = 1;
+    Size block, n_blocks;        // rows of a block, a multiple of strip
+    Size chunk = 0, n_chunks = 1;  // strips of a chunk, or 0
+    Size n_slots;                // blocks in memory
+    Size n_left;                 // panels of a layer's narrow side whose tiles of a gradient take one of the wide side in turn
+
+    template <class T>
+    Plan(const Problem<T>& problem, const Results<T>& results, int requested_threads) noexcept
+        : m(problem.X.n_samples),
+          n_layers(problem.network.n_layers),
+          lanes(kernels<T>().lanes),
+          features(problem.X.n_features, lanes),
+          gradient(results.grad != nullptr),
+          deltas(gradient || results.deltas != nullptr),
+          penalised(false),
+          own_target(problem.network.loss != Loss::softmax && problem.target.data != nullptr),
+          plain(plain_rows<T>(problem.X, 0).ld > 0) {
+        constexpr Size element = sizeof(T);
+        Size row = features.padded();     // elements of a row of all matrices of a block
+        Size widest = features.padded();  // left operand that is not taken in parts
+        bool far = false;
+        for (Size l = 0; l < n_layers; ++l) {
+            const LayerPlan layer(problem.network.layers[l].n_in, problem.network.layers[l].n_out, lanes, element);
+            const bool hidden = l + 1 < n_layers;
+            penalised = penalised || (hidden && problem.network.settings[l].penalty.beta > 0);
+            row += (hidden || own_target ? 2 : 1) * layer.out.padded();
+            if (l > 0) widest = std::max(widest, layer.out.padded());
+            far = far || layer.far;
+            gradients += layer.gradient();
+        }
+        n_threads = team_size(requested_threads, multiply_adds(problem.network, m, deltas));
+        cut(row * element, element);
+        if (far) group = std::clamp<Size>(kCache / (strip * widest * element), 1, 4);
+        n_slots = chunk > 0 ? n_threads : std::min<Size>(n_blocks, 2);
+        if (penalised && n_blocks > 1 && chunk == 0) n_slots = std::max(n_slots, (n_threads + groups_per_slot() - 1) / groups_per_slot());
+        n_left = std::max<Size>(kCache / (3 * lanes * block * element), 1);
+        const bool once = n_blocks == 1 || chunk > 0;
+        // Blocks of large gradients are packed all the same: their tiles walk through the samples time and again.
+        in_place = plain && once && features.padded() == features.n;
+        target_in_place =
+            own_target && problem.target.n_features % lanes == 0 && plain_rows<T>(problem.target, 0).ld > 0;
+    }
+
+    Size rows_of_strip(Size s) const noexcept { return std::min(strip, m - s * strip); }
+    Size strips_per_block() const noexcept { return block / strip; }
+    Size groups_per_slot() const noexcept { return strips_per_block() / group; }
+    Range strips_of_block(Size b) const noexcept {
+        return {b * strips_per_block(), std::min((b + 1) * strips_per_block(), n_strips)};
+    }
+    Range strips_of_chunk(Size c) const noexcept { return {c * chunk, std::min((c + 1) * chunk, n_strips)}; }
+    /// Are there enough strips in a block for threads to own whole ones?
+    bool by_strips() const noexcept {
+        return strips_per_block() % n_threads == 0 || strips_per_block() >= 4 * n_threads;
+    }
+
+private:
+    // row_bytes: of all matrices of a block.
+    void cut(Size row_bytes, Size element) noexcept {
+        const Size eighth = ((m + 7) / 8 + 7) / 8 * 8;
+        strip = std::min<Size>(eighth, kStrip);
+        n_strips = (m + strip - 1) / strip;
+        const Size least = gradients * element < kHugeGradient ? kOuterRows : 2 * kOuterRows;
+        const Size fitting = std::clamp<Size>(kBlockBytes / row_bytes, least, 4 * kOuterRows) / strip * strip;
+        block = n_strips * strip <= fitting + fitting / 2 ? n_strips * strip : fitting;
+        n_blocks = (n_strips * strip + block - 1) / block;
+        if (n_blocks == 1 || gradients * element > kSmallGradient) return;
+        chunk = (n_strips + kChunks - 1) / kChunks;
+        n_chunks = (n_strips + chunk - 1) / chunk;
+        block = std::min<Size>(chunk * strip, kOuterRows);
+    }
+};
+
+}  // namespace sae_fast

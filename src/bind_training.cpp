@@ -1,0 +1,198 @@
+// Training: weight updates, an epoch a call, an iteration of L-BFGS a call. The GIL is released for each; every object
+// keeps alive the arrays that it works on, and calls theirs.
+#include "bindings.hpp"
+#include "network_data.hpp"
+#include "sae_fast/lbfgs.hpp"
+#include "sae_fast/train.hpp"
+#include "unlocked.hpp"
+
+namespace sae_fast::bindings {
+
+namespace {
+
+Rule rule_of(const py::dict& d) {
+    return {static_cast<Solver>(d["solver"].cast<int>()),
+            d["learning_rate"].cast<double>(),
+            d["momentum"].cast<double>(),
+            d["nesterov"].cast<bool>(),
+            d["beta1"].cast<double>(),
+            d["beta2"].cast<double>(),
+            d["eps"].cast<double>()};
+}
+
+/// An optimiser bound to the arrays that it updates.
+template <class T>
+class BoundOptimizer : public PythonObject {
+public:
+    BoundOptimizer(const Tuple& layers, const py::dict& rule)
+        : arrays_(arrays_of(layers)),
+          layers_(layers_of<T>(arrays_)),
+          optimizer_(rule_of(rule), n_params(layers_.data(), n_layers())) {}
+
+    void step(const Tuple& grad, int n_threads) {
+        const std::vector<Layer<const T>> g = layers_like<const T>(layers_, arrays_of(grad), "grad");
+        exclusive_.look([&] { optimizer_.step(layers_.data(), g.data(), n_layers(), n_threads); });
+    }
+    Size n_steps() const {
+        return exclusive_.look([this] { return optimizer_.n_steps(); });
+    }
+
+    // Steps so far, and both moments.
+    py::tuple state() const {
+        std::vector<T> first;
+        std::vector<T> second;
+        const Size n = exclusive_.look([&] {
+            first = optimizer_.first();
+            second = optimizer_.second();
+            return optimizer_.n_steps();
+        });
+        return py::make_tuple(n, py::array_t<T>(static_cast<Size>(first.size()), first.data()),
+                              py::array_t<T>(static_cast<Size>(second.size()), second.data()));
+    }
+    using Contiguous = py::array_t<T, py::array::c_style | py::array::forcecast>;
+    void restore(Size n_steps, const Contiguous& first, const Contiguous& second) {
+        std::vector<T> a(first.data(), first.data() + first.size());
+        std::vector<T> b(second.data(), second.data() + second.size());
+        exclusive_.look([&] { optimizer_.restore(n_steps, std::move(a), std::move(b)); });
+    }
+
+private:
+    std::vector<py::array> arrays_;
+    std::vector<Layer<T>> layers_;
+    Optimizer<T> optimizer_;
+    Exclusive exclusive_;
+
+    Size n_layers() const { return static_cast<Size>(layers_.size()); }
+};
+
+template <class T>
+class BoundTrainer : public PythonObject {
+public:
+    BoundTrainer(const Tuple& layers, const Settings& settings, const py::dict& options)
+        : arrays_(arrays_of(layers)),
+          layers_(layers_of<T>(arrays_)),
+          loss_(settings.loss),
+          trainer_(settings.network(layers_), options_of(options)) {}
+
+    py::tuple run_epoch(const py::array& X, const py::object& target, const py::object& labels,
+                        const py::object& sample_weight) {
+        const Data data(X, target, labels, sample_weight, layers_.front().n_in, layers_.back().n_out, loss_);
+        const EpochSummary summary = unlocked([&] {
+            return exclusive_.alone(
+                [&] { return trainer_.run_epoch(data.X, data.target, data.labels, data.sample_weight); });
+        });
+        return py::make_tuple(summary.cost.reconstruction, summary.cost.weight_decay, summary.cost.sparsity,
+                              summary.mean_activation);
+    }
+    Size n_steps() const {
+        return exclusive_.look([this] { return trainer_.n_steps(); });
+    }
+    void change(const Settings& settings, const py::dict& options) {
+        settings.network(layers_);
+        const TrainOptions changed = options_of(options);
+        exclusive_.look([&] { trainer_.change(settings.layers.data(), changed); });
+    }
+    void checkpoint() {
+        exclusive_.look([this] { trainer_.checkpoint(); });
+    }
+    void rollback() {
+        exclusive_.look([this] { trainer_.rollback(); });
+    }
+
+private:
+    std::vector<py::array> arrays_;
+    std::vector<Layer<T>> layers_;
+    Loss loss_;
+    Trainer<T> trainer_;
+    Exclusive exclusive_;
+
+    static TrainOptions options_of(const py::dict& d) {
+        TrainOptions o;
+        o.rule = rule_of(d);
+        o.batch_size = d["batch_size"].cast<Size>();
+        o.shuffle = d["shuffle"].cast<bool>();
+        o.seed = d["seed"].cast<std::uint64_t>();
+        o.rho_hat_momentum = d["rho_hat_momentum"].cast<double>();
+        o.n_threads = d["n_threads"].cast<int>();
+        if (o.batch_size < 1) throw py::value_error("batch_size must be >= 1");
+        return o;
+    }
+};
+
+template <class T>
+class BoundLbfgs : public PythonObject {
+public:
+    BoundLbfgs(py::array theta, const std::vector<Size>& sizes, py::array X, py::object target, py::object labels,
+               py::object sample_weight, const Settings& settings, int memory, int n_threads)
+        : theta_(std::move(theta)),
+          X_(std::move(X)),
+          target_(std::move(target)),
+          labels_(std::move(labels)),
+          sample_weight_(std::move(sample_weight)) {
+        if (memory < 1) throw py::value_error("memory must be >= 1");
+        if (sizes.size() < 2) throw py::value_error("sizes must have at least two values");
+        std::vector<Layer<const T>> layers;
+        for (std::size_t l = 1; l < sizes.size(); ++l) layers.push_back({nullptr, nullptr, sizes[l - 1], sizes[l]});
+        const Data data(X_, target_, labels_, sample_weight_, sizes.front(), sizes.back(), settings.loss);
+        auto objective = std::make_unique<NetworkObjective<T>>(data.problem<T>(settings.network(layers)));
+        T* start = output<T>(theta_, objective->n_params(), "theta");
+        LbfgsOptions options;
+        options.memory = memory;
+        optimizer_ = std::make_unique<Lbfgs<T>>(start, std::move(objective), options, n_threads);
+    }
+
+    py::tuple start() { return report(&Lbfgs<T>::start); }
+    py::tuple iterate() { return report(&Lbfgs<T>::iterate); }
+    std::vector<double> rho_hat() const {
+        return exclusive_.look([this] { return optimizer_->rho_hat(); });
+    }
+
+private:
+    py::array theta_, X_;
+    py::object target_, labels_, sample_weight_;
+    std::unique_ptr<Lbfgs<T>> optimizer_;
+    Exclusive exclusive_;
+
+    py::tuple report(LbfgsStep (Lbfgs<T>::*call)()) {
+        const LbfgsStep step = unlocked([&] { return exclusive_.alone([&] { return (*optimizer_.*call)(); }); });
+        const Cost& c = step.cost;
+        return py::make_tuple(c.total(), c.reconstruction, c.weight_decay, c.sparsity, step.gradient_max,
+                              step.n_evaluations, step.status == LbfgsStatus::going);
+    }
+};
+
+template <class T>
+void bind_as(py::module_& m, const std::string& type) {
+    py::class_<BoundOptimizer<T>>(m, ("Optimizer" + type).c_str())
+        .def(py::init<const Tuple&, const py::dict&>(), py::arg("layers"), py::arg("rule"))
+        .def("step", &BoundOptimizer<T>::step, py::arg("grad"), py::arg("n_threads"))
+        .def("state", &BoundOptimizer<T>::state)
+        .def("restore", &BoundOptimizer<T>::restore, py::arg("n_steps"), py::arg("first"), py::arg("second"))
+        .def_property_readonly("n_steps", &BoundOptimizer<T>::n_steps);
+    py::class_<BoundTrainer<T>>(m, ("Trainer" + type).c_str())
+        .def(py::init<const Tuple&, const Settings&, const py::dict&>(), py::arg("layers"), py::arg("settings"),
+             py::arg("options"))
+        .def("run_epoch", &BoundTrainer<T>::run_epoch, py::arg("X"), py::arg("target"), py::arg("labels"),
+             py::arg("sample_weight"))
+        .def("change", &BoundTrainer<T>::change, py::arg("settings"), py::arg("options"))
+        .def("checkpoint", &BoundTrainer<T>::checkpoint)
+        .def("rollback", &BoundTrainer<T>::rollback)
+        .def_property_readonly("n_steps", &BoundTrainer<T>::n_steps);
+    py::class_<BoundLbfgs<T>>(m, ("Lbfgs" + type).c_str())
+        .def(py::init<py::array, const std::vector<Size>&, py::array, py::object, py::object, py::object,
+                      const Settings&, int, int>(),
+             py::arg("theta"), py::arg("sizes"), py::arg("X"), py::arg("target"), py::arg("labels"),
+             py::arg("sample_weight"), py::arg("settings"), py::arg("memory"), py::arg("n_threads"))
+        .def("start", &BoundLbfgs<T>::start)
+        .def("iterate", &BoundLbfgs<T>::iterate)
+        .def("rho_hat", &BoundLbfgs<T>::rho_hat);
+}
+
+}  // namespace
+
+void bind_training(py::module_& m) {
+    bind_as<float>(m, "F32");
+    bind_as<double>(m, "F64");
+}
+
+}  // namespace sae_fast::bindings

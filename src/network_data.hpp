@@ -1,0 +1,70 @@
+// What the bindings of networks share: settings, and data that has been checked against a network.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "array.hpp"
+#include "object.hpp"
+#include "sae_fast/network.hpp"
+
+namespace sae_fast::bindings {
+
+/// What a network does, made once from lists with one number a layer, and the loss.
+struct Settings : public PythonObject {
+    std::vector<LayerSettings> layers;
+    Loss loss;
+
+    Settings(const std::vector<int>& units, const std::vector<double>& rho, const std::vector<double>& beta,
+             const std::vector<double>& weight_decay, int loss_)
+        : loss(static_cast<Loss>(loss_)) {
+        const std::size_t n = units.size();
+        if (n < 1 || rho.size() != n || beta.size() != n || weight_decay.size() != n)
+            throw py::value_error("units, rho, beta and weight_decay must have one value a layer");
+        for (std::size_t l = 0; l < n; ++l) {
+            layers.push_back({static_cast<Unit>(units[l]), {rho[l], beta[l], weight_decay[l]}});
+            if (l + 1 < n && !has_mean(layers[l].unit) && beta[l] > 0)
+                throw py::value_error("beta must be 0 for a linear layer");
+        }
+        if (loss == Loss::softmax && layers.back().unit != Unit::linear)
+            throw py::value_error("the last unit must be linear with softmax");
+    }
+
+    template <class T>
+    Network<T> network(const std::vector<Layer<T>>& arrays) const {
+        if (arrays.size() != layers.size()) throw py::value_error("units must have one value a layer");
+        return {arrays.data(), layers.data(), static_cast<Size>(arrays.size()), loss};
+    }
+};
+
+/// Samples, what the output is compared with, and weights.
+struct Data {
+    Samples X, target;
+    const Size* labels = nullptr;
+    const double* sample_weight = nullptr;
+
+    Data(const py::array& X_, const py::object& target_, const py::object& labels_, const py::object& weight, Size n_in,
+         Size n_out, Loss loss)
+        : X(samples(X_, n_in)) {
+        const Size m = X.n_samples;
+        if (m < 1) throw py::value_error("X must have at least one sample");
+        sample_weight = input_or_null<double>(weight, m, "sample_weight");
+        if (loss == Loss::softmax) {
+            labels = input_or_null<Size>(labels_, m, "labels");
+            if (labels == nullptr || !std::all_of(labels, labels + m, [=](Size y) { return y >= 0 && y < n_out; }))
+                throw py::value_error("labels must be in 0 ... n_out - 1");
+        } else if (!target_.is_none()) {
+            target = samples(py::cast<py::array>(target_), n_out);
+            if (target.n_samples != m) throw py::value_error("target must have the samples of X");
+        } else if (n_in != n_out) {
+            throw py::value_error("target must be given where n_out is not n_features");
+        }
+    }
+
+    template <class T>
+    Problem<T> problem(const Network<const T>& network) const noexcept {
+        return {network, X, target, labels, sample_weight, nullptr};
+    }
+};
+
+}  // namespace sae_fast::bindings
