@@ -16,10 +16,11 @@ void cost_and_grad(Size m, Size v, Size h, int repetitions) {
     const Arrays<T> p(v, h, 0, 0.1);
     const std::vector<T> X = data<T>(m, v);
     Arrays<T> grad(v, h);
-    Params<T> view = grad.view();
+    const std::array<Layer<T>, 2> view = grad.view();
     Workspace workspace;
-    const Problem<T> given = problem(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{});
-    for (int i = 0; i < repetitions; ++i) evaluate(given, Results<T>{&view, nullptr, nullptr, nullptr}, 1, workspace);
+    const Autoencoder<T> given(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{});
+    for (int i = 0; i < repetitions; ++i)
+        evaluate(given.problem(), Results<T>{view.data(), nullptr, nullptr}, 1, workspace);
 }
 
 void encode_one(Size v, Size h, int repetitions) {

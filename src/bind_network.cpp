@@ -102,7 +102,8 @@ py::tuple evaluate_any(const Tuple& layers, const py::array& X, const py::object
                        const py::object& deltas, const py::object& rho_hat, int n_threads, KeptWorkspace* workspace) {
     const std::vector<py::array> arrays = arrays_of(layers);
     const auto run = is_float32(arrays) ? evaluate_as<float> : evaluate_as<double>;
-    const Cost cost = run(arrays, X, target, labels, sample_weight, settings, grad, deltas, rho_hat, n_threads, workspace);
+    const Cost cost =
+        run(arrays, X, target, labels, sample_weight, settings, grad, deltas, rho_hat, n_threads, workspace);
     return py::make_tuple(cost.total(), cost.reconstruction, cost.weight_decay, cost.sparsity);
 }
 
@@ -111,7 +112,9 @@ py::tuple evaluate_any(const Tuple& layers, const py::array& X, const py::object
 template <class T>
 py::object quick_as(const Tuple& params, const py::array& X, const LayerSettings (&settings)[2], const Tuple& out,
                     int n_threads) {
-    const auto array = [](const Tuple& t, int i) { return py::reinterpret_borrow<py::array>(t[static_cast<std::size_t>(i)]); };
+    const auto array = [](const Tuple& t, int i) {
+        return py::reinterpret_borrow<py::array>(t[static_cast<std::size_t>(i)]);
+    };
     const py::array W1 = array(params, 0);
     const Size h = W1.shape(0);
     const Size v = W1.shape(1);

@@ -112,8 +112,7 @@ double softmax_column(T* z, Size width, Size n_rows, const T* bias, const Size* 
         top = maximum<T>(top, x);
     }
     double below[n];
-    for (Size i = 0; i < n; ++i)
-        below[i] = static_cast<double>(top[i]) - static_cast<double>(z[labels[i] * width + i]);
+    for (Size i = 0; i < n; ++i) below[i] = static_cast<double>(top[i]) - static_cast<double>(z[labels[i] * width + i]);
     Vec<T> sum{}, at_top{};
     for (Size r = 0; r < n_rows; ++r) {
         const Vec<T> x = load(z + r * width);

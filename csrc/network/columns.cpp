@@ -38,18 +38,21 @@ template <class T>
 struct ColumnLayer {
     PanelSplit in, out;
     Size capacity;
-    T* right;              // the input as right operand of padded samples rows
-    T *folded, *a;         // hidden layers
-    T* delta;              // the last layer's takes its pre-activations first
-    T* slope;              // hidden layers: beta times the derivative of KL
-    Mean* mean;            // (n_out,), hidden layers
-    double* divergence;    // (n_out,), hidden layers
-    double* squares;       // sums of squares of W, by blocks of units
+    T* right;                           // the input as right operand of padded samples rows
+    T *folded, *a;                      // hidden layers
+    T* delta;                           // the last layer's takes its pre-activations first
+    T* slope;                           // hidden layers: beta times the derivative of KL
+    Mean* mean;                         // (n_out,), hidden layers
+    double* divergence;                 // (n_out,), hidden layers
+    double* squares;                    // sums of squares of W, by blocks of units
     double *sum_s, *sum_c, *sum_delta;  // by units
-    Size first_mean;       // of its units among all that have a mean
+    Size first_mean;                    // of its units among all that have a mean
 
     ColumnLayer(Arena& arena, const Layer<const T>& layer, Size m, Size lanes, bool hidden, Size first_mean_) noexcept
-        : in(layer.n_in, lanes), out(layer.n_out, lanes), capacity(hidden ? out.padded() : out.n), first_mean(first_mean_) {
+        : in(layer.n_in, lanes),
+          out(layer.n_out, lanes),
+          capacity(hidden ? out.padded() : out.n),
+          first_mean(first_mean_) {
         const Size n = capacity;
         right = arena.take<T>(m * in.padded());
         folded = hidden ? arena.take<T>(n * m) : nullptr;
@@ -186,8 +189,14 @@ private:
 
     LayerPenalty<T> penalty_of(Size l) const noexcept {
         const ColumnLayer<T>& layer = layers_[l];
-        return {problem_,   results_,         l,          layer.first_mean, problem_.sample_weight == nullptr ? nullptr : scratch_.weight,
-                layer.mean, layer.divergence, layer.slope};
+        return {problem_,
+                results_,
+                l,
+                layer.first_mean,
+                problem_.sample_weight == nullptr ? nullptr : scratch_.weight,
+                layer.mean,
+                layer.divergence,
+                layer.slope};
     }
     double z_of(Team team, Size l, Size i, Size j) const noexcept {
         T* row = scratch_.buffers + team.id * problem_.X.n_features;
@@ -318,9 +327,9 @@ private:
         team.barrier();
         const Range mine = team.share(samples_.count());
         for (Size p = mine.begin; p < mine.end; ++p)
-            scratch_.losses[p] = k_.softmax_columns(at(layer.delta, layer.capacity, p, 0), layer.out.n,
-                                                    samples_.vectors(p), network_.layers[last_].b,
-                                                    scratch_.labels + samples_.offset(p), scratch_.weight + samples_.offset(p));
+            scratch_.losses[p] = k_.softmax_columns(
+                at(layer.delta, layer.capacity, p, 0), layer.out.n, samples_.vectors(p), network_.layers[last_].b,
+                scratch_.labels + samples_.offset(p), scratch_.weight + samples_.offset(p));
         team.barrier();
         const Range classes = units(team, last_);
         for (Size j = classes.begin; j < classes.end; ++j) {
@@ -338,10 +347,9 @@ private:
         const Range mine = team.share(out.count());
         for (Size q = mine.begin; q < mine.end; ++q)
             for (Size p = 0; p < samples_.count(); ++p)
-                k_.pack_transposed(at(layer.a, layer.capacity, p, out.offset(q)), samples_.width(p), out.width(q),
-                                   samples_.width(p),
-                                   layers_[l + 1].right + out.offset(q) * samples_.n + samples_.offset(p) * out.width(q),
-                                   0, 1);
+                k_.pack_transposed(
+                    at(layer.a, layer.capacity, p, out.offset(q)), samples_.width(p), out.width(q), samples_.width(p),
+                    layers_[l + 1].right + out.offset(q) * samples_.n + samples_.offset(p) * out.width(q), 0, 1);
     }
 
     void backward(Team team, Size l) const noexcept {

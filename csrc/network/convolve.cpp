@@ -4,8 +4,8 @@
 
 #include "kernels/kernel_table.hpp"
 #include "layer.hpp"
-#include "samples.hpp"
 #include "machine/team.hpp"
+#include "samples.hpp"
 
 namespace sae_fast {
 

@@ -4,10 +4,10 @@
 #include <algorithm>
 
 #include "kernels/kernel_table.hpp"
-#include "sae_fast/workspace.hpp"
-#include "samples.hpp"
 #include "machine/machine.hpp"
 #include "machine/team.hpp"
+#include "sae_fast/workspace.hpp"
+#include "samples.hpp"
 
 namespace sae_fast {
 

@@ -1,5 +1,5 @@
-// The terms of the cost besides the loss: weight decay, and the sparsity penalty of hidden units with what it needs from
-// samples and parameters (see sparsity.hpp).
+// The terms of the cost besides the loss: weight decay, and the sparsity penalty of hidden units with what it needs
+// from samples and parameters (see sparsity.hpp).
 #pragma once
 
 #include "sae_fast/network.hpp"
@@ -54,7 +54,8 @@ double unfolded(Unit unit, T folded) noexcept {
     return std::fabs(t) < 1 ? t : std::copysign(1 - 1 / std::fabs(t), t);
 }
 
-/// z of unit j of layer l for sample i, in double. row: (n_features,); folded(f): the folded activation of unit f below.
+/// z of unit j of layer l for sample i, in double. row: (n_features,); folded(f): the folded activation of unit f
+/// below.
 template <class T, class Folded>
 double pre_activation(const Problem<T>& problem, Size l, Size i, Size j, T* row, Folded folded) noexcept {
     const Layer<const T>& layer = problem.network.layers[l];
@@ -70,8 +71,8 @@ double pre_activation(const Problem<T>& problem, Size l, Size i, Size j, T* row,
     return z;
 }
 
-/// The means of one hidden layer's units and their penalty. What it is to find of each unit, (n_out,): rho_hat if that is
-/// not null, mean, divergence and slope.
+/// The means of one hidden layer's units and their penalty. What it is to find of each unit, (n_out,): rho_hat if that
+/// is not null, mean, divergence and slope.
 template <class T>
 class LayerPenalty {
 public:

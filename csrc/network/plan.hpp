@@ -52,10 +52,10 @@ struct Plan {
     int n_threads;
     Size strip, n_strips;
     Size group = 1;
-    Size block, n_blocks;        // rows of a block, a multiple of strip
+    Size block, n_blocks;          // rows of a block, a multiple of strip
     Size chunk = 0, n_chunks = 1;  // strips of a chunk, or 0
-    Size n_slots;                // blocks in memory
-    Size n_left;                 // panels of a layer's narrow side whose tiles of a gradient take one of the wide side in turn
+    Size n_slots;                  // blocks in memory
+    Size n_left;  // panels of a layer's narrow side whose tiles of a gradient take one of the wide side in turn
 
     template <class T>
     Plan(const Problem<T>& problem, const Results<T>& results, int requested_threads) noexcept
@@ -85,7 +85,8 @@ struct Plan {
         cut(row * element, element);
         if (far) group = std::clamp<Size>(kCache / (strip * widest * element), 1, 4);
         n_slots = chunk > 0 ? n_threads : std::min<Size>(n_blocks, 2);
-        if (penalised && n_blocks > 1 && chunk == 0) n_slots = std::max(n_slots, (n_threads + groups_per_slot() - 1) / groups_per_slot());
+        if (penalised && n_blocks > 1 && chunk == 0)
+            n_slots = std::max(n_slots, (n_threads + groups_per_slot() - 1) / groups_per_slot());
         n_left = std::max<Size>(kCache / (3 * lanes * block * element), 1);
         const bool once = n_blocks == 1 || chunk > 0;
         // Blocks of large gradients are packed all the same: their tiles walk through the samples time and again.

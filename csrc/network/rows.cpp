@@ -4,8 +4,8 @@
 //   means        rho_hat, penalty and its slope, unit by unit (without penalty: at the end, for the report alone)
 //   block 0 ...  pass 2: forward (where pass 1 has not been), output and deltas of the block's strips; barrier; the
 //                block's share of the weight gradients
-//   or chunks    pass 2 where gradients are small: the same for this member's chunks; barrier; the sum of their gradients
-//   finish       bias gradients, cost
+//   or chunks    pass 2 where gradients are small: the same for this member's chunks; barrier; the sum of their
+//   gradients finish       bias gradients, cost
 // A thread owns whole strips where there are enough of them, and takes each group of them through all layers while it
 // is in cache. Otherwise threads share the panels of all strips, with a barrier between products that feed one another.
 // Both are the same code: a member of a team of one meets no barrier.
@@ -103,7 +103,8 @@ private:
             share_items(w.team, strips, [&](Size s) { rows_.pack_strip(w, s); });
             if (plan_.penalised)
                 for (Size l = 0; l < last_; ++l)
-                    share_panels(w.team, scratch_.layers[l].out, strips, [&](Size p, Size s) { rows_.unfold(w, l, s, p); });
+                    share_panels(w.team, scratch_.layers[l].out, strips,
+                                 [&](Size p, Size s) { rows_.unfold(w, l, s, p); });
             w.team.barrier();
         }
         if (!plan_.penalised) hidden_layers(w, strips, false);

@@ -13,10 +13,10 @@ namespace sae_fast {
 template <class T>
 struct Worker {
     Team team;
-    T* row;          // (features or targets,)
-    Size slot;       // block memory
-    Size first;      // the strip at its beginning
-    bool plain;      // read samples where they lie?
+    T* row;            // (features or targets,)
+    Size slot;         // block memory
+    Size first;        // the strip at its beginning
+    bool plain;        // read samples where they lie?
     Range mine{0, 0};  // strips that a member alone takes, group by group
     Size jump = 0;     // from the end of those to the ones that it takes after them
 };
@@ -71,7 +71,8 @@ public:
                 k_.pack_transposed(given.W, n_in, layer.out.n, n_in, layer.W_t, p, p + 1);
                 if (layer.W_n != nullptr)
                     k_.pack_right(rows, n_in, n_rows, n_in, layer.W_n, layer.out.n, layer.out.offset(p));
-                if (network_.settings[l].penalty.weight_decay > 0) layer.squares[p] = k_.sum_squares(rows, n_rows * n_in);
+                if (network_.settings[l].penalty.weight_decay > 0)
+                    layer.squares[p] = k_.sum_squares(rows, n_rows * n_in);
             });
             if (team.id > 0) continue;
             std::copy(given.b, given.b + layer.out.n, layer.bias);
@@ -103,14 +104,15 @@ public:
     void hidden(const Worker<T>& w, Range strips, Size l, bool first_pass, bool unfolded) const noexcept {
         const LayerScratch<T>& layer = layers_[l];
         const PanelSplit& out = layer.out;
-        products(w, strips, l, first_pass && l == 0, [&](Size p, Size s) { return folded_panel(w, l, s, p); },
-                 [&](Size p, Size s, T* z) {
-                     const Size at = s * out.padded() + out.offset(p);
-                     const Size n_rows = plan_.rows_of_strip(s);
-                     k_.hidden_forward(network_.settings[l].unit, z, n_rows, out.vectors(p), layer.bias + out.offset(p),
-                                       weights_of_strip(s), layer.sum_s + at, layer.sum_c + at);
-                     if (unfolded) unfold(w, l, s, p);
-                 });
+        products(
+            w, strips, l, first_pass && l == 0, [&](Size p, Size s) { return folded_panel(w, l, s, p); },
+            [&](Size p, Size s, T* z) {
+                const Size at = s * out.padded() + out.offset(p);
+                const Size n_rows = plan_.rows_of_strip(s);
+                k_.hidden_forward(network_.settings[l].unit, z, n_rows, out.vectors(p), layer.bias + out.offset(p),
+                                  weights_of_strip(s), layer.sum_s + at, layer.sum_c + at);
+                if (unfolded) unfold(w, l, s, p);
+            });
     }
 
     void unfold(const Worker<T>& w, Size l, Size s, Size p) const noexcept {
@@ -123,23 +125,23 @@ public:
     void output(const Worker<T>& w, Range strips) const noexcept {
         const LayerScratch<T>& layer = layers_[last_];
         const PanelSplit& out = layer.out;
-        products(w, strips, last_, true, [&](Size p, Size s) { return panel(layer.delta, out, w, s, p); },
-                 [&](Size p, Size s, T* z) {
-                     if (network_.loss == Loss::softmax) return;
-                     const View target = target_panel(w, s, p);
-                     scratch_.losses[s * out.count() + p] = k_.output_delta(
-                         network_.settings[last_].unit, z, target.data, target.stride, plan_.rows_of_strip(s),
-                         out.vectors(p), out.used(p), layer.bias + out.offset(p), weights_of_strip(s),
-                         layer.sum_delta + s * out.padded() + out.offset(p));
-                 });
+        products(
+            w, strips, last_, true, [&](Size p, Size s) { return panel(layer.delta, out, w, s, p); },
+            [&](Size p, Size s, T* z) {
+                if (network_.loss == Loss::softmax) return;
+                const View target = target_panel(w, s, p);
+                scratch_.losses[s * out.count() + p] =
+                    k_.output_delta(network_.settings[last_].unit, z, target.data, target.stride,
+                                    plan_.rows_of_strip(s), out.vectors(p), out.used(p), layer.bias + out.offset(p),
+                                    weights_of_strip(s), layer.sum_delta + s * out.padded() + out.offset(p));
+            });
     }
 
     void whole_rows(const Worker<T>& w, Size s) const noexcept {
         const LayerScratch<T>& layer = layers_[last_];
-        scratch_.losses[s] =
-            k_.softmax_delta(matrix(layer.delta, layer.out, w), plan_.block, row0(w, s), plan_.rows_of_strip(s),
-                             layer.out.n, layer.bias, scratch_.labels + s * plan_.strip, weights_of_strip(s),
-                             layer.sum_delta + s * layer.out.padded());
+        scratch_.losses[s] = k_.softmax_delta(
+            matrix(layer.delta, layer.out, w), plan_.block, row0(w, s), plan_.rows_of_strip(s), layer.out.n, layer.bias,
+            scratch_.labels + s * plan_.strip, weights_of_strip(s), layer.sum_delta + s * layer.out.padded());
     }
 
     /// Delta of hidden layer l from that of the next one.
@@ -213,7 +215,8 @@ public:
         const PanelSplit& wide = layer.wide();
         const PanelSplit& narrow = layer.narrow();
         const Size n_in = layer.in.n;
-        const Size at = layer.transposed ? wide.offset(p) * n_in + narrow.offset(q) : narrow.offset(q) * n_in + wide.offset(p);
+        const Size at =
+            layer.transposed ? wide.offset(p) * n_in + narrow.offset(q) : narrow.offset(q) * n_in + wide.offset(p);
         (layer.transposed ? k_.finish_transposed : k_.finish_rows)(
             C, narrow.used(q), wide.vectors(p), wide.used(p), static_cast<T>(1 / static_cast<double>(plan_.m)),
             static_cast<T>(network_.settings[l].penalty.weight_decay), network_.layers[l].W + at,
@@ -296,7 +299,7 @@ private:
 
     LayerPenalty<T> penalty_of(Size l) const noexcept {
         const LayerScratch<T>& layer = layers_[l];
-        return {problem_,   results_,         l,           layer.first_mean, scratch_.row_weight,
+        return {problem_,   results_,         l,          layer.first_mean, scratch_.row_weight,
                 layer.mean, layer.divergence, layer.slope};
     }
     double z_of(Size l, Size i, Size j, T* row) const noexcept {

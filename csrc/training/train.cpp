@@ -73,8 +73,8 @@ EpochSummary Trainer<T>::run_epoch(const Samples& X, const Samples& target, cons
         summary.cost.reconstruction += weight * cost.reconstruction;
         summary.cost.weight_decay += weight * cost.weight_decay;
         summary.cost.sparsity += weight * cost.sparsity;
-        summary.mean_activation += weight * (std::accumulate(rho_hat_.begin(), rho_hat_.end(), 0.0) /
-                                             static_cast<double>(rho_hat_.size()));
+        summary.mean_activation +=
+            weight * (std::accumulate(rho_hat_.begin(), rho_hat_.end(), 0.0) / static_cast<double>(rho_hat_.size()));
         total_weight += weight;
     }
     if (total_weight > 0) {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "sae_fast/network.hpp"
+#include "problem.hpp"
 
 namespace sae_fast::test {
 
@@ -43,11 +43,11 @@ struct Naive {
 
 /// Cost, gradients, deltas and mean activations of a problem with contiguous data and no sample weights.
 template <class T>
-Naive evaluate_naive(const Params<const T>& p, const std::vector<T>& X, Unit hidden, Unit output, Penalty penalty) {
+Naive evaluate_naive(const Arrays<T>& p, const std::vector<T>& X, Unit hidden, Unit output, Penalty penalty) {
     const Size v = p.n_visible, h = p.n_hidden, m = static_cast<Size>(X.size()) / v;
     const auto at = [](Size i) { return static_cast<std::size_t>(i); };
-    const std::vector<Real> a2 = layer_forward_naive(p.W1, p.b1, X, v, h, hidden);
-    const std::vector<Real> a3 = layer_forward_naive(p.W2, p.b2, a2, h, v, output);
+    const std::vector<Real> a2 = layer_forward_naive(p.W1.data(), p.b1.data(), X, v, h, hidden);
+    const std::vector<Real> a3 = layer_forward_naive(p.W2.data(), p.b2.data(), a2, h, v, output);
     Naive r;
     r.W1.resize(at(h * v)), r.b1.resize(at(h)), r.W2.resize(at(v * h)), r.b2.resize(at(v));
     r.delta3.resize(at(m * v)), r.delta2.resize(at(m * h)), r.rho_hat.resize(at(h));
@@ -68,12 +68,12 @@ Naive evaluate_naive(const Params<const T>& p, const std::vector<T>& X, Unit hid
         for (Size j = 0; j < h; ++j) {
             const Real q = r.rho_hat[at(j)];
             Real back = penalty.beta * (-rho / q + (1 - rho) / (1 - q)) * (hidden == Unit::tanh ? 0.5L : 1.0L);
-            for (Size k = 0; k < v; ++k) back += r.delta3[at(i * v + k)] * p.W2[k * h + j];
+            for (Size k = 0; k < v; ++k) back += r.delta3[at(i * v + k)] * p.W2[at(k * h + j)];
             r.delta2[at(i * h + j)] = back * slope_naive(hidden, a2[at(i * h + j)]);
         }
     }
     for (Size j = 0; j < h * v; ++j) {
-        const Real w1 = p.W1[j], w2 = p.W2[j];
+        const Real w1 = p.W1[at(j)], w2 = p.W2[at(j)];
         r.weight_decay += static_cast<Real>(penalty.weight_decay) / 2 * (w1 * w1 + w2 * w2);
         r.W1[at(j)] = penalty.weight_decay * w1;
         r.W2[at(j)] = penalty.weight_decay * w2;

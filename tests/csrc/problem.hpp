@@ -1,6 +1,7 @@
 // A problem with its arrays, for the tests of everything above one layer.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "check.hpp"
@@ -18,8 +19,12 @@ struct Arrays {
           W2(numbers<T>(v * h, seed + 3, scale)),
           b2(numbers<T>(v, seed + 4)) {}
 
-    Params<T> view() { return {W1.data(), b1.data(), W2.data(), b2.data(), n_visible, n_hidden}; }
-    Params<const T> view() const { return {W1.data(), b1.data(), W2.data(), b2.data(), n_visible, n_hidden}; }
+    std::array<Layer<T>, 2> view() {
+        return {{{W1.data(), b1.data(), n_visible, n_hidden}, {W2.data(), b2.data(), n_hidden, n_visible}}};
+    }
+    std::array<Layer<const T>, 2> view() const {
+        return {{{W1.data(), b1.data(), n_visible, n_hidden}, {W2.data(), b2.data(), n_hidden, n_visible}}};
+    }
     bool operator==(const Arrays& o) const { return W1 == o.W1 && b1 == o.b1 && W2 == o.W2 && b2 == o.b2; }
 
     Size n_visible, n_hidden;
@@ -41,15 +46,22 @@ Samples samples(const std::vector<T>& X, Size v) {
             nullptr};
 }
 
+/// An autoencoder with its data; what problem() gives points into it.
 template <class T>
-Problem<T> problem(const Arrays<T>& p, const std::vector<T>& X, Unit hidden, Unit output, Penalty penalty) {
-    Problem<T> made;
-    made.params = p.view();
-    made.X = samples(X, p.n_visible);
-    made.hidden = hidden;
-    made.output = output;
-    made.penalty = penalty;
-    return made;
-}
+struct Autoencoder {
+    std::array<Layer<const T>, 2> layers;
+    std::array<LayerSettings, 2> settings;
+    Samples X;
+
+    Autoencoder(const Arrays<T>& p, const std::vector<T>& X_, Unit hidden, Unit output, Penalty penalty)
+        : layers(p.view()), settings{{{hidden, penalty}, {output, penalty}}}, X(samples(X_, p.n_visible)) {}
+
+    Problem<T> problem() const {
+        Problem<T> made;
+        made.network = {layers.data(), settings.data(), 2, Loss::squared};
+        made.X = X;
+        return made;
+    }
+};
 
 }  // namespace sae_fast::test

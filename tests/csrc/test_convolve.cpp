@@ -59,8 +59,8 @@ struct Case {
                             patch.push_back(
                                 static_cast<T>(X[static_cast<std::size_t>((i * rows + r) * columns * channels + k)]));
                     const Size n_in = static_cast<Size>(patch.size());
-                    layer_forward(W1.data(), b1.data(), n_hidden, samples(patch, n_in), Unit::sigmoid, code.data(),
-                                  n_hidden, 1, workspace);
+                    layer_forward<T>({W1.data(), b1.data(), n_in, n_hidden}, samples(patch, n_in), Unit::sigmoid,
+                                     code.data(), n_hidden, 1, workspace);
                     for (std::size_t j = 0; j < code.size(); ++j) {
                         const double c = static_cast<double>(code[j]);
                         value[j] = pool.pooling == Pooling::mean ? value[j] + c : std::fmax(value[j], c);

@@ -3,9 +3,9 @@
 
 #include "naive.hpp"
 #include "problem.hpp"
-#include "sae_fast/deep_train.hpp"
 #include "sae_fast/lbfgs.hpp"
 #include "sae_fast/objective.hpp"
+#include "sae_fast/train.hpp"
 
 using namespace sae_fast;
 using namespace sae_fast::test;
@@ -23,8 +23,7 @@ struct Deep {
         Size n_params = 0;
         for (std::size_t l = 0; l < n; ++l) {
             layers.push_back({nullptr, nullptr, sizes[l], sizes[l + 1]});
-            units.push_back(l + 1 < n ? hidden : Unit::linear);
-            penalties.push_back({0.2, l + 1 < n ? beta : 0.0, 0.01 * static_cast<double>(l + 1)});
+            settings.push_back({l + 1 < n ? hidden : Unit::linear, {0.2, beta, 0.01 * static_cast<double>(l + 1)}});
             n_params += (sizes[l] + 1) * sizes[l + 1];
         }
         theta = numbers<T>(n_params, 3, 0.7);
@@ -32,43 +31,42 @@ struct Deep {
         grad = layers;
         view_layers(theta.data(), layers.data(), static_cast<Size>(n));
         view_layers(gradient.data(), grad.data(), static_cast<Size>(n));
-        for (const DeepLayer<T>& layer : layers) fixed.push_back({layer.W, layer.b, layer.n_in, layer.n_out});
+        for (const Layer<T>& layer : layers) fixed.push_back({layer.W, layer.b, layer.n_in, layer.n_out});
         X = data<T>(m, sizes.front());
         Y = data<T>(m, sizes.back(), 9);
         for (Size i = 0; i < m; ++i) labels.push_back(i * 7 % sizes.back());
     }
 
-    DeepProblem<T> problem() const {
-        DeepProblem<T> p;
-        p.layers = fixed.data();
-        p.units = units.data();
-        p.penalties = penalties.data();
-        p.n_layers = static_cast<Size>(layers.size());
-        p.loss = loss;
+    Network<const T> network() const { return {fixed.data(), settings.data(), static_cast<Size>(fixed.size()), loss}; }
+    Problem<T> problem() const {
+        Problem<T> p;
+        p.network = network();
         p.X = samples(X, sizes.front());
         if (loss == Loss::squared) p.target = samples(Y, sizes.back());
         p.labels = labels.data();
         return p;
     }
-    Cost evaluate(int n_threads = 1) { return deep_evaluate(problem(), {grad.data(), nullptr}, n_threads, workspace); }
+    Cost evaluate(int n_threads = 1) {
+        return sae_fast::evaluate(problem(), {grad.data(), nullptr, nullptr}, n_threads, workspace);
+    }
 
     // J in long double, by the formulas.
     Real cost_naive() const {
         Real J = 0;
         std::vector<Real> a(X.begin(), X.end());
         for (std::size_t l = 0; l < layers.size(); ++l) {
-            const DeepLayer<T>& layer = layers[l];
-            a = layer_forward_naive(layer.W, layer.b, a, layer.n_in, layer.n_out, units[l]);
+            const Layer<T>& layer = layers[l];
+            a = layer_forward_naive(layer.W, layer.b, a, layer.n_in, layer.n_out, settings[l].unit);
             for (Size i = 0; i < layer.n_in * layer.n_out; ++i)
-                J += static_cast<Real>(penalties[l].weight_decay) / 2 * layer.W[i] * layer.W[i];
-            for (Size j = 0; penalties[l].beta > 0 && j < layer.n_out; ++j) {
+                J += static_cast<Real>(settings[l].penalty.weight_decay) / 2 * layer.W[i] * layer.W[i];
+            for (Size j = 0; l + 1 < layers.size() && settings[l].penalty.beta > 0 && j < layer.n_out; ++j) {
                 Real q = 0;
                 for (Size i = 0; i < m; ++i) {
                     const Real s = a[at(i * layer.n_out + j)];
-                    q += (units[l] == Unit::tanh ? (s + 1) / 2 : s) / static_cast<Real>(m);
+                    q += (settings[l].unit == Unit::tanh ? (s + 1) / 2 : s) / static_cast<Real>(m);
                 }
-                const Real rho = penalties[l].rho;
-                J += penalties[l].beta * (rho * std::log(rho / q) + (1 - rho) * std::log((1 - rho) / (1 - q)));
+                const Real rho = settings[l].penalty.rho;
+                J += settings[l].penalty.beta * (rho * std::log(rho / q) + (1 - rho) * std::log((1 - rho) / (1 - q)));
             }
         }
         const Size n_out = sizes.back();
@@ -88,10 +86,9 @@ struct Deep {
     std::vector<Size> sizes;
     Size m;
     Loss loss;
-    std::vector<DeepLayer<T>> layers, grad;
-    std::vector<DeepLayer<const T>> fixed;
-    std::vector<Unit> units;
-    std::vector<Penalty> penalties;
+    std::vector<Layer<T>> layers, grad;
+    std::vector<Layer<const T>> fixed;
+    std::vector<LayerSettings> settings;
     std::vector<T> theta, gradient, X, Y;
     std::vector<Size> labels;
     Workspace workspace;
@@ -125,8 +122,8 @@ void same_for_any_threads(const std::vector<Size>& sizes, Size m, double beta) {
         const std::vector<T> first = net.gradient;
         std::vector<T> output(at(m * sizes.back())), other(output.size());
         const auto forward = [&](int n_threads, std::vector<T>& out) {
-            deep_forward(net.fixed.data(), net.units.data(), static_cast<Size>(net.fixed.size()), loss,
-                         samples(net.X, sizes.front()), out.data(), sizes.back(), n_threads, net.workspace);
+            sae_fast::forward(net.network(), samples(net.X, sizes.front()), out.data(), sizes.back(), n_threads,
+                              net.workspace);
         };
         forward(1, output);
         for (const int n_threads : {2, 3, 8}) {
@@ -184,7 +181,7 @@ TEST("saturated hidden layers of any depth stay finite") {
             }
 }
 
-TEST("the second call of deep_evaluate with one workspace takes no memory") {
+TEST("the second call of a deep network with one workspace takes no memory") {
     Deep<float> net({64, 25, 20, 10}, 2000, Loss::softmax, Unit::sigmoid, 3);
     net.evaluate(2);
     const std::size_t size = net.workspace.size();
@@ -197,17 +194,16 @@ TEST("deep training and L-BFGS go downhill") {
         Deep<float> net({20, 12, 8, 4}, 300, loss, Unit::tanh, 0.1);
         const double start = net.evaluate().total();
         const std::vector<float> theta = net.theta;
-        DeepTrainOptions options;
-        options.loss = loss;
+        TrainOptions options;
         options.batch_size = 64;
-        DeepTrainer<float> trainer(net.layers, net.units, net.penalties, options);
+        Trainer<float> trainer({net.layers.data(), net.settings.data(), 3, loss}, options);
         for (int epoch = 0; epoch < 20; ++epoch)
             trainer.run_epoch(net.problem().X, net.problem().target, net.labels.data(), nullptr);
         CHECK(trainer.n_steps() == 100);
         CHECK(net.evaluate().total() < start);
         net.theta = theta;
-        Lbfgs<float> optimizer(net.theta.data(), std::make_unique<DeepObjective<float>>(net.problem()), LbfgsOptions{},
-                               2);
+        Lbfgs<float> optimizer(net.theta.data(), std::make_unique<NetworkObjective<float>>(net.problem()),
+                               LbfgsOptions{}, 2);
         CHECK(std::fabs(optimizer.start().cost.total() / start - 1) < 1e-6);
         double reached = start;
         for (int i = 0; i < 20; ++i) reached = optimizer.iterate().cost.total();

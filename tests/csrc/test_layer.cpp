@@ -21,7 +21,7 @@ std::vector<T> layer(const std::vector<T>& W, const std::vector<T>& b, const Sam
     Workspace workspace;
     const Size n_out = static_cast<Size>(b.size());
     std::vector<T> out(static_cast<std::size_t>(X.n_samples * n_out));
-    layer_forward(W.data(), b.data(), n_out, X, unit, out.data(), n_out, n_threads, workspace);
+    layer_forward<T>({W.data(), b.data(), X.n_features, n_out}, X, unit, out.data(), n_out, n_threads, workspace);
     return out;
 }
 

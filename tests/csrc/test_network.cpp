@@ -21,11 +21,12 @@ void against_naive(Size m, Size v, Size h, Unit hidden, Unit output, double tole
     Arrays<T> grad(v, h);
     std::vector<T> delta3(X.size()), delta2(static_cast<std::size_t>(m * h));
     std::vector<double> rho_hat(static_cast<std::size_t>(h));
-    Params<T> view = grad.view();
+    std::array<Layer<T>, 2> view = grad.view();
     Workspace workspace;
-    const Problem<T> given = problem(p, X, hidden, output, penalty);
-    const Cost cost = evaluate(given, Results<T>{&view, delta3.data(), delta2.data(), rho_hat.data()}, 2, workspace);
-    const Naive wanted = evaluate_naive(p.view(), X, hidden, output, penalty);
+    const Autoencoder<T> given(p, X, hidden, output, penalty);
+    T* const deltas[] = {delta2.data(), delta3.data()};
+    const Cost cost = evaluate(given.problem(), Results<T>{view.data(), deltas, rho_hat.data()}, 2, workspace);
+    const Naive wanted = evaluate_naive(p, X, hidden, output, penalty);
     const auto check = [&](const Cost& found) {
         CHECK(std::fabs(found.reconstruction / static_cast<double>(wanted.reconstruction) - 1) < tolerance);
         CHECK(std::fabs(found.weight_decay / static_cast<double>(wanted.weight_decay) - 1) < tolerance);
@@ -41,22 +42,24 @@ void against_naive(Size m, Size v, Size h, Unit hidden, Unit output, double tole
     CHECK(error(delta2, wanted.delta2) < tolerance);
     grad = Arrays<T>(v, h);  // without deltas, few samples go another way
     view = grad.view();
-    check(evaluate(given, Results<T>{&view, nullptr, nullptr, rho_hat.data()}, 2, workspace));
+    check(evaluate(given.problem(), Results<T>{view.data(), nullptr, rho_hat.data()}, 2, workspace));
 }
 
 double cost_of(const Arrays<double>& p, const std::vector<double>& X, Unit hidden, Unit output) {
     Workspace workspace;
-    return evaluate(problem(p, X, hidden, output, Penalty{0.1, 2.0, 0.01}), Results<double>{}, 1, workspace).total();
+    return evaluate(Autoencoder<double>(p, X, hidden, output, Penalty{0.1, 2.0, 0.01}).problem(), Results<double>{}, 1,
+                    workspace)
+        .total();
 }
 
 // Largest error of the gradient against central differences of fourth order, over every parameter of one block.
 double gradient_error(std::vector<double> Arrays<double>::* block, Unit hidden, Unit output) {
     Arrays<double> p(6, 5), grad(6, 5);
     const std::vector<double> X = data<double>(9, 6);
-    Params<double> view = grad.view();
+    const std::array<Layer<double>, 2> view = grad.view();
     Workspace workspace;
-    evaluate(problem(p, X, hidden, output, Penalty{0.1, 2.0, 0.01}), Results<double>{&view, nullptr, nullptr, nullptr},
-             1, workspace);
+    evaluate(Autoencoder<double>(p, X, hidden, output, Penalty{0.1, 2.0, 0.01}).problem(),
+             Results<double>{view.data(), nullptr, nullptr}, 1, workspace);
     std::vector<double> measured;
     for (double& x : p.*block) {
         const double was = x, e = 1e-3;
@@ -80,10 +83,10 @@ void same_for_any_threads(Size m, Size v, Size h) {
     Cost cost;
     for (const int n_threads : {1, 2, 3, 8}) {
         Arrays<T> grad(v, h);
-        Params<T> view = grad.view();
+        std::array<Layer<T>, 2> view = grad.view();
         Workspace workspace;
-        const Problem<T> given = problem(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{});
-        const Cost now = evaluate(given, Results<T>{&view, nullptr, nullptr, nullptr}, n_threads, workspace);
+        const Autoencoder<T> given(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{});
+        const Cost now = evaluate(given.problem(), Results<T>{view.data(), nullptr, nullptr}, n_threads, workspace);
         if (n_threads == 1) {
             first = grad;
             cost = now;
@@ -145,10 +148,11 @@ TEST("saturated units stay finite: the textbook formula gives NaN here") {
             Arrays<double> p(6, 5), grad(6, 5);
             for (double& x : p.b1) x = b;
             const std::vector<double> X = data<double>(9, 6);
-            Params<double> view = grad.view();
+            const std::array<Layer<double>, 2> view = grad.view();
             Workspace workspace;
-            const Cost cost = evaluate(problem(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{0.1, beta, 0.01}),
-                                       Results<double>{&view, nullptr, nullptr, nullptr}, 1, workspace);
+            const Cost cost =
+                evaluate(Autoencoder<double>(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{0.1, beta, 0.01}).problem(),
+                         Results<double>{view.data(), nullptr, nullptr}, 1, workspace);
             CHECK(std::isfinite(cost.total()));
             for (const auto* block : {&grad.W1, &grad.b1, &grad.W2, &grad.b2})
                 for (const double g : *block) CHECK(std::isfinite(g));
@@ -160,12 +164,12 @@ TEST("the second call with one workspace takes no memory") {
     const Arrays<float> p(64, 25);
     const std::vector<float> X = data<float>(2000, 64);
     Arrays<float> grad(64, 25);
-    Params<float> view = grad.view();
+    const std::array<Layer<float>, 2> view = grad.view();
     Workspace workspace;
-    const Problem<float> given = problem(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{});
-    evaluate(given, Results<float>{&view, nullptr, nullptr, nullptr}, 2, workspace);
+    const Autoencoder<float> given(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{});
+    evaluate(given.problem(), Results<float>{view.data(), nullptr, nullptr}, 2, workspace);
     const std::size_t size = workspace.size();
-    evaluate(given, Results<float>{&view, nullptr, nullptr, nullptr}, 2, workspace);
+    evaluate(given.problem(), Results<float>{view.data(), nullptr, nullptr}, 2, workspace);
     CHECK(size > 0 && workspace.size() == size);
 }
 

@@ -12,6 +12,8 @@ using namespace sae_fast::test;
 
 namespace {
 
+constexpr LayerSettings kSigmoid[2] = {};
+
 template <class T>
 void train_is_the_same_for_any_threads(Rule rule) {
     const std::vector<T> X = data<T>(500, 40);
@@ -25,9 +27,9 @@ void train_is_the_same_for_any_threads(Rule rule) {
         options.batch_size = 96;
         options.n_threads = n_threads;
         options.seed = 3;
-        Trainer<T> trainer(p.view(), options);
+        Trainer<T> trainer({p.view().data(), kSigmoid, 2, Loss::squared}, options);
         for (int epoch = 0; epoch < 8; ++epoch) {
-            const EpochSummary summary = trainer.run_epoch(samples(X, 40), nullptr);
+            const EpochSummary summary = trainer.run_epoch(samples(X, 40), Samples{}, nullptr, nullptr);
             if (epoch == 0) cost_first = summary.cost.total();
             cost_last = summary.cost.total();
         }
@@ -46,8 +48,8 @@ void lbfgs_descends() {
     const Arrays<T> p(v, h, 5, 0.1);
     std::vector<T> theta;
     for (const auto* block : {&p.W1, &p.W2, &p.b1, &p.b2}) theta.insert(theta.end(), block->begin(), block->end());
-    Problem<T> given = problem(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{0.2, 3.0, 1e-3});
-    Lbfgs<T> optimizer(theta.data(), given, LbfgsOptions{}, 2);
+    const Autoencoder<T> given(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{0.2, 3.0, 1e-3});
+    Lbfgs<T> optimizer(theta.data(), std::make_unique<NetworkObjective<T>>(given.problem()), LbfgsOptions{}, 2);
     double before = optimizer.start().cost.total();
     const double start = before;
     for (int i = 0; i < 60; ++i) {
@@ -98,13 +100,13 @@ TEST("the updates are the published formulas") {
     rule.solver = Solver::sgd;
     rule.learning_rate = 0.1;
     rule.momentum = 0.9;
-    Optimizer<double> sgd(rule, 3, 2);
-    sgd.step(p.view(), static_cast<const Arrays<double>&>(g).view(), 1);
-    sgd.step(p.view(), static_cast<const Arrays<double>&>(g).view(), 1);
+    Optimizer<double> sgd(rule, 3 * 2 * 2 + 3 + 2);
+    sgd.step(p.view().data(), static_cast<const Arrays<double>&>(g).view().data(), 2, 1);
+    sgd.step(p.view().data(), static_cast<const Arrays<double>&>(g).view().data(), 2, 1);
     CHECK(std::fabs(p.W1[0] - (w - 0.1 * d - 0.1 * 1.9 * d)) < 1e-15);
     const double b = p.b2[2], e = g.b2[2];
-    Optimizer<double> adam(Rule{}, 3, 2);
-    adam.step(p.view(), static_cast<const Arrays<double>&>(g).view(), 1);
+    Optimizer<double> adam(Rule{}, 3 * 2 * 2 + 3 + 2);
+    adam.step(p.view().data(), static_cast<const Arrays<double>&>(g).view().data(), 2, 1);
     CHECK(std::fabs(p.b2[2] - (b - 1e-3 * e / (std::fabs(e) + 1e-8))) < 1e-15);
 }
 
@@ -125,10 +127,10 @@ TEST("an epoch stops where it is asked to") {
     Arrays<double> p(10, 4);
     TrainOptions options;
     options.batch_size = 50;
-    Trainer<double> trainer(p.view(), options);
+    Trainer<double> trainer({p.view().data(), kSigmoid, 2, Loss::squared}, options);
     int asked = 0;
     const Interrupt third([](void* context) { return ++*static_cast<int*>(context) == 3; }, &asked);
-    CHECK(trainer.run_epoch(samples(X, 10), nullptr).interrupted);
+    CHECK(trainer.run_epoch(samples(X, 10), Samples{}, nullptr, nullptr).interrupted);
     CHECK(trainer.n_steps() == 2);
 }
 
@@ -140,15 +142,16 @@ TEST("a trainer goes on from its checkpoint with other settings as one that neve
         options.rule.solver = solver;
         options.rule.momentum = solver == Solver::sgd ? 0.9 : 0.0;
         options.batch_size = 32;
-        Trainer<double> straight(one.view(), options), astray(two.view(), options);
-        straight.run_epoch(samples(X, 9), nullptr);
-        astray.run_epoch(samples(X, 9), nullptr);
+        Trainer<double> straight({one.view().data(), kSigmoid, 2, Loss::squared}, options);
+        Trainer<double> astray({two.view().data(), kSigmoid, 2, Loss::squared}, options);
+        straight.run_epoch(samples(X, 9), Samples{}, nullptr, nullptr);
+        astray.run_epoch(samples(X, 9), Samples{}, nullptr, nullptr);
         const Arrays<double> kept = two;
         astray.checkpoint();
         TrainOptions wild = options;
         wild.rule.learning_rate = 1e300;
-        astray.change(wild);
-        astray.run_epoch(samples(X, 9), nullptr);
+        astray.change(kSigmoid, wild);
+        astray.run_epoch(samples(X, 9), Samples{}, nullptr, nullptr);
         CHECK(!(two == kept));
         astray.rollback();
         std::copy(kept.W1.begin(), kept.W1.end(), two.W1.begin());  // the trainer holds on to the arrays themselves
@@ -156,18 +159,19 @@ TEST("a trainer goes on from its checkpoint with other settings as one that neve
         std::copy(kept.W2.begin(), kept.W2.end(), two.W2.begin());
         std::copy(kept.b2.begin(), kept.b2.end(), two.b2.begin());
         options.rule.learning_rate = 0.03;
-        options.penalty.beta = 0.5;
+        LayerSettings sparse[2] = {};
+        sparse[0].penalty.beta = 0.5;
         options.batch_size = 50;
         for (Trainer<double>* trainer : {&straight, &astray}) {
-            trainer->change(options);
-            trainer->run_epoch(samples(X, 9), nullptr);
+            trainer->change(sparse, options);
+            trainer->run_epoch(samples(X, 9), Samples{}, nullptr, nullptr);
             CHECK(trainer->n_steps() == 5 + 3);
         }
         CHECK(one == two);
         options.rule.solver = solver == Solver::sgd ? Solver::adam : Solver::sgd;
         bool refused = false;
         try {
-            straight.change(options);
+            straight.change(sparse, options);
         } catch (const std::invalid_argument&) {
             refused = true;
         }
@@ -181,11 +185,11 @@ TEST("momentum begins, and ends, between two steps") {
     Rule rule;
     rule.solver = Solver::sgd;
     rule.learning_rate = 0.1;
-    Optimizer<double> sgd(rule, 3, 2);
+    Optimizer<double> sgd(rule, 3 * 2 * 2 + 3 + 2);
     const auto step = [&](double momentum) {
         rule.momentum = momentum;
         sgd.set_rule(rule);
-        sgd.step(p.view(), static_cast<const Arrays<double>&>(g).view(), 1);
+        sgd.step(p.view().data(), static_cast<const Arrays<double>&>(g).view().data(), 2, 1);
     };
     step(0);
     step(0.5);

@@ -60,8 +60,8 @@ struct Problem {
 template <class T>
 struct Results {
     const Layer<T>* grad = nullptr;  // (n_layers,)
-    T* const* deltas = nullptr;      // (n_layers,): each (n_samples, n_out), times sample weight over mean weight; or null
-    double* rho_hat = nullptr;       // (n_means,): mean activations of hidden units, mapped to [0, 1]
+    T* const* deltas = nullptr;  // (n_layers,): each (n_samples, n_out), times sample weight over mean weight; or null
+    double* rho_hat = nullptr;   // (n_means,): mean activations of hidden units, mapped to [0, 1]
 };
 
 /// Cost (its part `reconstruction` is the loss), and what `results` asks for. Where a layer has a sparsity penalty,
