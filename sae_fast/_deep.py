@@ -186,6 +186,5 @@ def deep_cost_and_grad(
     if out is None:
         grad = tuple(Layer(np.empty_like(W), np.empty_like(b)) for W, b in checked)
     else:
-        inputs = [data.X, *sum(checked, ())] + ([] if data.target is None else [data.target])
-        grad = check_out_layers(out, checked, inputs)
+        grad = check_out_layers(out, checked, None)
     return _core.evaluate(checked, *data, weight, settings, grad, n_threads=threads)[0], grad

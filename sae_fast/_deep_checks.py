@@ -115,19 +115,22 @@ def _check_labels(y: ArrayLike | None, n_samples: int, n_out: int) -> NDArray[np
 
 
 def check_out_layers(
-    out: object, layers: tuple[Layer, ...], inputs: Sequence[NDArray[Any]], name: str = "out"
+    out: object, layers: tuple[Layer, ...], inputs: Sequence[NDArray[Any]] | None, name: str = "out"
 ) -> tuple[Layer, ...]:
-    """``out``, arrays in the shapes and dtype of ``layers`` to write to, apart from all inputs and one another."""
+    """``out``, arrays in the shapes and dtype of ``layers`` to write to, apart from all inputs and one another.
+
+    Without ``inputs`` nothing is said of overlaps, for which the core looks itself.
+    """
     if not isinstance(out, Sequence) or len(out) != len(layers):
         raise TypeError(f"{name} must be a sequence of {len(layers)} (W, b), got {_describe(out)}")
-    before: list[NDArray[Any]] = [*inputs]
+    before = [*(inputs or ())]
     found = []
     for i, (layer, like) in enumerate(zip(out, layers, strict=True)):
         if not isinstance(layer, Sequence) or len(layer) != 2:
             raise TypeError(f"{name}[{i}] must be (W, b), two NumPy arrays, got {_describe(layer)}")
         for field, array, wanted in zip(Layer._fields, layer, like, strict=True):
             check_out(array, wanted.shape, wanted.dtype, (), name=f"{name}[{i}].{field}")
-            if any(np.may_share_memory(array, other) for other in before):
+            if inputs is not None and any(np.may_share_memory(array, other) for other in before):
                 raise ValueError(f"{name}[{i}].{field} must not overlap the memory of an input or of another output")
             before.append(array)
         found.append(layer if isinstance(layer, Layer) else Layer(*layer))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ._checks import _describe
+from ._checks import _FLOATS, _describe
 from ._public import public_in
 from ._types import FloatArray
 
@@ -41,8 +41,9 @@ def check_layers(layers: LayersLike, name: str = "layers") -> tuple[tuple[Layer,
         if not isinstance(layer, Sequence) or len(layer) != 2 or not all(isinstance(a, np.ndarray) for a in layer):
             raise TypeError(f"{name}[{i}] must be (W, b), two NumPy arrays, got {_describe(layer)}")
         found.append(Layer(*layer))
-    dtypes = sorted({str(a.dtype) for layer in found for a in layer})
-    if dtypes not in (["float32"], ["float64"]):
+    dtype = found[0].W.dtype
+    if dtype not in _FLOATS or any(W.dtype != dtype or b.dtype != dtype for W, b in found):
+        dtypes = sorted({str(a.dtype) for layer in found for a in layer})
         raise TypeError(f"{name} must be float32 or float64, all alike, got {', '.join(dtypes)}")
     for i, (W, b) in enumerate(found):
         if W.ndim != 2 or W.size == 0:
@@ -55,7 +56,7 @@ def check_layers(layers: LayersLike, name: str = "layers") -> tuple[tuple[Layer,
         if b.shape != (len(W),):
             raise ValueError(f"{name}[{i}].b must have shape ({len(W)},) to match W {W.shape}, got {b.shape}")
     contiguous = tuple(Layer(np.ascontiguousarray(W), np.ascontiguousarray(b)) for W, b in found)
-    return contiguous, found[0].W.dtype
+    return contiguous, dtype
 
 
 def flatten_layers(layers: LayersLike) -> FloatArray:

@@ -198,8 +198,9 @@ inline bool is_float32(const std::vector<py::array>& arrays) { return holds<floa
 
 /// Memory that an array may touch, as a range of addresses.
 struct Extent {
-    std::uintptr_t begin, end;
+    std::uintptr_t begin = 0, end = 0;
 
+    Extent() = default;
     explicit Extent(const py::array& a) {
         const auto at = reinterpret_cast<std::uintptr_t>(a.data());
         std::ptrdiff_t low = 0;
@@ -232,16 +233,23 @@ py::array checked_output(const py::object& out, const std::vector<Size>& shape, 
     return a;
 }
 
-/// Outputs, W and b of layer after layer, may overlap neither one another nor an input.
-inline void check_apart(const std::vector<py::array>& outputs, const std::vector<py::array>& inputs) {
+inline std::vector<Extent> extents_of(const std::vector<py::array>& arrays) {
+    return std::vector<Extent>(arrays.begin(), arrays.end());
+}
+
+/// Outputs, W and b of layer after layer, may overlap neither one another nor an input. in_pairs: does Python see them
+/// as (W, b), layer by layer?
+template <class Outputs, class Inputs>
+void check_apart(const Outputs& outputs, const Inputs& inputs, bool in_pairs) {
     for (std::size_t i = 0; i < outputs.size(); ++i) {
-        const Extent out(outputs[i]);
         bool met = false;
-        for (const py::array& input : inputs) met = met || out.meets(Extent(input));
-        for (std::size_t j = 0; j < i; ++j) met = met || out.meets(Extent(outputs[j]));
-        if (met)
-            throw py::value_error("out." + std::string(i % 2 == 0 ? "W" : "b") + std::to_string(i / 2 + 1) +
-                                  " must not overlap the memory of an input or of another output");
+        for (const Extent& input : inputs) met = met || outputs[i].meets(input);
+        for (std::size_t j = 0; j < i; ++j) met = met || outputs[i].meets(outputs[j]);
+        if (!met) continue;
+        const std::string field = i % 2 == 0 ? "W" : "b";
+        const std::string name =
+            in_pairs ? "out[" + std::to_string(i / 2) + "]." + field : "out." + field + std::to_string(i / 2 + 1);
+        throw py::value_error(name + " must not overlap the memory of an input or of another output");
     }
 }
 

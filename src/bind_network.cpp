@@ -1,5 +1,6 @@
 // Networks: output, and cost with gradients. The GIL is released while the core runs: it touches only the memory of
 // arrays that the arguments keep alive, and its own workspace.
+#include <array>
 #include <limits>
 #include <mutex>
 
@@ -75,7 +76,7 @@ Cost evaluate_as(const std::vector<py::array>& arrays, const py::array& X, const
         std::vector<py::array> inputs = arrays;
         inputs.push_back(X);
         if (!target.is_none()) inputs.push_back(py::cast<py::array>(target));
-        check_apart(outputs, inputs);
+        check_apart(extents_of(outputs), extents_of(inputs), outputs.size() > py::len(grad));
         results.grad = gradient.data();
     }
     std::vector<T*> delta(layers.size());
@@ -112,24 +113,27 @@ py::tuple evaluate_any(const Tuple& layers, const py::array& X, const py::object
 template <class T>
 py::object quick_as(const Tuple& params, const py::array& X, const LayerSettings (&settings)[2], const Tuple& out,
                     int n_threads) {
-    const auto array = [](const Tuple& t, int i) {
-        return py::reinterpret_borrow<py::array>(t[static_cast<std::size_t>(i)]);
-    };
-    const py::array W1 = array(params, 0);
+    const auto at = [](const Tuple& t, int i) { return py::handle(PyTuple_GET_ITEM(t.ptr(), i)); };
+    const auto W1 = py::reinterpret_borrow<py::array>(at(params, 0));
     const Size h = W1.shape(0);
     const Size v = W1.shape(1);
     const Size shapes[4][2] = {{h, v}, {h, 0}, {v, h}, {v, 0}};
+    std::array<Extent, 5> inputs;
+    std::array<Extent, 4> outputs;
     const T* from[4];
     T* to[4];
     for (int i = 0; i < 4; ++i) {
-        const auto at = static_cast<std::size_t>(i);
-        if (!fits<T>(params[at], shapes[i], false) || !fits<T>(out[at], shapes[i], true)) return py::none();
-        from[i] = static_cast<const T*>(array(params, i).data());
-        to[i] = static_cast<T*>(array(out, i).mutable_data());
+        if (!fits<T>(at(params, i), shapes[i], false) || !fits<T>(at(out, i), shapes[i], true)) return py::none();
+        const auto input = py::reinterpret_borrow<py::array>(at(params, i));
+        auto output = py::reinterpret_borrow<py::array>(at(out, i));
+        inputs[static_cast<std::size_t>(i)] = Extent(input);
+        outputs[static_cast<std::size_t>(i)] = Extent(output);
+        from[i] = static_cast<const T*>(input.data());
+        to[i] = static_cast<T*>(output.mutable_data());
     }
     if (X.ndim() != 2 || X.shape(0) < 1 || X.shape(1) != v || !holds<T>(X)) return py::none();
-    check_apart({array(out, 0), array(out, 1), array(out, 2), array(out, 3)},
-                {array(params, 0), array(params, 1), array(params, 2), array(params, 3), X});
+    inputs[4] = Extent(X);
+    check_apart(outputs, inputs, false);
     const Layer<const T> layers[2] = {{from[0], from[1], v, h}, {from[2], from[3], h, v}};
     const Layer<T> grad[2] = {{to[0], to[1], v, h}, {to[2], to[3], h, v}};
     Problem<T> problem;
