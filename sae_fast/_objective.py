@@ -90,7 +90,7 @@ class Objective:
         self._X, self.dtype = check_table(X, dtype)
         self.n_visible: int = self._X.shape[1]
         self.n_hidden = check_count("n_hidden", n_hidden)
-        self._settings = core_settings(*check_activations(hidden, output), *check_penalty(rho, beta, weight_decay))
+        self._settings = (*check_activations(hidden, output), *check_penalty(rho, beta, weight_decay))
         self._weight = check_sample_weight(sample_weight, len(self._X))
         self._threads = check_n_threads(n_threads)
         self.n_evaluations = 0
@@ -110,7 +110,7 @@ class Objective:
             None,
             None,
             self._weight,
-            self._settings,
+            self._network,
             self._view(grad),
             rho_hat=rho_hat,
             n_threads=self._threads,
@@ -124,12 +124,14 @@ class Objective:
 
     def _own(self) -> None:
         """What belongs to this object alone, not to its copies."""
+        self._network = core_settings(*self._settings)
         self._workspace = _core.Workspace()
         self._reporting = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         with self._reporting:
-            return {name: value for name, value in vars(self).items() if name not in ("_workspace", "_reporting")}
+            own = ("_network", "_workspace", "_reporting")
+            return {name: value for name, value in vars(self).items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
