@@ -11,6 +11,7 @@
 //   backward  for each hidden layer: delta of its units
 //   finish    weight gradients of its units
 // Panels are cut along the samples; their number is raised to whole vectors, with columns of weight 0.
+// One class, so long because the phases share its state.
 #include <algorithm>
 #include <new>
 

@@ -1,5 +1,6 @@
 // An evaluation whose rows are samples: what is done to a strip, and to a tile of a gradient. Loops and barriers are
 // those of rows.cpp. Who computes an element never changes how it is computed.
+// One class, so long because all that is done to a strip shares its state.
 #pragma once
 
 #include <cmath>
