@@ -177,6 +177,11 @@ class Encoder(_core.Encoder):
         Encoder.__init__(self, Params(*layer), hidden=state["hidden"], feature_names=state.get("feature_names"))
         vars(self).update({k: v for k, v in state.items() if k not in vars(self)})
 
+    _folds_to_stack = False
+
+    def _fold_layers(self) -> tuple[list[tuple[FloatArray, FloatArray, Hidden]], list[Any]]:
+        return [(self.W1, self.b1, self.hidden)], []
+
     def __repr__(self) -> str:
         if "W1" not in vars(self):
             return f"<{type(self).__name__} that was not initialised>"

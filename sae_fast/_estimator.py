@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -29,7 +29,9 @@ from ._checks import (
     check_rate,
     core_settings,
 )
+from ._encoder import Encoder
 from ._fit import FitControl, check_finite, copy_params
+from ._fold import fold
 from ._functional import decode, encode, init_params
 from ._public import public_in
 from ._scale import RANGES, SCALINGS, Clip, Scaling
@@ -38,9 +40,6 @@ from ._solvers import EpochSolver, LbfgsSolver, Solver, epoch_options
 from ._transformer import anew, check_codes, offered_if, restoring, rng_of, weights_of
 from ._types import Cost, EpochInfo, FloatArray, Hidden, Output, Params
 from ._unit_report import BLOCK, UnitReport, judge, judge_codes, statuses
-
-if TYPE_CHECKING:
-    from ._encoder import Encoder
 
 SOLVERS = ("lbfgs", "adam", "sgd")
 LBFGS_MEMORY = 20
@@ -551,9 +550,14 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
     def fold(self, *, clip: Clip = "error", dtype: DTypeLike | None = None) -> Encoder:
         """An :class:`Encoder` with the scaling in its weights; see :func:`sae_fast.fold`."""
-        from ._fold import fold
+        return cast(Encoder, fold(self, clip=clip, dtype=dtype))
 
-        return cast("Encoder", fold(self, clip=clip, dtype=dtype))
+    _folds_to_stack = False
+
+    def _fold_layers(self) -> tuple[list[tuple[FloatArray, FloatArray, Hidden]], list[Any]]:
+        check_is_fitted(self)
+        layer = self.params_.W1, self.params_.b1, self._units[0]
+        return [layer], [] if self.scaler_ is None else [self.scaler_]
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to one safetensors file, whole or not at all; :func:`sae_fast.load` reads it."""

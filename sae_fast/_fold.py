@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-try:
-    from sklearn.decomposition import PCA, IncrementalPCA
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
-except ImportError as error:
-    raise ImportError('fold needs scikit-learn: pip install "sae-fast[estimators]"') from error
-
 from ._encoder import Encoder, from_layer
-from ._estimator import SparseAutoencoder
-from ._patch_extractor import PatchExtractor
 from ._public import public_in
-from ._scale import CUTS, Clip, Layer, check_clip
-from ._scalers import UFLDLScaler, UnitScaler
-from ._stack import Stack
+from ._scale import CUTS, Affine, Clip, check_clip, shift_and_divide
 from ._stack_encoder import StackEncoder
-from ._transformer import check_is_fitted, thawed
 from ._types import FloatArray, Hidden
-from ._whitening import PCAWhitener, ZCAWhitener
 
+Rule = Callable[[Any, NDArray[np.float64], NDArray[np.float64]], Affine]
 _LAST = "a SparseAutoencoder, a stack of layers or an encoder"
+# A step says itself how it folds. The last one by `_fold_layers()`, which gives its layers (W, b, unit) bottom up and
+# steps of its own that come before them, and `_folds_to_stack`; those before it by `_fold_into(W, b)`, the layer that
+# does the step and then (W, b), with `_cuts` if it also cuts. scikit-learn's cannot say it: their rules are below.
 
 
 @public_in("sae_fast")
@@ -89,21 +81,10 @@ def fold(*steps: Any, clip: Clip = "error", dtype: DTypeLike | None = None) -> E
     if not flat:
         raise TypeError(f"steps must end with {_LAST}, got no steps")
     *before, last = flat
-    layers: list[tuple[FloatArray, FloatArray, Hidden]]
-    if isinstance(last, Encoder):
-        layers = [(last.W1, last.b1, last.hidden)]
-    elif isinstance(last, StackEncoder):
-        layers = [(layer.W1, layer.b1, layer.hidden) for layer in last.layers]
-    elif isinstance(last, Stack):
-        check_is_fitted(last)
-        layers = [(W, b, unit) for (W, b), unit in zip(last.encoder_, last.units_, strict=True)]
-    elif isinstance(last, SparseAutoencoder):
-        check_is_fitted(last)
-        layers = [(last.params_.W1, last.params_.b1, last._units[0])]
-        if last.scaler_ is not None:
-            before.append(last.scaler_)
-    else:
+    if not hasattr(last, "_fold_layers"):
         raise TypeError(f"the last step must be {_LAST}, got {type(last).__name__}")
+    layers, own = last._fold_layers()
+    before += own
     kind = layers[0][0].dtype if dtype is None else np.dtype(dtype)
     if kind not in (np.float32, np.float64):
         raise TypeError(f"dtype must be float32 or float64, got {kind}")
@@ -112,7 +93,7 @@ def fold(*steps: Any, clip: Clip = "error", dtype: DTypeLike | None = None) -> E
     encoders = [
         _encoder(W, b, unit, kind, _names(flat[0]) if k == 0 else None) for k, (W, b, unit) in enumerate(layers)
     ]
-    return StackEncoder(encoders) if isinstance(last, (Stack, StackEncoder)) else encoders[0]
+    return StackEncoder(encoders) if last._folds_to_stack else encoders[0]
 
 
 def _names(first: Any) -> list[str] | None:
@@ -131,17 +112,17 @@ def _encoder(
     return from_layer(Encoder, W, b, hidden, names)
 
 
-def absorb(steps: Sequence[Any], W: NDArray[Any], b: NDArray[Any], *, clip: Clip = "error") -> Layer:
+def absorb(steps: Sequence[Any], W: NDArray[Any], b: NDArray[Any], *, clip: Clip = "error") -> Affine:
     """Weights and bias, float64, of the layer that does the steps, then ``(W, b)``; see :func:`fold`."""
-    layer: Layer = W.astype(np.float64), b.astype(np.float64)
+    layer: Affine = W.astype(np.float64), b.astype(np.float64)
     for step in reversed(steps):
         name = type(step).__name__
-        rule = next((rule for kinds, rule in _RULES if isinstance(step, kinds)), None)
+        rule = _rule_of(step)
         if rule is None:
-            hint = "; an autoencoder can only be the last step" if isinstance(step, (SparseAutoencoder, Stack)) else ""
+            hint = "; an autoencoder can only be the last step" if hasattr(step, "_fold_layers") else ""
             raise TypeError(f"steps must be affine transformers that fold() knows, got {name}{hint}")
-        check_is_fitted(step)
-        if clip == "error" and (isinstance(step, UFLDLScaler) or getattr(step, "clip", False)):
+        _scikit_learn().check_is_fitted(step)
+        if clip == "error" and (getattr(step, "_cuts", False) or getattr(step, "clip", False)):
             raise ValueError(f"{name} {CUTS}")
         n_out = len(step.get_feature_names_out())
         if n_out != layer[0].shape[1]:
@@ -153,47 +134,54 @@ def absorb(steps: Sequence[Any], W: NDArray[Any], b: NDArray[Any], *, clip: Clip
 def _flatten(steps: Sequence[Any]) -> list[Any]:
     """Single steps: no pipelines, no passing through, no extractor at the beginning."""
     flat: list[Any] = []
-    for step in map(thawed, steps):
-        if isinstance(step, Pipeline):
+    for step in steps:
+        while isinstance(step, _scikit_learn().frozen):
+            step = step.estimator
+        if isinstance(step, _scikit_learn().pipeline):
             flat += _flatten([s for _, s in step.steps])
         elif step is not None and not (isinstance(step, str) and step == "passthrough"):
             flat.append(step)
-    return flat[1:] if flat and isinstance(flat[0], PatchExtractor) else flat
+    return flat[1:] if flat and getattr(flat[0], "_leaves_patches_as_they_are", False) else flat
 
 
-def _shift_and_divide(
-    W: NDArray[np.float64], b: NDArray[np.float64], shift: NDArray[Any] | None, divisor: NDArray[Any] | None
-) -> Layer:
-    """Before it ``(x - shift) / divisor``."""
-    if divisor is not None:
-        W = W / divisor
-    return W, b if shift is None else b - W @ shift
+def _rule_of(step: Any) -> Rule | None:
+    """How a step folds: as it says itself, or as is known of scikit-learn's."""
+    if hasattr(step, "_fold_into"):
+        return lambda step, W, b: step._fold_into(W, b)
+    return next((rule for kinds, rule in _scikit_learn().rules if isinstance(step, kinds)), None)
 
 
-def _standard(step: Any, W: NDArray[np.float64], b: NDArray[np.float64]) -> Layer:
-    return _shift_and_divide(W, b, step.mean_ if step.with_mean else None, step.scale_)
+class _ScikitLearn(NamedTuple):
+    """What folding has to know of scikit-learn."""
+
+    check_is_fitted: Callable[[Any], None]
+    frozen: Any
+    pipeline: Any
+    rules: list[tuple[tuple[type, ...], Rule]]
 
 
-def _min_max(step: Any, W: NDArray[np.float64], b: NDArray[np.float64]) -> Layer:
-    return W * step.scale_, b + W @ step.min_
+@functools.cache
+def _scikit_learn() -> _ScikitLearn:
+    try:
+        from sklearn.decomposition import PCA, IncrementalPCA
+        from sklearn.frozen import FrozenEstimator
+        from sklearn.pipeline import Pipeline
+        from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+        from sklearn.utils.validation import check_is_fitted
+    except ImportError as error:
+        raise ImportError('fold needs scikit-learn: pip install "sae-fast[estimators]"') from error
+    rules: list[tuple[tuple[type, ...], Rule]] = [
+        ((StandardScaler,), lambda s, W, b: shift_and_divide(W, b, s.mean_ if s.with_mean else None, s.scale_)),
+        ((RobustScaler,), lambda s, W, b: shift_and_divide(W, b, s.center_, s.scale_)),
+        ((MaxAbsScaler,), lambda s, W, b: shift_and_divide(W, b, None, s.scale_)),
+        ((MinMaxScaler,), lambda s, W, b: (W * s.scale_, b + W @ s.min_)),
+        ((PCA, IncrementalPCA), _pca),
+    ]
+    return _ScikitLearn(check_is_fitted, FrozenEstimator, Pipeline, rules)
 
 
-def _pca(step: Any, W: NDArray[np.float64], b: NDArray[np.float64]) -> Layer:
+def _pca(step: Any, W: NDArray[np.float64], b: NDArray[np.float64]) -> Affine:
     if step.whiten:
         deviation = np.sqrt(step.explained_variance_)
         W = W / np.maximum(deviation, np.finfo(deviation.dtype).eps)  # as scikit-learn does
-    return _shift_and_divide(W @ step.components_, b, step.mean_, None)
-
-
-_RULES: list[tuple[tuple[type, ...], Callable[[Any, NDArray[np.float64], NDArray[np.float64]], Layer]]] = [
-    ((UnitScaler, UFLDLScaler), lambda step, W, b: step._scale.absorb(W, b)),
-    ((PCAWhitener, ZCAWhitener), lambda step, W, b: _shift_and_divide(W @ step.whitening_, b, step.mean_, None)),
-    (
-        (StandardScaler,),
-        lambda step, W, b: _shift_and_divide(W, b, step.mean_ if step.with_mean else None, step.scale_),
-    ),
-    ((RobustScaler,), lambda step, W, b: _shift_and_divide(W, b, step.center_, step.scale_)),
-    ((MaxAbsScaler,), lambda step, W, b: _shift_and_divide(W, b, None, step.scale_)),
-    ((MinMaxScaler,), _min_max),
-    ((PCA, IncrementalPCA), _pca),
-]
+    return shift_and_divide(W @ step.components_, b, step.mean_, None)

@@ -176,6 +176,8 @@ class PatchExtractor(ClassNamePrefixFeaturesOutMixin, Transformer):  # type: ign
         check_is_fitted(self, "patch_shape_")
         return int(np.prod(self.patch_shape_))
 
+    _leaves_patches_as_they_are = True  # so that fold() may leave it out
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False

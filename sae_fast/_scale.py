@@ -17,7 +17,8 @@ from ._types import FloatArray, Output
 
 Scaling: TypeAlias = Literal["none", "minmax", "ufldl"]
 Clip: TypeAlias = Literal["error", "ignore"]
-Layer: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+Affine: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Weights W and bias b of ``W x + b``."""
 
 SCALINGS = ("none", "minmax", "ufldl")
 RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
@@ -32,6 +33,15 @@ def check_clip(clip: str) -> None:
     """What :func:`sae_fast.fold` shall do with a step that cuts."""
     if not isinstance(clip, str) or clip not in ("error", "ignore"):
         raise ValueError(f"clip must be 'error' or 'ignore', got {clip!r}")
+
+
+def shift_and_divide(
+    W: NDArray[np.float64], b: NDArray[np.float64], shift: NDArray[Any] | None, divisor: NDArray[Any] | None
+) -> Affine:
+    """The layer that does ``(x - shift) / divisor`` first."""
+    if divisor is not None:
+        W = W / divisor
+    return W, b if shift is None else b - W @ shift
 
 
 def target_range(output: Output, margin: float) -> tuple[float, float]:
@@ -76,7 +86,7 @@ class UnitScale(NamedTuple):
         """Data from the scaled reconstructions of the samples ``X``."""
         return self.backward(scaled)
 
-    def absorb(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> Layer:
+    def absorb(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> Affine:
         """The layer that scales first."""
         constant = self.span == 0
         slope = np.where(constant, 0.0, (self.high - self.low) / np.where(constant, 1.0, self.span))
@@ -118,7 +128,7 @@ class UFLDLScale(NamedTuple):
         data += X.mean(axis=1, keepdims=True, dtype=np.float64).astype(data.dtype)
         return data
 
-    def absorb(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> Layer:
+    def absorb(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> Affine:
         """The layer that scales first, without the cut."""
         slope = 0.5 * (self.high - self.low) / self.limit if self.limit > 0 else 0.0
         folded = slope * (W - W.mean(axis=1, keepdims=True))

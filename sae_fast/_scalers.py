@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ._checks import check_count
 from ._public import public_in
 from ._scale import (
     MARGIN,
+    Affine,
     Extent,
     Scale,
     Spread,
@@ -152,6 +153,9 @@ class UnitScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
         scaled = self._scale.forward(self._validate(X, reset=False))
         return np.clip(scaled, *self.feature_range_, out=scaled) if self.clip else scaled
 
+    def _fold_into(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> Affine:
+        return self._scale.absorb(W, b)
+
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
         """Samples from scaled samples, exact up to rounding (and to what ``clip`` cut)."""
         check_is_fitted(self)
@@ -284,6 +288,11 @@ class UFLDLScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
         """Scaled patches, in the shape of ``X``, float32 from float32 and else float64."""
         check_is_fitted(self)
         return self._scale.forward(self._validate(X, reset=False))
+
+    _cuts = True
+
+    def _fold_into(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> Affine:
+        return self._scale.absorb(W, b)
 
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
         """Patches about their means from scaled patches; the means, and what was cut, are lost."""

@@ -148,6 +148,12 @@ class Stack:
         vars(other).pop("validation_curve_", None)
         return other
 
+    _folds_to_stack = True
+
+    def _fold_layers(self) -> tuple[list[tuple[FloatArray, FloatArray, Hidden]], list[Any]]:
+        check_is_fitted(self)
+        return [(W, b, unit) for (W, b), unit in zip(self.encoder_, self.units_, strict=True)], []
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to one safetensors file, whole or not at all; :func:`sae_fast.load` reads it."""
         from ._stack_file import save

@@ -13,7 +13,7 @@ from ._checks import check_out, check_X
 from ._encoder import Encoder, from_layer, names_to_json
 from ._public import public_in
 from ._rows import check_names
-from ._types import FloatArray
+from ._types import FloatArray, Hidden
 
 KIND = "StackEncoder"
 _BLOCK = 4096  # samples between two layers: codes in between stay small
@@ -155,6 +155,11 @@ class StackEncoder:
         arrays |= {f"encoder.{k}.b": layer.b1 for k, layer in enumerate(self._layers)}
         units = [layer.hidden for layer in self._layers]
         write_tensors(path, arrays, {"format": 2, "kind": KIND, "units": units} | names_to_json(self))
+
+    _folds_to_stack = True
+
+    def _fold_layers(self) -> tuple[list[tuple[FloatArray, FloatArray, Hidden]], list[Any]]:
+        return [(layer.W1, layer.b1, layer.hidden) for layer in self._layers], []
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._layers,)

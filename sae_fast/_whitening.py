@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._checks import check_count, check_in
 from ._public import public_in
-from ._scale import spacing
+from ._scale import Affine, shift_and_divide, spacing
 from ._transformer import ClassNamePrefixFeaturesOutMixin, OneToOneFeatureMixin, Transformer, anew, check_is_fitted
 from ._types import FloatArray
 
@@ -140,6 +140,9 @@ class _Whitener(Transformer):
             # The difference in float64: single precision would lose what is small beside the mean.
             white[i : i + _BLOCK] = (data[i : i + _BLOCK] - self.mean_).astype(kind, copy=False) @ matrix
         return white
+
+    def _fold_into(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> Affine:
+        return shift_and_divide(W @ self.whitening_, b, self.mean_, None)
 
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
         """Samples (n_samples, n_features) from whitened ones, in the units of the data.
