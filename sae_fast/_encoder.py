@@ -12,6 +12,8 @@ import numpy as np
 
 from . import _core
 from ._checks import ParamsLike, check_hidden, check_params
+from ._model_file import ModelFileError, read_tensors, register, single_layer, write_tensors
+from ._model_schema import kind_of
 from ._public import public_in
 from ._rows import check_feature_names, read_rows
 from ._scale import CUTS, Clip, UFLDLScale, check_clip
@@ -127,15 +129,12 @@ class Encoder(_core.Encoder):
         >>> sf.Encoder.load(path)
         Encoder(64 -> 25, sigmoid, float64)
         """
-        from ._model_file import ModelFileError, read_tensors, single_layer
-        from ._model_schema import kind_of
-
         check_clip(clip)
         tensors, about = read_tensors(path)
         kind = kind_of(about)
         names = about.get("feature_names")
         if kind == _KIND:
-            return from_layer(cls, tensors["W1"], tensors["b1"], about["hidden"], names)
+            return _from_file(cls, tensors, about)
         if "units" in about:
             if len(about["units"]) > 1:
                 raise ModelFileError(
@@ -160,8 +159,6 @@ class Encoder(_core.Encoder):
 
         The way to ship what :func:`sae_fast.fold` made of a pipeline.
         """
-        from ._model_file import write_tensors
-
         about = {"format": 2, "kind": _KIND, "hidden": self.hidden} | names_to_json(self)
         write_tensors(path, {"W1": self.W1, "b1": self.b1}, about)
 
@@ -202,3 +199,11 @@ def names_to_json(encoder: Any) -> dict[str, list[str]]:
 
 def _no_decoder(W1: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.zeros((W1.shape[1], W1.shape[0]), W1.dtype), np.zeros(W1.shape[1], W1.dtype)
+
+
+def _from_file(cls: type[AnyEncoder], tensors: dict[str, FloatArray], about: dict[str, Any]) -> AnyEncoder:
+    """The encoder that checked contents of its kind hold."""
+    return from_layer(cls, tensors["W1"], tensors["b1"], about["hidden"], about.get("feature_names"))
+
+
+register(_KIND, lambda path, tensors, about: _from_file(Encoder, tensors, about))

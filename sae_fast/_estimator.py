@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from os import PathLike
 from typing import Any, Self, cast
 
@@ -30,9 +31,12 @@ from ._checks import (
     core_settings,
 )
 from ._encoder import Encoder
+from ._estimator_file import estimator_from, save
 from ._fit import FitControl, check_finite, copy_params
 from ._fold import fold
 from ._functional import decode, encode, init_params
+from ._model_file import register
+from ._model_schema import KIND
 from ._public import public_in
 from ._scale import RANGES, SCALINGS, Clip, Scaling
 from ._scalers import UFLDLScaler, UnitScaler
@@ -561,8 +565,6 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to one safetensors file, whole or not at all; :func:`sae_fast.load` reads it."""
-        from ._model_file import save
-
         check_is_fitted(self)
         save(self, path)
 
@@ -586,6 +588,9 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
         return {k: v for k, v in state.items() if k != "_trainer"}
+
+
+register(KIND, partial(estimator_from, SparseAutoencoder))
 
 
 def warn_of_range(X: NDArray[Any], output: Output, advice: str, what: str = "data") -> None:

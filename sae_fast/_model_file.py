@@ -14,25 +14,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import warnings
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._atomic import replacing
 from ._model_fields import short
-from ._model_schema import FORMAT, KIND, STACKS, check_contents, kind_of
+from ._model_schema import FORMAT, KIND, check_contents, kind_of
 from ._public import public_in
 from ._scale import Scale, scale_from_json, scale_to_json
-from ._types import Cost, Hidden, Output, Params
+from ._types import Hidden, Output, Params
 from ._version import __version__
-
-if TYPE_CHECKING:
-    from ._estimator import SparseAutoencoder
 
 _KEY = "sae_fast"
 _LONGEST_HEADER = 100_000_000  # bytes, of any safetensors file
@@ -210,56 +207,6 @@ def single_layer(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> Mod
     )
 
 
-def save(model: SparseAutoencoder, path: str | PathLike[str]) -> None:
-    """Write a fitted estimator; see :meth:`sae_fast.SparseAutoencoder.save`."""
-    hyper = hyper_parameters(model)
-    low, high = model._unit_range_
-    arrays = {
-        "rho_hat": model.rho_hat_,
-        "loss_curve": model.loss_curve_,
-        "loss_parts": model.loss_parts_,
-        "unit_lowest": low,
-        "unit_highest": high,
-    }
-    fitted = {"n_iter": model.n_iter_, "cost": list(model.cost_), "rho": model._rho_fitted_}
-    scale = None if model.scaler_ is None else model.scaler_._scale
-    names = feature_names(model)
-    found = ModelFile(model.params_, *model._units, hyper, fitted, arrays, names, scale=scale)
-    write(path, found)
-
-
-def hyper_parameters(model: Any) -> dict[str, Any]:
-    """What an estimator was made with, as JSON can hold it."""
-    hyper = {k: v for k, v in model.get_params(deep=False).items() if k != "callback"}
-    hyper = {k: _plain(v) for k, v in hyper.items()}
-    if not isinstance(hyper["random_state"], int):
-        hyper["random_state"] = None  # a generator's state has no place in JSON
-    return hyper
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, Mapping):
-        return [[_plain(k), _plain(v)] for k, v in value.items()]  # JSON would make texts of the keys
-    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
-
-
-def feature_names(model: Any) -> list[str] | None:
-    """Names of the columns that an estimator was fitted to, if they had any."""
-    names = getattr(model, "feature_names_in_", None)
-    return None if names is None else [str(n) for n in names]
-
-
-def make(path: str | PathLike[str], kind: type[Any], hyper: dict[str, Any]) -> Any:
-    """An estimator with these hyper-parameters; those that this version does not know are ignored with a warning."""
-    known = kind().get_params()
-    ignored = sorted(set(hyper) - set(known))
-    if ignored:
-        warnings.warn(f"{path}: this version knows no {', '.join(ignored)}; ignored", stacklevel=3)
-    return kind(**{k: v for k, v in hyper.items() if k in known})
-
-
 @public_in("sae_fast")
 def load(path: str | PathLike[str]) -> Any:
     """Read what a ``save`` method wrote: a fitted estimator or an encoder.
@@ -299,37 +246,15 @@ def load(path: str | PathLike[str]) -> Any:
 def from_contents(path: str | PathLike[str], tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> Any:
     """The estimator or encoder that checked contents hold; ``path`` is for messages."""
     kind = kind_of(about)
-    if kind in STACKS:
-        from ._stack_file import stack
-
-        return stack(path, tensors, about)
-    if kind == "StackEncoder":
-        from ._stack_encoder import StackEncoder, layers_of
-
-        return StackEncoder(layers_of(tensors, about))
-    if kind == "Encoder":
-        from ._encoder import Encoder, from_layer
-
-        return from_layer(Encoder, tensors["W1"], tensors["b1"], about["hidden"], about.get("feature_names"))
-    return _estimator(path, single_layer(tensors, about))
+    if kind not in _MAKERS:
+        getattr(sys.modules["sae_fast"], kind)  # imports the module that registers it
+    return _MAKERS[kind](path, tensors, about)
 
 
-def _estimator(path: str | PathLike[str], found: ModelFile) -> SparseAutoencoder:
-    from ._estimator import SparseAutoencoder
-    from ._scalers import scaler_from
+Maker = Callable[[str | PathLike[str], dict[str, NDArray[Any]], dict[str, Any]], Any]
+_MAKERS: dict[str, Maker] = {}
 
-    model: SparseAutoencoder = make(path, SparseAutoencoder, found.hyper_parameters)
-    model.params_, model._units_ = found.params, (found.hidden, found.output)
-    model.n_features_in_ = found.params.W1.shape[1]
-    if found.scale is not None:
-        model.scaler_ = scaler_from(found.scale, found.output, model.n_features_in_)
-    model.rho_hat_ = found.arrays["rho_hat"]
-    model.loss_curve_ = found.arrays["loss_curve"]
-    model.loss_parts_ = found.arrays["loss_parts"]
-    model._unit_range_ = (found.arrays["unit_lowest"], found.arrays["unit_highest"])
-    model.n_iter_ = found.fitted["n_iter"]
-    model.cost_ = Cost(*found.fitted["cost"])
-    model._rho_fitted_ = found.fitted["rho"]
-    if found.feature_names is not None:
-        model.feature_names_in_ = np.array(found.feature_names, dtype=object)
-    return model
+
+def register(kind: str, maker: Maker) -> None:
+    """Let files of a kind be made what they hold by ``maker(path, tensors, about)``, which gets checked contents."""
+    _MAKERS[kind] = maker

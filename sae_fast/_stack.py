@@ -22,6 +22,7 @@ from ._checks import check_count, check_in, check_rate, check_sample_weight
 from ._deep import DeepCost, deep_forward
 from ._fit import check_finite
 from ._layer_plan import check_solver
+from ._stack_file import save
 from ._stack_training import Layers, Weight
 from ._types import EpochInfo, FloatArray, Hidden
 
@@ -156,8 +157,6 @@ class Stack:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to one safetensors file, whole or not at all; :func:`sae_fast.load` reads it."""
-        from ._stack_file import save
-
         check_is_fitted(self)
         save(self, path)
 

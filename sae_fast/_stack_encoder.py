@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._checks import check_out, check_X
 from ._encoder import Encoder, from_layer, names_to_json
+from ._model_file import ModelFileError, read_tensors, register, write_tensors
+from ._model_schema import kind_of
 from ._public import public_in
 from ._rows import check_names
 from ._types import FloatArray, Hidden
@@ -138,9 +140,6 @@ class StackEncoder:
         OSError
             The file cannot be read.
         """
-        from ._model_file import ModelFileError, read_tensors
-        from ._model_schema import kind_of
-
         tensors, about = read_tensors(path)
         if "units" not in about:
             kind = kind_of(about)
@@ -149,8 +148,6 @@ class StackEncoder:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the encoder to one safetensors file, whole or not at all; :meth:`load` reads it."""
-        from ._model_file import write_tensors
-
         arrays = {f"encoder.{k}.W": layer.W1 for k, layer in enumerate(self._layers)}
         arrays |= {f"encoder.{k}.b": layer.b1 for k, layer in enumerate(self._layers)}
         units = [layer.hidden for layer in self._layers]
@@ -174,3 +171,6 @@ def layers_of(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> list[E
     names = [about.get("feature_names"), *[None] * (len(about["units"]) - 1)]
     units = enumerate(zip(about["units"], names, strict=True))
     return [from_layer(Encoder, tensors[f"encoder.{k}.W"], tensors[f"encoder.{k}.b"], *what) for k, what in units]
+
+
+register(KIND, lambda path, tensors, about: StackEncoder(layers_of(tensors, about)))

@@ -8,19 +8,16 @@ Tensors ``encoder.0.W``, ``encoder.0.b``, ... bottom up, ``decoder.0.W``, ... fr
 from __future__ import annotations
 
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._deep import DeepCost, Layer
+from ._estimator_file import feature_names, hyper_parameters, make
 from ._model_fields import labels
-from ._model_file import feature_names, hyper_parameters, make, write_tensors
+from ._model_file import write_tensors
 from ._model_schema import FORMAT
-
-if TYPE_CHECKING:
-    from ._stacked import StackedAutoencoder
-    from ._stacked_classifier import StackedAutoencoderClassifier
 
 _CURVES = ("fine_tune_loss_curve", "head_loss_curve", "validation_curve")
 
@@ -59,20 +56,16 @@ def _labels(classes: NDArray[Any]) -> dict[str, Any]:
     return {"dtype": "object" if kind == "O" else classes.dtype.str, "values": classes.tolist()}
 
 
-def stack(
-    path: str | PathLike[str], tensors: dict[str, NDArray[Any]], about: dict[str, Any]
-) -> StackedAutoencoder | StackedAutoencoderClassifier:
-    """The estimator that checked contents hold."""
-    from ._stacked import StackedAutoencoder
-    from ._stacked_classifier import StackedAutoencoderClassifier
-
-    kinds: dict[str, type[Any]] = {k.__name__: k for k in (StackedAutoencoder, StackedAutoencoderClassifier)}
+def stack_from(
+    kind: type[Any], path: str | PathLike[str], tensors: dict[str, NDArray[Any]], about: dict[str, Any]
+) -> Any:
+    """The stack that checked contents hold."""
     hyper = {k: tuple(v) if isinstance(v, list) else v for k, v in about["hyper_parameters"].items()}
     if isinstance(hyper.get("class_weight"), tuple):
         hyper["class_weight"] = dict(hyper["class_weight"])
-    model = make(path, kinds[about["kind"]], hyper)
+    model = make(path, kind, hyper)
     _fill(model, tensors, about)
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 def _fill(model: Any, tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ One class in one file: half of its length is the documentation of its parameters
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -21,8 +22,10 @@ from ._checks import check_in
 from ._deep import DeepCost, Layer, deep_cost, deep_forward
 from ._estimator import warn_of_range
 from ._layer_plan import LayerPlan, per_layer, plan_layers
+from ._model_file import register
 from ._public import public_in
 from ._stack import Stack
+from ._stack_file import stack_from
 from ._stack_training import Layers, TrainedLayer, Weight, mean_activations, train_layers, tune
 from ._transformer import anew, check_codes, rng_of
 from ._types import EpochInfo, FloatArray, Output
@@ -306,3 +309,6 @@ def _network(plan: Sequence[LayerPlan], decay: Sequence[float]) -> dict[str, Any
         "beta": [*(layer.beta for layer in plan), *([0.0] * (n - 1))],
         "weight_decay": [*decay, *reversed(decay)],
     }
+
+
+register(StackedAutoencoder.__name__, partial(stack_from, StackedAutoencoder))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -27,8 +28,10 @@ from ._deep import DeepCost, DeepLbfgsSolver, Layer, deep_cost, deep_forward
 from ._estimator import LBFGS_MEMORY, warn_of_range
 from ._fit import FitControl
 from ._layer_plan import per_layer, plan_layers
+from ._model_file import register
 from ._public import public_in
 from ._stack import Stack
+from ._stack_file import stack_from
 from ._stack_training import DeepSolver, Layers, Weight, mean_activations, stage, train_layers, tune
 from ._transformer import anew, rng_of
 from ._types import EpochInfo, FloatArray
@@ -418,3 +421,6 @@ def _rows(
 ) -> tuple[NDArray[Any], Labels, Weight]:
     """These rows of the data; all for None."""
     return (X, y, weight) if rows is None else (X[rows], y[rows], None if weight is None else weight[rows])
+
+
+register(StackedAutoencoderClassifier.__name__, partial(stack_from, StackedAutoencoderClassifier))
