@@ -25,14 +25,13 @@ from ._objective import Objective, check_gradient
 from ._public import skops_types
 from ._stack_encoder import StackEncoder
 from ._train import SGD, Adam, train
-from ._types import Cost, Deltas, EpochInfo, Forward, History, Params
+from ._types import Cost, DeepCost, Deltas, EpochInfo, Forward, History, Layer, Params
 from ._version import __version__
 
 if TYPE_CHECKING:
     from . import conventions, plot, reference
     from ._compare import Coder, PCAComparison, compare_with_pca
     from ._convolved_features import ConvolvedFeatures
-    from ._deep_layers import DeepCost, Layer
     from ._estimator import DataRangeWarning, SparseAutoencoder, UnitWarning
     from ._fit import FitInterruptedWarning
     from ._fold import fold
@@ -52,7 +51,6 @@ _HOMES = {  # of what is imported when it is first used
     "": ("conventions", "plot", "reference"),
     "_compare": ("Coder", "PCAComparison", "compare_with_pca"),
     "_convolved_features": ("ConvolvedFeatures",),
-    "_deep_layers": ("DeepCost", "Layer"),
     "_estimator": ("DataRangeWarning", "SparseAutoencoder", "UnitWarning"),
     "_fit": ("FitInterruptedWarning",),
     "_fold": ("fold",),

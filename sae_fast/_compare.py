@@ -14,7 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._checks import check_count, check_random_state, seed_from
 from ._code_measures import accuracies, errors, sparsity, speed
+from ._estimator import SparseAutoencoder
+from ._fit import FitInterruptedWarning
 from ._public import public_in
+from ._transformer import thawed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -223,10 +226,6 @@ def compare_with_pca(
     from sklearn.decomposition import PCA
     from sklearn.utils import check_array
     from sklearn.utils.validation import check_is_fitted
-
-    from ._estimator import SparseAutoencoder
-    from ._fit import FitInterruptedWarning
-    from ._transformer import thawed
 
     check_count("cv", cv)
     seed = _seed(random_state)

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._deep_layers import Layer
-from ._types import FloatArray, Params
+from ._types import FloatArray, Layer, Params
 
 class Workspace:
     def size(self) -> int: ...

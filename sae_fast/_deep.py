@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike
 from . import _core
 from ._checks import check_n_threads, check_out, check_sample_weight, check_X
 from ._deep_checks import Loss, PerLayer, check_data, check_loss, check_out_layers, check_settings, check_units
-from ._deep_layers import DeepCost, Layer, LayersLike, check_layers, flatten_layers, unflatten_layers
+from ._deep_layers import LayersLike, check_layers, flatten_layers, unflatten_layers
 from ._deep_solvers import DeepEpochSolver, DeepLbfgsSolver
-from ._types import FloatArray, Output
+from ._types import DeepCost, FloatArray, Layer, Output
 
 __all__ = [
     "DeepCost",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._checks import OUTPUT, _describe, check_in, check_out, check_rho, check_X
-from ._deep_layers import Layer
+from ._types import Layer
 
 LOSSES = ("squared", "softmax")
 Loss: TypeAlias = Literal["squared", "softmax"]

@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ._checks import _FLOATS, _describe
-from ._public import public_in
-from ._types import FloatArray
+from ._types import FloatArray, Layer
 
 LayersLike: TypeAlias = Sequence[Any]
-
-
-@public_in("sae_fast")
-class Layer(NamedTuple):
-    """One layer, or its gradients: ``W`` (n_out, n_in) and ``b`` (n_out,)."""
-
-    W: FloatArray
-    b: FloatArray
-
-
-@public_in("sae_fast")
-class DeepCost(NamedTuple):
-    """The cost J and its three parts; ``total`` is their sum. Each part already carries its weight."""
-
-    total: float
-    loss: float
-    weight_decay: float
-    sparsity: float
 
 
 def check_layers(layers: LayersLike, name: str = "layers") -> tuple[tuple[Layer, ...], np.dtype[Any]]:

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._checks import check_n_threads, check_out, check_sample_weight, check_X
 from ._deep_checks import DeepSettings, check_data, check_loss, check_out_layers, check_settings, check_units
-from ._deep_layers import DeepCost, Layer, LayersLike, check_layers
-from ._types import FloatArray
+from ._deep_layers import LayersLike, check_layers
+from ._types import DeepCost, FloatArray, Layer
 from .reference import _divergence, _error, _mean, _pair, _penalty_delta, _unit, permutation
 
 __all__ = ["deep_cost", "deep_cost_and_grad", "deep_forward", "deep_train"]

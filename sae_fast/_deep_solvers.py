@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core
 from ._checks import check_count, check_n_threads, check_sample_weight
 from ._deep_checks import DeepData, Loss, PerLayer, check_data, check_settings
-from ._deep_layers import DeepCost, Layer, LayersLike, check_layers, flatten_layers, unflatten_layers
+from ._deep_layers import LayersLike, check_layers, flatten_layers, unflatten_layers
 from ._train import DEFAULT_LEARNING_RATE, _rule
-from ._types import Output
+from ._types import DeepCost, Layer, Output
 
 
 def _copy(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:

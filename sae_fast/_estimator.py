@@ -35,18 +35,17 @@ from ._estimator_file import estimator_from, save
 from ._fit import FitControl, check_finite, copy_params
 from ._fold import fold
 from ._functional import decode, encode, init_params
+from ._layer_plan import SOLVERS
 from ._model_file import register
 from ._model_schema import KIND
 from ._public import public_in
 from ._scale import RANGES, SCALINGS, Clip, Scaling
 from ._scalers import UFLDLScaler, UnitScaler
-from ._solvers import EpochSolver, LbfgsSolver, Solver, epoch_options
+from ._solvers import LBFGS_MEMORY, EpochSolver, LbfgsSolver, Solver, epoch_options
 from ._transformer import anew, check_codes, offered_if, restoring, rng_of, weights_of
 from ._types import Cost, EpochInfo, FloatArray, Hidden, Output, Params
 from ._unit_report import BLOCK, UnitReport, judge, judge_codes, statuses
 
-SOLVERS = ("lbfgs", "adam", "sgd")
-LBFGS_MEMORY = 20
 _AS_BEFORE = "; the model is as it was before this call"
 _SCALE_OF_ALL = (
     "the scale is that of the first samples; let a UnitScaler see all of them (partial_fit) and put it before the model"

@@ -4,17 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ._checks import check_activations, check_count, check_hidden, check_output, check_penalty
 from ._types import Hidden, Output
 
-if TYPE_CHECKING:
-    from ._stack import Stack
-
 SOLVERS = ("lbfgs", "adam", "sgd")
+
+
+class Parameters(Protocol):
+    """Parameters of a stack, each one value or one for each layer."""
+
+    @property
+    def hidden_layer_sizes(self) -> Any: ...
+    @property
+    def rho(self) -> Any: ...
+    @property
+    def beta(self) -> Any: ...
+    @property
+    def weight_decay(self) -> Any: ...
+    @property
+    def hidden(self) -> Any: ...
+    @property
+    def output(self) -> Any: ...
+    @property
+    def solver(self) -> Any: ...
+    @property
+    def max_iter(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,7 @@ def layer_sizes(hidden_layer_sizes: Any) -> list[int]:
     return [check_count("hidden_layer_sizes", size) for size in sizes]
 
 
-def plan_layers(model: Stack) -> list[LayerPlan]:
+def plan_layers(model: Parameters) -> list[LayerPlan]:
     """The layers that the parameters of ``model`` ask for, bottom up.
 
     An ``output`` that is one value is that of the lowest layer, which reconstructs the data; the layers above

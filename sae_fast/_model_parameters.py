@@ -102,7 +102,7 @@ def check_stack_parameters(n_more: int) -> Check:
         missing = [key for key in BY_LAYER if key not in value]
         if missing:
             raise ValueError(f"{name}.{missing[0]} is missing")
-        n = len(plan_layers(SimpleNamespace(**{key: value[key] for key in BY_LAYER})))  # type: ignore[arg-type]
+        n = len(plan_layers(SimpleNamespace(**{key: value[key] for key in BY_LAYER})))
         decay = value.get("fine_tune_weight_decay")
         for entry in [] if decay is None else per_layer("fine_tune_weight_decay", decay, n + n_more):
             _at_least_zero("fine_tune_weight_decay", entry)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ._patch_extractor import PatchExtractor
+from ._scalers import UFLDLScaler
+
 _MARGIN = 4
 
 
@@ -33,9 +36,6 @@ def natural_patches(
     ndarray of shape (n_samples, size * size)
     """
     from sklearn.datasets import load_sample_images
-
-    from ._patch_extractor import PatchExtractor
-    from ._scalers import UFLDLScaler
 
     luma = np.array([0.299, 0.587, 0.114])
     pictures = [_even_contrast(_whiten(np.log1p(_halve(p @ luma)))) for p in load_sample_images().images]

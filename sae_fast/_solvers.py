@@ -15,6 +15,7 @@ from ._functional import flatten, unflatten
 from ._train import DEFAULT_LEARNING_RATE, SOLVERS, _rule
 from ._types import AnyCost, Cost, Params
 
+LBFGS_MEMORY = 20  # pairs that the estimators keep
 P_co = TypeVar("P_co", bound=tuple[Any, ...], covariant=True)
 
 

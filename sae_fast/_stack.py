@@ -19,12 +19,12 @@ from sklearn.utils.validation import (
 )
 
 from ._checks import check_count, check_in, check_rate, check_sample_weight
-from ._deep import DeepCost, deep_forward
+from ._deep import deep_forward
 from ._fit import check_finite
 from ._layer_plan import check_solver
 from ._stack_file import save
 from ._stack_training import Layers, Weight
-from ._types import EpochInfo, FloatArray, Hidden
+from ._types import DeepCost, EpochInfo, FloatArray, Hidden
 
 
 class Stack:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._deep import DeepCost, Layer
 from ._estimator_file import feature_names, hyper_parameters, make
 from ._model_fields import labels
 from ._model_file import write_tensors
 from ._model_schema import FORMAT
+from ._types import DeepCost, Layer
 
 _CURVES = ("fine_tune_loss_curve", "head_loss_curve", "validation_curve")
 

@@ -4,26 +4,41 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._checks import check_n_threads
-from ._deep import DeepEpochSolver, DeepLbfgsSolver, Layer, deep_forward
-from ._estimator import LBFGS_MEMORY
-from ._fit import FitControl, FitInterruptedWarning, Stage
+from ._deep import DeepEpochSolver, DeepLbfgsSolver, deep_forward
+from ._fit import Controls, FitControl, FitInterruptedWarning, Stage
 from ._functional import encode, init_params
 from ._layer_plan import LayerPlan
-from ._solvers import EpochSolver, LbfgsSolver, Solver, epoch_options
-from ._types import AnyCost, FloatArray, Params
+from ._solvers import LBFGS_MEMORY, EpochSolver, LbfgsSolver, Solver, epoch_options
+from ._types import AnyCost, FloatArray, Layer, Params
 from ._unit_report import BLOCK
-
-if TYPE_CHECKING:
-    from ._stack import Stack
 
 Layers = tuple[Layer, ...]
 Weight = NDArray[np.float64] | None
+
+
+class Training(Controls, Protocol):
+    """Parameters of a stack that say how it is trained."""
+
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def learning_rate(self) -> float | None: ...
+    @property
+    def momentum(self) -> float: ...
+    @property
+    def fine_tune_solver(self) -> str: ...
+    @property
+    def fine_tune_max_iter(self) -> int: ...
+    @property
+    def fine_tune_learning_rate(self) -> float | None: ...
+    @property
+    def n_threads(self) -> int | None: ...
 
 
 class TrainedLayer(NamedTuple):
@@ -52,7 +67,7 @@ class DeepSolver:
 
 
 def train_layers(
-    model: Stack, X: NDArray[Any], weight: Weight, plan: Sequence[LayerPlan], rng: np.random.RandomState
+    model: Training, X: NDArray[Any], weight: Weight, plan: Sequence[LayerPlan], rng: np.random.RandomState
 ) -> tuple[list[TrainedLayer], bool]:
     """Each layer on the codes of the one below; fewer layers than planned, and True, after Ctrl-C."""
     done: list[TrainedLayer] = []
@@ -79,7 +94,7 @@ def train_layers(
 
 
 def _layer_solver(
-    model: Stack, X: FloatArray, weight: Weight, layer: LayerPlan, rng: np.random.RandomState
+    model: Training, X: FloatArray, weight: Weight, layer: LayerPlan, rng: np.random.RandomState
 ) -> Solver[Params]:
     threads = check_n_threads(model.n_threads)
     start = init_params(X.shape[1], layer.n_hidden, random_state=rng, dtype=X.dtype)
@@ -92,7 +107,7 @@ def _layer_solver(
 
 
 def tune(
-    model: Stack,
+    model: Training,
     layers: Layers,
     X: NDArray[Any],
     y: NDArray[np.int64] | None,
@@ -125,7 +140,7 @@ def tune(
     return control
 
 
-def stage(model: Stack, max_iter: int, name: str) -> Stage:
+def stage(model: Training, max_iter: int, name: str) -> Stage:
     """Controls of a stage with the parameters of ``model``."""
     return Stage(max_iter, model.tol, model.n_iter_no_change, model.verbose, model.callback, name)
 

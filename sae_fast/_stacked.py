@@ -19,7 +19,7 @@ except ImportError as error:
     raise ImportError('StackedAutoencoder needs scikit-learn: pip install "sae-fast[estimators]"') from error
 
 from ._checks import check_in
-from ._deep import DeepCost, Layer, deep_cost, deep_forward
+from ._deep import deep_cost, deep_forward
 from ._estimator import warn_of_range
 from ._layer_plan import LayerPlan, per_layer, plan_layers
 from ._model_file import register
@@ -28,7 +28,7 @@ from ._stack import Stack
 from ._stack_file import stack_from
 from ._stack_training import Layers, TrainedLayer, Weight, mean_activations, train_layers, tune
 from ._transformer import anew, check_codes, rng_of
-from ._types import EpochInfo, FloatArray, Output
+from ._types import DeepCost, EpochInfo, FloatArray, Layer, Output
 from ._unit_report import BLOCK
 
 

@@ -24,17 +24,18 @@ except ImportError as error:
     raise ImportError('StackedAutoencoderClassifier needs scikit-learn: pip install "sae-fast[estimators]"') from error
 
 from ._checks import check_count, check_in
-from ._deep import DeepCost, DeepLbfgsSolver, Layer, deep_cost, deep_forward
-from ._estimator import LBFGS_MEMORY, warn_of_range
+from ._deep import DeepLbfgsSolver, deep_cost, deep_forward
+from ._estimator import warn_of_range
 from ._fit import FitControl
 from ._layer_plan import per_layer, plan_layers
 from ._model_file import register
 from ._public import public_in
+from ._solvers import LBFGS_MEMORY
 from ._stack import Stack
 from ._stack_file import stack_from
 from ._stack_training import DeepSolver, Layers, Weight, mean_activations, stage, train_layers, tune
 from ._transformer import anew, rng_of
-from ._types import EpochInfo, FloatArray
+from ._types import DeepCost, EpochInfo, FloatArray, Layer
 
 Labels = NDArray[np.int64]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 from numpy.typing import ArrayLike
 
 from ._checks import check_count, check_in, check_real, check_rho
+from ._estimator import DataRangeWarning, SparseAutoencoder, UnitWarning
 from ._progress import say
 from ._public import public_in
 from ._types import Cost
@@ -19,7 +20,6 @@ from ._types import Cost
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ._estimator import SparseAutoencoder
 
 RESOLUTION = 1.1  # of the smallest beta that does it: close enough
 STEP = 10.0
@@ -172,8 +172,6 @@ class _Search:
 
     def first(self, n_components: int, max_iter: int, random_state: Any, options: dict[str, Any]) -> SparseAutoencoder:
         """The model that trials are copies of."""
-        from ._estimator import SparseAutoencoder
-
         for name in ("beta", "warm_start", "callback"):
             if name in options:
                 raise TypeError(f"suggest_beta takes no {name}: the search sets it")
@@ -215,8 +213,6 @@ class _Search:
 
     def _try(self, model: SparseAutoencoder, beta: float) -> None:
         """Fit from the nearest fit so far, until the mean activation stays where it is."""
-        from ._estimator import DataRangeWarning, UnitWarning
-
         nearest = min(self.fits, key=lambda other: abs(math.log(other / beta)), default=None)
         model = copy.copy(model if nearest is None else self.fits[nearest][1])
         model.set_params(beta=beta)

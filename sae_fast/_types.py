@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Union
+from typing import Any, Literal, NamedTuple, TypeAlias, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._public import public_in
-
-if TYPE_CHECKING:
-    from ._deep import DeepCost, Layer
 
 AnyCost: TypeAlias = Union["Cost", "DeepCost"]
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
@@ -94,6 +91,24 @@ class Cost(NamedTuple):
 
     total: float
     reconstruction: float
+    weight_decay: float
+    sparsity: float
+
+
+@public_in("sae_fast")
+class Layer(NamedTuple):
+    """One layer, or its gradients: ``W`` (n_out, n_in) and ``b`` (n_out,)."""
+
+    W: FloatArray
+    b: FloatArray
+
+
+@public_in("sae_fast")
+class DeepCost(NamedTuple):
+    """The cost J and its three parts; ``total`` is their sum. Each part already carries its weight."""
+
+    total: float
+    loss: float
     weight_decay: float
     sparsity: float
 
