@@ -23,7 +23,7 @@ from scipy.optimize import minimize
 
 import sae_fast as sf
 from sae_fast import _core, reference
-from sae_fast._patches import natural_patches
+from sae_fast.preprocessing._patches import natural_patches
 
 
 def data_sets() -> Any:
@@ -90,7 +90,7 @@ def patches(loader: Any, iterations: int) -> None:
 
 def classical(name: str, X: Any, h: int, settings: dict[str, float]) -> None:
     """400 iterations, against the arithmetic limit of their evaluations."""
-    from sae_fast._solvers import LbfgsSolver
+    from sae_fast.network._solvers import LbfgsSolver
 
     m, v = X.shape
     start = sf.init_params(v, h, random_state=0, dtype=X.dtype)

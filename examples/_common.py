@@ -163,7 +163,7 @@ def natural_patches(options: Options, n: int, size: int) -> tuple[F64, str]:
     """Whitened patches of photographs in [0.1, 0.9], and of which: Kodak's, or the two that scikit-learn ships."""
     path = options.file("natural/kodak_gray.npz")
     if path is None:
-        from sae_fast._patches import natural_patches as of_two_photographs
+        from sae_fast.preprocessing._patches import natural_patches as of_two_photographs
 
         return of_two_photographs(n, size).astype(np.float64), "patches of scikit-learn's two photographs"
     with np.load(path) as z:

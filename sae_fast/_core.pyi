@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._types import FloatArray, Layer, Params
+from .network._types import FloatArray, Layer, Params
 
 class Workspace:
     def size(self) -> int: ...

@@ -6,8 +6,9 @@ import itertools
 
 import numpy as np
 
-from sae_fast import _deep, _deep_reference
-from sae_fast._deep import Layer
+from sae_fast.network import _deep
+from sae_fast.network._deep import Layer
+from sae_fast.reference import _deep as _deep_reference
 
 IMPLEMENTATIONS = {"core": _deep, "reference": _deep_reference}
 

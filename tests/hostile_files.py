@@ -24,7 +24,7 @@ import numpy as np
 import safetensors.numpy
 
 import sae_fast as sf
-from sae_fast._model_file import ModelFileError, checksum, read_tensors
+from sae_fast.files._model_file import ModelFileError, checksum, read_tensors
 
 N_FEATURES = 6
 X = np.random.default_rng(1).uniform(0.1, 0.9, (40, N_FEATURES))

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from sae_fast._arrays_io import ArrayFileError, TableOptions, expand, kind_of, read_table, read_tables, suffix_of
-from sae_fast._arrays_write import writing
+from sae_fast.files._arrays_io import ArrayFileError, TableOptions, expand, kind_of, read_table, read_tables, suffix_of
+from sae_fast.files._arrays_write import writing
 
 NAMES = ["a", "b", 'c "quoted", d']
 

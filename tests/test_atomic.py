@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 import sae_fast as sf
-from sae_fast import _atomic
-from sae_fast._arrays_write import writing
-from sae_fast._atomic import check_target, replacing
+from sae_fast.files import _atomic
+from sae_fast.files._arrays_write import writing
+from sae_fast.files._atomic import check_target, replacing
 
 ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not ROOT, reason="only the superuser mounts file systems and gives files away")
@@ -232,7 +232,7 @@ def test_a_full_disk_is_an_error_and_nothing_is_left(small_disk, name, old):
 
 def test_what_is_open_by_its_name_is_written_into(tmp_path):
     """/dev/stdout is the stream, whatever it has been redirected to."""
-    code = "import sae_fast._atomic as a\nwith a.replacing('/dev/stdout') as file: file.write(b'new')"
+    code = "import sae_fast.files._atomic as a\nwith a.replacing('/dev/stdout') as file: file.write(b'new')"
     path = tmp_path / "log"
     path.write_bytes(b"old ")
     with path.open("ab") as log:
@@ -257,7 +257,7 @@ def mounted(tmp_path, code, options=""):
 @pytest.mark.parametrize("content", ["b'longer ' * 100", "b'short'", "b''"])
 def test_a_mount_point_is_written_in_place(tmp_path, content):
     """What is mounted from elsewhere, as containers do, cannot be renamed to; it gets the new content all the same."""
-    code = f"import sae_fast._atomic as a\nwith a.replacing('mounted') as file: file.write({content})"
+    code = f"import sae_fast.files._atomic as a\nwith a.replacing('mounted') as file: file.write({content})"
     done = mounted(tmp_path, code)
     assert done.stderr == ""
     assert (tmp_path / "host").read_bytes() == eval(content)
@@ -267,7 +267,7 @@ def test_a_mount_point_is_written_in_place(tmp_path, content):
 @needs_mounts
 def test_a_mount_point_that_is_read_only_is_known_before_the_work(tmp_path):
     """It can be neither renamed to nor written, which check_target sees."""
-    code = "import sae_fast._atomic as a\na.check_target('mounted')"
+    code = "import sae_fast.files._atomic as a\na.check_target('mounted')"
     done = mounted(tmp_path, code, "&& mount -o remount,bind,ro mounted")
     assert "PermissionError: mounted cannot be written to" in done.stderr
 
@@ -291,7 +291,7 @@ def test_a_mount_point_on_a_full_disk_keeps_what_it_held(tmp_path, small_disk, m
 
 
 FOREIGN = """
-import os, sys, sae_fast._atomic as a
+import os, sys, sae_fast.files._atomic as a
 os.setgid(12345); os.setuid(12345)
 with a.replacing(sys.argv[1]) as file: file.write(b"new")
 """
@@ -340,7 +340,7 @@ def test_a_killed_process_leaves_nothing(tmp_path, target):
     except OSError:
         pytest.skip("this file system has no files without names")
     code = (
-        "import os, signal, sae_fast._atomic as a\n"
+        "import os, signal, sae_fast.files._atomic as a\n"
         f"with a.replacing(r'{tmp_path / target}') as file:\n"
         "    file.write(b'new' * 100000); file.flush(); os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from sae_fast._deep_reference import deep_cost_and_grad
 from sae_fast.bench import WORKS, Work, _contenders, _fine_tune, _worker, race
 from sae_fast.bench._race import Result, installed
 from sae_fast.bench._report import plot_of, write_plot
 from sae_fast.cli import main
+from sae_fast.reference._deep import deep_cost_and_grad
 
 SMALL = Work("cost_and_grad", 50, 20, 10)
 

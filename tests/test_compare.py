@@ -12,9 +12,9 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 import sae_fast as sf
-from sae_fast import _code_measures
-from sae_fast._code_measures import sparsity
 from sae_fast.cli import main
+from sae_fast.inspection import _code_measures
+from sae_fast.inspection._code_measures import sparsity
 
 from .conftest import HIDDEN
 from .test_estimator import model, patches

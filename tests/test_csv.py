@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from sae_fast import _csv_read, _csv_records
-from sae_fast._arrays_io import ArrayFileError, Table, TableOptions, read_table
-from sae_fast._csv_fault import is_number
+from sae_fast.files import _csv_read, _csv_records
+from sae_fast.files._arrays_io import ArrayFileError, Table, TableOptions, read_table
+from sae_fast.files._csv_fault import is_number
 
 
 @pytest.fixture(params=["pyarrow", "csv module", "small blocks"], name="way", autouse=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sae_fast as sf
-from sae_fast import _deep
+from sae_fast.network import _deep
 
 from .conftest import DTYPES, HIDDEN, OUTPUT, SIZES, TOLERANCE, error, make
 from .deep_networks import IMPLEMENTATIONS, Layer, flat, make_data, make_layers

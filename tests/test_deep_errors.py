@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sae_fast import _core, _deep
-from sae_fast._deep import Layer
+from sae_fast import _core
+from sae_fast.network import _deep
+from sae_fast.network._deep import Layer
 
 from .deep_networks import IMPLEMENTATIONS, make_data, make_layers
 

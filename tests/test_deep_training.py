@@ -10,8 +10,10 @@ import pytest
 import scipy.optimize
 
 import sae_fast as sf
-from sae_fast import _deep, _deep_reference, reference
-from sae_fast._solvers import LbfgsSolver
+from sae_fast import reference
+from sae_fast.network import _deep
+from sae_fast.network._solvers import LbfgsSolver
+from sae_fast.reference import _deep as _deep_reference
 
 from .conftest import DTYPES, TOLERANCE, error, make
 from .deep_networks import flat, make_data, make_layers

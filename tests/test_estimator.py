@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sae_fast as sf
-from sae_fast._estimator import DataRangeWarning, UnitWarning
+from sae_fast.estimators._estimator import DataRangeWarning, UnitWarning
 
 from .conftest import DTYPES
 
@@ -50,8 +50,8 @@ def not_equal_to_repetition(estimator):
 
 
 # The checks feed data of any range, whose warning has its own tests below.
-@pytest.mark.filterwarnings("ignore::sae_fast._estimator.DataRangeWarning")
-@pytest.mark.filterwarnings("ignore::sae_fast._estimator.UnitWarning")
+@pytest.mark.filterwarnings("ignore::sae_fast.estimators._estimator.DataRangeWarning")
+@pytest.mark.filterwarnings("ignore::sae_fast.estimators._estimator.UnitWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks(
     [

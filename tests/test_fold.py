@@ -22,7 +22,7 @@ from sklearn.preprocessing import (
 )
 
 import sae_fast as sf
-from sae_fast import _model_file
+from sae_fast.files import _model_file
 
 from .conftest import DTYPES, HIDDEN, TOLERANCE, error
 from .hostile_files import serialised

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sae_fast as sf
-from sae_fast._objective import compare_gradient
+from sae_fast.network._objective import compare_gradient
 
 from .conftest import HIDDEN, OUTPUT, make
 

@@ -8,9 +8,9 @@ import threading
 import pytest
 
 import sae_fast as sf
-from sae_fast._model_file import ModelFileError
-from sae_fast._model_parameters import BY_LAYER, HYPER_PARAMETERS, STACK_PARAMETERS
 from sae_fast.cli import main
+from sae_fast.files._model_file import ModelFileError
+from sae_fast.files._model_parameters import BY_LAYER, HYPER_PARAMETERS, STACK_PARAMETERS
 
 from .hostile_files import FEW, KINDS, Generator, X, try_many
 

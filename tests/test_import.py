@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 
 import sae_fast as sf
+from sae_fast._homes import HOMES, PACKAGES
 
 
 def run(code):
@@ -32,10 +35,13 @@ def test_backend_works_without_the_extras():
         "p, X = sf.init_params(4, 3, random_state=0), np.full((9, 4), 0.5)\n"
         "sf.cost_and_grad(p, X, rho=0.1, beta=1, weight_decay=0)\n"
         "sf.train(p, X, n_epochs=2); sf.reference.encode(p, X); sf.show_config()\n"
-        "for name in ('SparseAutoencoder', 'fold', 'UnitScaler', 'UFLDLScaler', 'PatchExtractor', 'ZCAWhitener'):\n"
+        "for name in ('SparseAutoencoder', 'UnitScaler', 'UFLDLScaler', 'PatchExtractor', 'ZCAWhitener'):\n"
         "    try: getattr(sf, name)\n"
         "    except ImportError as error: assert 'sae-fast[estimators]' in str(error), error\n"
         "    else: raise AssertionError(name)\n"
+        "try: sf.fold(sf.Encoder(p))\n"
+        "except ImportError as error: assert 'sae-fast[estimators]' in str(error), error\n"
+        "else: raise AssertionError('fold')\n"
         "try: sf.plot.filters(p)\n"
         "except ImportError as error: assert 'sae-fast[plot]' in str(error), error\n"
         "try: sf.load('x')\n"
@@ -95,3 +101,58 @@ def test_environment_is_left_as_it_was():
     """The wait policy that the core is loaded with does not stay in the environment, nor replace the user's own."""
     run("import os; before = dict(os.environ); import sae_fast; assert dict(os.environ) == before")
     run("import os; os.environ['GOMP_SPINCOUNT'] = '7'; import sae_fast; assert os.environ['GOMP_SPINCOUNT'] == '7'")
+
+
+def test_types_are_told_of_all_that_is_public():
+    """The stub of the package names what the package shows, from where the package imports it."""
+    stub = Path(sf.__file__).with_name("__init__.pyi").read_text()
+    told = {
+        alias.asname: node.module
+        for node in ast.walk(ast.parse(stub))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    wanted = {name: home for home, names in HOMES.items() for name in names}
+    assert told == wanted | dict.fromkeys(PACKAGES) | {"__version__": "_version"}
+    assert set(sf.__all__) == set(told)
+
+
+def test_no_room_of_the_backend_needs_more_than_numpy():
+    """Every module of network, reference, encoders and files is imported where only NumPy is installed."""
+    run(
+        "import importlib, pkgutil, sys\n"
+        "for name in ('sklearn', 'scipy', 'matplotlib', 'safetensors', 'pandas', 'pyarrow', 'rich'):\n"
+        "    sys.modules[name] = None\n"
+        "import sae_fast\n"
+        "n = 0\n"
+        "for room in ('network', 'reference', 'encoders', 'files'):\n"
+        "    package = importlib.import_module('sae_fast.' + room)\n"
+        "    for module in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
+        "        importlib.import_module(module.name); n += 1\n"
+        "assert n > 20, n\n"
+    )
+
+
+def test_no_import_circles():
+    """No module of the package needs itself, by way of others, to be imported; not even for its types."""
+    modules = {}
+    for path in Path(sf.__file__).parent.rglob("*.py"):
+        parts = ["sae_fast", *path.relative_to(Path(sf.__file__).parent).with_suffix("").parts]
+        is_package = parts[-1] == "__init__"
+        name = ".".join(parts[:-1] if is_package else parts)
+        modules[name] = (path, name.split(".") if is_package else name.split(".")[:-1])
+    needs: dict[str, set[str]] = {}
+    for name, (path, package) in modules.items():
+        needs[name] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.ImportFrom) or node.level == 0:
+                continue
+            base = ".".join([*package[: len(package) - node.level + 1], *([node.module] if node.module else [])])
+            found = {f"{base}.{alias.name}" if f"{base}.{alias.name}" in modules else base for alias in node.names}
+            # The package itself stands for its compiled core and its version here.
+            needs[name] |= (found & set(modules)) - {name, "sae_fast"}
+    with_none = {name for name, others in needs.items() if not others}
+    while with_none:
+        needs = {name: others - with_none for name, others in needs.items() if name not in with_none}
+        with_none = {name for name, others in needs.items() if not others}
+    assert not needs

@@ -15,7 +15,7 @@ import json, os, signal, threading, time
 import numpy as np
 import sae_fast as sf
 from sae_fast import _core
-from sae_fast._deep import deep_cost_and_grad, deep_forward
+from sae_fast.network._deep import deep_cost_and_grad, deep_forward
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 V, H = 12000, 64

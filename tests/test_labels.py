@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from sae_fast._arrays_io import ArrayFileError, TableOptions
 from sae_fast.cli._labels import read_labels
+from sae_fast.files._arrays_io import ArrayFileError, TableOptions
 
 
 @pytest.fixture(name="read")

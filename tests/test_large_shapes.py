@@ -7,7 +7,7 @@ import pytest
 
 import sae_fast as sf
 from sae_fast import reference
-from sae_fast._objective import compare_gradient
+from sae_fast.network._objective import compare_gradient
 
 from .conftest import error, make
 

@@ -11,7 +11,7 @@ import pytest
 import safetensors.numpy
 
 import sae_fast as sf
-from sae_fast import _model_file
+from sae_fast.files import _model_file
 
 from .conftest import DTYPES
 from .test_estimator import model, patches

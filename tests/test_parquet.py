@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from sae_fast._arrays_io import ArrayFileError, TableOptions, read_table
+from sae_fast.files._arrays_io import ArrayFileError, TableOptions, read_table
 
 
 @pytest.fixture(name="path")

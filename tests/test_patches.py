@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sae_fast._patches import _even_contrast, _halve, _whiten, natural_patches
+from sae_fast.preprocessing._patches import _even_contrast, _halve, _whiten, natural_patches
 
 
 @pytest.mark.parametrize("shape", [(6, 8), (7, 8), (6, 9), (7, 9)])

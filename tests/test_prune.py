@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sae_fast as sf
-from sae_fast._prune import Removal
+from sae_fast.inspection._prune import Removal
 
 from .conftest import DTYPES, HIDDEN, OUTPUT, TOLERANCE
 from .test_estimator import model, patches

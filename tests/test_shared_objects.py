@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import sae_fast as sf
-from sae_fast._deep_solvers import DeepEpochSolver, DeepLbfgsSolver
-from sae_fast._solvers import EpochSolver, LbfgsSolver, epoch_options
+from sae_fast.network._deep_solvers import DeepEpochSolver, DeepLbfgsSolver
+from sae_fast.network._solvers import EpochSolver, LbfgsSolver, epoch_options
 
 from .conftest import make
 

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import sae_fast as sf
-from sae_fast._model_file import ModelFileError
+from sae_fast.files._model_file import ModelFileError
 
 from .conftest import DTYPES, TOLERANCE
 from .test_preprocessing import correlated
@@ -48,7 +48,7 @@ def test_fold_gives_the_codes_of_the_chain(kind, dtype):
 @pytest.mark.parametrize("n_threads", [1, 2, 3, 8])
 def test_alone_it_gives_the_bits_of_the_stack(n_threads, monkeypatch):
     """Without steps before, codes are those of transform to the last bit, for any threads and blocks; out is filled."""
-    monkeypatch.setattr("sae_fast._stack_encoder._BLOCK", 64)
+    monkeypatch.setattr("sae_fast.encoders._stack_encoder._BLOCK", 64)
     X = correlated()
     model = sf.StackedAutoencoder((7, 5), **OPTIONS).fit(X)
     encoder = sf.fold(model)

@@ -10,7 +10,7 @@ import pytest
 import safetensors.numpy
 
 import sae_fast as sf
-from sae_fast._model_file import ModelFileError, read_tensors
+from sae_fast.files._model_file import ModelFileError, read_tensors
 
 from .conftest import DTYPES
 from .hostile_files import serialised

@@ -20,7 +20,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sae_fast as sf
-from sae_fast._fit import FitInterruptedWarning
+from sae_fast.estimators._fit import FitInterruptedWarning
 
 from .conftest import DTYPES
 from .test_estimator import SOLVERS, not_equal_to_repetition
@@ -43,7 +43,7 @@ def classifier(sizes=(16, 12), **options):
 
 
 # The checks feed data of any range, whose warning has its own tests.
-@pytest.mark.filterwarnings("ignore::sae_fast._estimator.DataRangeWarning")
+@pytest.mark.filterwarnings("ignore::sae_fast.estimators._estimator.DataRangeWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks(
     [

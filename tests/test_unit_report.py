@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sae_fast as sf
-from sae_fast._unit_report import correlations, most_parallel, statuses
+from sae_fast.estimators._unit_report import correlations, most_parallel, statuses
 
 from .conftest import DTYPES, HIDDEN
 from .test_estimator import model, patches
@@ -23,7 +23,7 @@ def changed(fitted, **arrays):
 @pytest.mark.parametrize("block", [8192, 70])
 def test_report_on_the_training_data_is_the_report_of_the_fit(hidden, dtype, block, monkeypatch):
     """unit_report(X) on the training data measures what the fit measured, all at once or block by block."""
-    monkeypatch.setattr("sae_fast._estimator.BLOCK", block)
+    monkeypatch.setattr("sae_fast.estimators._estimator.BLOCK", block)
     X = patches(dtype=dtype)
     fitted = model(hidden=hidden).fit(X)
     trained, measured = fitted.unit_report(), fitted.unit_report(X)
@@ -67,7 +67,7 @@ def test_copies_of_either_sign_are_found(hidden):
 @pytest.mark.parametrize("n_hidden", [1, 2, 7, 65])
 def test_blocks_find_what_the_whole_table_has(n_hidden, monkeypatch):
     """Block by block, cosines of rows are those of one product; a lone row or a zero row has no partner."""
-    monkeypatch.setattr("sae_fast._unit_report.ENTRIES", 3 * n_hidden)
+    monkeypatch.setattr("sae_fast.estimators._unit_report.ENTRIES", 3 * n_hidden)
     W = np.random.default_rng(0).normal(size=(n_hidden, 5)) * 10.0 ** np.arange(n_hidden)[:, None]
     W[0] = 0
     nearest, cosine = most_parallel(W)

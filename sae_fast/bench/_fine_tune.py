@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._deep import DeepEpochSolver, deep_cost_and_grad
-from .._types import Layer
+from ..network._deep import DeepEpochSolver, deep_cost_and_grad
+from ..network._types import Layer
 from ._works import BATCH, RATE, SETTINGS, Work
 
 DECAY = SETTINGS["weight_decay"]

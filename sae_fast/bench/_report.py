@@ -11,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._atomic import replacing
-from .._config import config
+from ..files._atomic import replacing
+from ..network._config import config
 from ._contenders import CONTENDERS
 from ._race import Result, installed
 

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from .._arrays_io import STREAM
+from ..files._arrays_io import STREAM
 from ._outputs import say
 from ._parser import make_parser
 from ._signals import ending_cleanly

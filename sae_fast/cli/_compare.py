@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from .._compare import compare_with_pca
+from ..inspection._compare import compare_with_pca
 from ._inputs import check_columns, check_finite, check_labels_usage, labels_of, read_inputs, title
 from ._models import load_model
 

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import Objective, SparseAutoencoder, flatten, get_num_threads, plot, reference
-from .._arrays_write import writing
-from .._atomic import check_target, make_folder
-from .._model_file import import_safetensors
-from .._patches import natural_patches
+from ..files._arrays_write import writing
+from ..files._atomic import check_target, make_folder
+from ..files._model_file import import_safetensors
 from ..plot._style import import_matplotlib
+from ..preprocessing._patches import natural_patches
 from ._fit import fit
 from ._outputs import say
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import SparseAutoencoder, StackedAutoencoder
-from .._arrays_io import expand
-from .._fit import FitInterruptedWarning
-from .._model_file import import_safetensors
+from ..estimators._fit import FitInterruptedWarning
+from ..files._arrays_io import expand
+from ..files._model_file import import_safetensors
 from ._inputs import check_finite, read_inputs, title
 from ._outputs import check_out, say
 

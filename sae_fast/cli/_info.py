@@ -11,8 +11,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .._model_file import read_tensors
-from .._model_schema import ENCODERS, KIND, kind_of
+from ..files._model_file import read_tensors
+from ..files._model_schema import ENCODERS, KIND, kind_of
 
 _NAMES = 8  # of features and classes that are shown
 _MARGIN = 19

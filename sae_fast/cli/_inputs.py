@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays_io import STREAM, Table, TableOptions, expand, read_tables
-from .._table import column_list, names_in_words
+from ..files._arrays_io import STREAM, Table, TableOptions, expand, read_tables
+from ..files._table import column_list, names_in_words
 from ._labels import read_labels
 
 

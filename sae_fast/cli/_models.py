@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._encoder import Encoder
-from .._model_file import load
-from .._stack_encoder import StackEncoder
+from ..encoders._encoder import Encoder
+from ..encoders._stack_encoder import StackEncoder
+from ..files._model_file import load
 
 
 def load_model(path: str) -> Any:

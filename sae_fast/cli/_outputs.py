@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .._arrays_io import STREAM
-from .._atomic import check_target
-from .._progress import say as say_line
+from ..estimators._progress import say as say_line
+from ..files._arrays_io import STREAM
+from ..files._atomic import check_target
 
 
 def say(text: str) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from .._arrays_io import STREAM
-from .._checks import HIDDEN, OUTPUT
-from .._layer_plan import SOLVERS
-from .._scale import SCALINGS
 from .._version import __version__
+from ..files._arrays_io import STREAM
+from ..network._checks import HIDDEN, OUTPUT
+from ..network._layer_plan import SOLVERS
+from ..network._scale import SCALINGS
 from ._values import array_name, count, counts, index, input_name, model_name, picture_name, real, separator, shape
 
 PICTURES = (

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import plot
-from .._arrays_io import expand
+from ..files._arrays_io import expand
 from ._inputs import check_columns, check_finite, check_labels_usage, labels_of, read_inputs, title
 from ._models import load_model
 from ._outputs import check_out, say

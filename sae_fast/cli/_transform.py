@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays_io import Table, expand
-from .._arrays_write import writing
-from .._encoder import Encoder
-from .._model_file import load
-from .._stack_encoder import StackEncoder
+from ..encoders._encoder import Encoder
+from ..encoders._stack_encoder import StackEncoder
+from ..files._arrays_io import Table, expand
+from ..files._arrays_write import writing
+from ..files._model_file import load
 from ._inputs import check_columns, check_finite, check_names, read_inputs, title
 from ._outputs import check_out
 

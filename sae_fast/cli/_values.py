@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from .._arrays_io import kind_of, suffix_of
-from .._checks import check_in, check_rho
+from ..files._arrays_io import kind_of, suffix_of
+from ..network._checks import check_in, check_rho
 
 
 def input_name(text: str) -> str:

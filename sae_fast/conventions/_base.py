@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._checks import ParamsLike, check_in, check_real
-from .._functional import cost as our_cost
 from .._public import public_in
-from .._types import FloatArray, Hidden, Output
+from ..network._checks import ParamsLike, check_in, check_real
+from ..network._functional import cost as our_cost
+from ..network._types import FloatArray, Hidden, Output
 from ._layout import Unpack
 
 

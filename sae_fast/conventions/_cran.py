@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import check_count, check_params
 from .._public import public_in
-from .._types import Hidden, Output, Params
+from ..network._checks import check_count, check_params
+from ..network._types import Hidden, Output, Params
 from ._base import Rescaling
 from ._r import hidden_of, rescaling
 

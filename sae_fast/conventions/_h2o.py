@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._checks import check_activations, check_in, check_penalty, check_real
-from .._types import Hidden, Output
+from ..network._checks import check_activations, check_in, check_penalty, check_real
+from ..network._types import Hidden, Output
 from ._base import Convention, Mapped, Rescaling, check_samples, reject
 from ._layout import layout
 

@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._checks import ParamsLike, check_count, check_params
-from .._types import FloatArray, Params
+from ..network._checks import ParamsLike, check_count, check_params
+from ..network._types import FloatArray, Params
 
 
 class Unpack(Protocol):

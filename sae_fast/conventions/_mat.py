@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._atomic import replacing
-from .._checks import ParamsLike, check_params
 from .._public import public_in
-from .._types import Params
+from ..files._atomic import replacing
+from ..network._checks import ParamsLike, check_params
+from ..network._types import Params
 from ._base import Convention
 from ._mat5 import is_mat5, read_mat5
 from ._ufldl import ufldl

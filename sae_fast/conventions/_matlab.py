@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._checks import check_activations, check_count, check_penalty
-from .._types import Hidden, Output
+from ..network._checks import check_activations, check_count, check_penalty
+from ..network._types import Hidden, Output
 from ._base import Convention, Mapped, Rescaling, check_samples, check_theirs, reject
 from ._layout import layout
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import ParamsLike, check_count, check_params
 from .._public import public_in
-from .._types import Params
+from ..network._checks import ParamsLike, check_count, check_params
+from ..network._types import Params
 
 
 @public_in("sae_fast.conventions")

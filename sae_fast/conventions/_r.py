@@ -7,9 +7,9 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from .._checks import check_activations, check_in, check_penalty, check_real
 from .._public import public_in
-from .._types import Hidden, Output
+from ..network._checks import check_activations, check_in, check_penalty, check_real
+from ..network._types import Hidden, Output
 from ._base import Convention, Mapped, Rescaling, check_samples, check_theirs, reject
 from ._layout import layout
 

@@ -7,9 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import ParamsLike, check_activations, check_count, check_hidden, check_in, check_params, check_penalty
 from .._public import public_in
-from .._types import Hidden, Output, Params
+from ..network._checks import (
+    ParamsLike,
+    check_activations,
+    check_count,
+    check_hidden,
+    check_in,
+    check_params,
+    check_penalty,
+)
+from ..network._types import Hidden, Output, Params
 from ._base import Convention, Mapped, no_rescaling, reject
 from ._layout import layout
 

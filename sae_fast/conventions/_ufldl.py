@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._checks import ParamsLike, check_activations, check_count, check_params, check_penalty
-from .._types import FloatArray, Hidden, Output, Params
+from ..network._checks import ParamsLike, check_activations, check_count, check_params, check_penalty
+from ..network._types import FloatArray, Hidden, Output, Params
 from ._base import Convention, Mapped, check_theirs, no_rescaling, reject
 from ._layout import as_vector, layout
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._checks import check_count
+from ..network._checks import check_count
 from ._inputs import F64, Shape, as_pictures, finite, mosaic, weights
 from ._style import DPI, PAD, axes_or_new, style
 

@@ -9,10 +9,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._checks import HIDDEN, check_hidden, check_X
-from .._functional import decode, encode
-from .._types import Hidden, Output, Params
-from .._unit_report import BLOCK
+from ..estimators._unit_report import BLOCK
+from ..network._checks import HIDDEN, check_hidden, check_X
+from ..network._functional import decode, encode
+from ..network._types import Hidden, Output, Params
 
 F64 = NDArray[np.float64]
 Shape = tuple[int, int] | tuple[int, int, int]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .._types import History
+from ..network._types import History
 from ._inputs import F64
 from ._style import BLUE, CLASSES, GREEN, INK, ORANGE, VERMILION, axes_or_new, end_labels, style
 

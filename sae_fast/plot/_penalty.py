@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_in, check_rho
+from ..network._checks import check_in, check_rho
 from ._inputs import F64, of_last_layer
 from ._style import BLUE, CLASSES, GREEN, INK, ORANGE, VERMILION, axes_or_new, style
 

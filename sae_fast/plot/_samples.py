@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._checks import check_count
-from .._types import Hidden, Output
+from ..network._checks import check_count
+from ..network._types import Hidden, Output
 from ._inputs import F64, Shape, as_pictures, codes, finite, reconstruction
 from ._style import BLUE, CLASSES, CONTINUOUS, INK, SIGNED, axes_or_new, style
 

@@ -10,8 +10,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._atomic import check_target, replacing
-from .._checks import check_in
+from ..files._atomic import check_target, replacing
+from ..network._checks import check_in
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

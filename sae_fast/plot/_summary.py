@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._types import Hidden, Output
+from ..network._types import Hidden, Output
 from ._filters import filters
 from ._inputs import Shape, as_pictures, chain_of, weights
 from ._loss import loss

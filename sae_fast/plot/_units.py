@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._checks import check_in, check_rho
-from .._types import Hidden
-from .._unit_report import judge
+from ..estimators._unit_report import judge
+from ..network._checks import check_in, check_rho
+from ..network._types import Hidden
 from ._inputs import F64, code_blocks, finite, hidden_of, of_last_layer
 from ._style import BLUE, GREY, INK, ORANGE, VERMILION, axes_or_new, end_labels, style
 
@@ -32,7 +32,7 @@ def mean_activations(
 ) -> Axes:
     """Mean activation ``rho_hat`` of each hidden unit, sorted, beside the wanted ``rho``; dead and saturated marked.
 
-    Activations are mapped to [0, 1]. Which units count as dead or saturated: :class:`sae_fast._unit_report.UnitReport`.
+    Activations are mapped to [0, 1]. Which units count as dead or saturated: :class:`sae_fast.UnitReport`.
 
     Parameters
     ----------

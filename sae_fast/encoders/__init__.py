@@ -1,0 +1,1 @@
+"""Trained layers with their weights packed, and folding what comes before them into these. Needs NumPy alone."""

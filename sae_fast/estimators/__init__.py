@@ -1,0 +1,1 @@
+"""Autoencoders, stacks and convolved features with the contract of scikit-learn."""

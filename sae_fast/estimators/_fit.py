@@ -1,0 +1,170 @@
+"""The loop around a solver: callback, progress, stopping, the best parameters, Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+import numpy as np
+
+from .._public import public_in
+from ..network._solvers import Solver
+from ..network._types import AnyCost, EpochInfo, Params
+from ._progress import Progress
+
+P = TypeVar("P", bound=tuple[Any, ...])
+
+
+@public_in("sae_fast")
+class FitInterruptedWarning(UserWarning):
+    """Ctrl-C ended a fit before its time; the best parameters so far are kept."""
+
+
+class Controls(Protocol):
+    """What :class:`FitControl` is told: parameters of these names, of an estimator or of a :class:`Stage`."""
+
+    @property
+    def max_iter(self) -> int: ...
+    @property
+    def tol(self) -> float: ...
+    @property
+    def n_iter_no_change(self) -> int: ...
+    @property
+    def verbose(self) -> int: ...
+    @property
+    def callback(self) -> Callable[[EpochInfo], object] | None: ...
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Controls of one stage of a fit that has several, and its name."""
+
+    max_iter: int
+    tol: float
+    n_iter_no_change: int
+    verbose: int
+    callback: Callable[[EpochInfo], object] | None
+    name: str
+
+
+class FitControl(Generic[P]):
+    """One run of a solver.
+
+    Attributes
+    ----------
+    params : Params, or tuple of Layer
+        The result: the last parameters, or the best ones under early stopping and after Ctrl-C.
+    n_iter : int
+        Iterations done.
+    costs : list of Cost
+    validation_curve : list of float
+    interrupted : bool
+        Ctrl-C ended it.
+    """
+
+    def __init__(self, model: Controls, solver: Solver[P], validation: Callable[[P], float] | None) -> None:
+        self._model = model
+        self._stage = model.name if isinstance(model, Stage) else ""
+        self._solver = solver
+        self._validation = validation
+        self.costs: list[AnyCost] = []
+        self.validation_curve: list[float] = []
+        self.params = solver.params
+        self.interrupted = False
+        self._best: tuple[float, P] = (np.inf, solver.params)
+        self._reference = np.inf
+        self._waited = 0
+
+    @property
+    def n_iter(self) -> int:
+        """Iterations done."""
+        return len(self.costs)
+
+    def run(self) -> None:
+        """Iterate until max_iter, convergence, the callback or Ctrl-C ends it."""
+        model, unit = self._model, self._solver.unit
+        began = time.perf_counter()
+        progress = Progress(model.max_iter, unit, self._stage) if model.verbose else None
+        try:
+            with progress or contextlib.nullcontext():
+                while self.n_iter < model.max_iter:
+                    result = self._solver.step()
+                    if result is None:
+                        break
+                    cost, mean_activation = result
+                    self.costs.append(cost)
+                    done = self._judge(cost)
+                    seconds = time.perf_counter() - began
+                    info = EpochInfo(
+                        self.n_iter, model.max_iter, cost, mean_activation, self._solver.params, seconds, self._stage
+                    )
+                    if progress is not None:
+                        progress.show(info)
+                    if (model.callback is not None and model.callback(info)) or done:
+                        break
+        except KeyboardInterrupt:
+            if self._validation is not None:
+                del self.costs[len(self.validation_curve) :]  # of an iteration that was not judged any more
+            if not self.costs:
+                raise
+            self.params, self.interrupted = self._best[1], True
+            check_finite(self.params, self._best[0], self.n_iter, unit, self._stage)
+            where = f" in {self._stage}" if self._stage else ""
+            warnings.warn(
+                f"fit was interrupted{where} after {self.n_iter} of {model.max_iter} {unit}s; the best parameters so "
+                f"far are kept (J = {self._best[0]:.6g})",
+                FitInterruptedWarning,
+                stacklevel=4 if self._stage else 3,  # the line that called fit; a stage runs in a function below it
+            )
+            return
+        if not self.costs and self._solver.start_cost is not None:
+            # No step improves the start: it is the result, after one look.
+            self.costs.append(self._solver.start_cost)
+        J, self.params = self._best
+        if not self.validation_curve:
+            J, self.params = self.costs[-1].total if self.costs else 0.0, copy_params(self._solver.params)
+        check_finite(self.params, J, self.n_iter, unit, self._stage)
+
+    def _judge(self, cost: AnyCost) -> bool:
+        """Keep the best parameters; is it time to stop?"""
+        model = self._model
+        value = cost.total
+        if self._validation is not None:
+            value = self._validation(self._solver.params)
+            self.validation_curve.append(value)
+        if value < self._best[0]:
+            self._best = (value, copy_params(self._solver.params))
+        if value < self._reference - model.tol * abs(value):
+            self._reference, self._waited = value, 0
+        else:
+            self._waited += 1
+        return self._waited >= model.n_iter_no_change
+
+
+def _finite(params: tuple[Any, ...]) -> bool:
+    arrays = params if isinstance(params, Params) else [a for layer in params for a in layer]
+    return all(bool(np.isfinite(a).all()) for a in arrays)
+
+
+def check_finite(params: tuple[Any, ...], J: float, n_iter: int, unit: str, stage: str = "", after: str = "") -> None:
+    """ValueError that the fit diverged, unless parameters and J are finite; ``after`` says how things are now."""
+    finite = _finite(params)
+    if finite and np.isfinite(J):
+        return
+    where = f" in {stage}" if stage else ""
+    what = "J is" if finite else "parameters are"
+    raise ValueError(
+        f"fit diverged{where}: {what} not finite after {n_iter} {unit}{'s' if n_iter != 1 else ''} (J = {J:.6g}): "
+        f"scale the data, or choose a smaller learning_rate{after}"
+    )
+
+
+def copy_params(params: P) -> P:
+    """The same parameters in arrays of their own."""
+    if isinstance(params, Params):
+        return cast("P", Params(*(a.copy() for a in params)))
+    return cast("P", tuple(type(layer)(*(a.copy() for a in layer)) for layer in params))

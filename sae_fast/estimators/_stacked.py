@@ -1,0 +1,314 @@
+"""StackedAutoencoder: sparse autoencoders one on the other, as a scikit-learn transformer.
+
+One class in one file: half of its length is the documentation of its parameters and attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+try:
+    from sklearn.base import BaseEstimator, TransformerMixin
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError('StackedAutoencoder needs scikit-learn: pip install "sae-fast[estimators]"') from error
+
+from .._public import public_in
+from ..files._model_file import register
+from ..network._checks import check_in
+from ..network._deep import deep_cost, deep_forward
+from ..network._layer_plan import LayerPlan, per_layer, plan_layers
+from ..network._types import DeepCost, EpochInfo, FloatArray, Layer, Output
+from ..preprocessing._transformer import anew, check_codes, rng_of
+from ._estimator import warn_of_range
+from ._stack import Stack
+from ._stack_file import stack_from
+from ._stack_training import Layers, TrainedLayer, Weight, mean_activations, train_layers, tune
+from ._unit_report import BLOCK
+
+
+@public_in("sae_fast")
+class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Stacked sparse autoencoders (UFLDL): each layer learns the codes of the one below.
+
+    Training is greedy, layer by layer; then encoder and mirrored decoder may be tuned as one deep network, for the
+    reconstruction of the data with the penalties of all layers.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int
+        Units of the hidden layers, bottom up.
+    rho, beta, weight_decay : float, or sequence of float
+        As for :class:`SparseAutoencoder`; one value, or one per layer.
+    hidden : {"sigmoid", "tanh"}, or a sequence of them
+        Activation of the hidden layers.
+    output : {"sigmoid", "tanh", "linear"}, or a sequence of them
+        Activation that reconstructs the data. Layers above the lowest reconstruct codes, by the activation of the
+        codes; a sequence says it for every layer.
+    solver : {"lbfgs", "adam", "sgd"}, or a sequence of them
+        Of greedy training.
+    max_iter : int, or sequence of int
+        Iterations of L-BFGS, or epochs, at most, for each layer.
+    batch_size : int
+        Samples of a minibatch.
+    learning_rate : float, optional
+        By default 1e-3 for Adam and 0.1 for SGD.
+    momentum : float
+        Of SGD, in [0, 1).
+    tol : float
+        Stop a stage when its cost has not fallen by ``tol`` of itself for ``n_iter_no_change`` iterations.
+    n_iter_no_change : int
+        Patience of ``tol``.
+    fine_tune : bool
+        Tune all layers together afterwards. One layer alone has nothing to tune.
+    fine_tune_solver : {"lbfgs", "adam", "sgd"}
+    fine_tune_max_iter : int
+        Iterations or epochs at most.
+    fine_tune_learning_rate : float, optional
+        As ``learning_rate``.
+    fine_tune_weight_decay : float or sequence of float, optional
+        For encoder and decoder of each layer alike, in cost and gradient; by default ``weight_decay``.
+    random_state : int, RandomState instance or None
+        Seed of initial weights and shuffling.
+    n_threads : int, optional
+        Threads; None for what :func:`sae_fast.get_num_threads` says. Results do not depend on it.
+    verbose : int
+        1 shows progress on stderr, stage by stage.
+    callback : callable, optional
+        Called with an :class:`EpochInfo` after each iteration; a true result ends the stage.
+
+    Attributes
+    ----------
+    encoder_ : tuple of Layer
+        ``(W, b)`` of the hidden layers, bottom up, in the dtype of the training data (float32 or float64).
+    decoder_ : tuple of Layer
+        ``(W, b)`` from the last codes down to the data.
+    units_ : tuple of str
+        Activations of the hidden layers.
+    output_units_ : tuple of str
+        Activations of the decoder's layers.
+    components_ : ndarray of shape (units of the lowest layer, n_features)
+        Weights of the lowest layer.
+    rho_hat_ : list of ndarray
+        Mean activations over the training data, mapped to [0, 1], by layer.
+    cost_ : DeepCost
+        J of the whole network and its parts over the training data.
+    loss_curves_ : list of ndarray
+        J of greedy training by iteration, by layer.
+    fine_tune_loss_curve_ : ndarray
+        J of the whole network by iteration; empty without fine-tuning.
+    n_iter_ : int
+        Iterations done, of all stages together.
+    n_features_in_ : int
+        Features seen in ``fit``.
+    feature_names_in_ : ndarray of str
+        Their names, where the data had any.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sae_fast import StackedAutoencoder
+    >>> X = np.random.default_rng(0).uniform(0.1, 0.9, (200, 16))
+    >>> model = StackedAutoencoder((8, 4), max_iter=30, fine_tune_max_iter=5, random_state=0).fit(X)
+    >>> model.transform(X).shape, model.transform(X, layer=0).shape
+    ((200, 4), (200, 8))
+    """
+
+    _learned = (
+        "encoder_", "decoder_", "units_", "output_units_", "rho_hat_", "cost_", "loss_curves_", "fine_tune_loss_curve_",
+        "n_iter_", "n_features_in_", "feature_names_in_", "_before"
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (200, 200),
+        *,
+        rho: float | Sequence[float] = 0.05,
+        beta: float | Sequence[float] = 3.0,
+        weight_decay: float | Sequence[float] = 1e-4,
+        hidden: str | Sequence[str] = "sigmoid",
+        output: str | Sequence[str] = "sigmoid",
+        solver: str | Sequence[str] = "lbfgs",
+        max_iter: int | Sequence[int] = 400,
+        batch_size: int = 256,
+        learning_rate: float | None = None,
+        momentum: float = 0.9,
+        tol: float = 1e-7,
+        n_iter_no_change: int = 10,
+        fine_tune: bool = True,
+        fine_tune_solver: str = "lbfgs",
+        fine_tune_max_iter: int = 200,
+        fine_tune_learning_rate: float | None = None,
+        fine_tune_weight_decay: float | Sequence[float] | None = None,
+        random_state: Any = None,
+        n_threads: int | None = None,
+        verbose: int = 0,
+        callback: Callable[[EpochInfo], object] | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.rho = rho
+        self.beta = beta
+        self.weight_decay = weight_decay
+        self.hidden = hidden
+        self.output = output
+        self.solver = solver
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.fine_tune = fine_tune
+        self.fine_tune_solver = fine_tune_solver
+        self.fine_tune_max_iter = fine_tune_max_iter
+        self.fine_tune_learning_rate = fine_tune_learning_rate
+        self.fine_tune_weight_decay = fine_tune_weight_decay
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.verbose = verbose
+        self.callback = callback
+
+    # Fitting
+
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn the layers from the samples.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            float32 is worked on in float32, everything else in float64.
+        y : None
+            Ignored.
+        sample_weight : array_like of shape (n_samples,), optional
+            Weights: every mean over samples is a weighted one, the mean activations too.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            NaN, infinity, too few samples or features, a parameter out of its range or not one per layer, or a cost
+            that diverges. The estimator is then as it was.
+        KeyboardInterrupt
+            Only before the first iteration. Later, Ctrl-C ends the fit with a warning: a layer cut short is kept at
+            its best and is then the last one; fine-tuning cut short is kept at its best.
+        """
+        self._check_common()
+        plan = plan_layers(self)
+        decay = self._decay(len(plan))
+        with anew(self, self._learned):
+            data = validate_data(self, X, dtype=[np.float64, np.float32])
+            weight = self._weights(sample_weight, data)
+            warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
+            rng = rng_of(self.random_state)
+            trained, interrupted = train_layers(self, data, weight, plan, rng)
+            plan = plan[: len(trained)]
+            network = _network(plan, decay)
+            self.units_ = tuple(layer.hidden for layer in plan)
+            self.output_units_: tuple[Output, ...] = tuple(layer.output for layer in reversed(plan))
+            self.loss_curves_ = [layer.loss_curve for layer in trained]
+            self.fine_tune_loss_curve_ = np.empty(0)
+            self._set_layers(_mirrored(trained), data, weight, network)
+            self._before = {k: getattr(self, k) for k in ("encoder_", "decoder_", "rho_hat_", "cost_")}
+            if self.fine_tune and len(plan) > 1 and not interrupted:
+                seed = int(rng.randint(2**31 - 1))
+                control = tune(self, (*self.encoder_, *self.decoder_), data, None, weight, network, seed)
+                if control is not None:
+                    self.fine_tune_loss_curve_ = np.array([c.total for c in control.costs])
+                    self._set_layers(control.params, data, weight, network)
+            self.n_iter_ = sum(map(len, self.loss_curves_)) + len(self.fine_tune_loss_curve_)
+        return self
+
+    def _decay(self, n_layers: int) -> list[float]:
+        decay = self.weight_decay if self.fine_tune_weight_decay is None else self.fine_tune_weight_decay
+        name = "fine_tune_weight_decay"
+        return [check_in(name, d, 0.0, np.inf, ">= 0 and finite") for d in per_layer(name, decay, n_layers)]
+
+    def _set_layers(self, layers: Layers, X: NDArray[Any], weight: Weight, network: dict[str, Any]) -> None:
+        n = len(layers) // 2
+        self.encoder_, self.decoder_ = layers[:n], layers[n:]
+        self.rho_hat_ = mean_activations(self.encoder_, self.units_, X, weight, self.n_threads)
+        self.cost_: DeepCost = deep_cost(layers, X, **network, sample_weight=weight, n_threads=self.n_threads)
+        self._check_finite(layers)
+
+    # Use
+
+    def inverse_transform(self, X: ArrayLike, layer: int | None = None) -> FloatArray:
+        """Reconstructions from codes.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, units of the layer)
+            Codes, as :meth:`transform` gives them with the same ``layer``.
+        layer : int, optional
+            Index of the hidden layer, 0 for the lowest; by default the last.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            In the dtype of the training data.
+        """
+        check_is_fitted(self)
+        top = self._top(layer)
+        codes = check_codes(X, len(self.encoder_[top - 1].b))
+        return deep_forward(self.decoder_[-top:], codes, units=self.output_units_[-top:], n_threads=self.n_threads)
+
+    def reconstruct(self, X: ArrayLike) -> FloatArray:
+        """Reconstructions of the samples through all layers, ``inverse_transform(transform(X))`` without wrapping."""
+        check_is_fitted(self)
+        return self._reconstruct(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
+
+    def _reconstruct(self, X: NDArray[Any]) -> FloatArray:
+        units = (*self.units_, *self.output_units_)
+        return deep_forward((*self.encoder_, *self.decoder_), X, units=units, n_threads=self.n_threads)
+
+    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Minus each sample's reconstruction error ``1/2 sum (a - x)^2``, shape (n_samples,)."""
+        check_is_fitted(self)
+        data = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        errors = np.empty(len(data))
+        for i in range(0, len(data), BLOCK):
+            block = data[i : i + BLOCK]
+            difference = (self._reconstruct(block) - block).astype(np.float64)
+            errors[i : i + BLOCK] = 0.5 * np.einsum("ij,ij->i", difference, difference)
+        return -errors
+
+    def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
+        """Mean of :meth:`score_samples`: minus the reconstruction part of J; larger is better."""
+        scores = self.score_samples(X)
+        return float(np.average(scores, weights=self._weights(sample_weight, scores)))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _mirrored(trained: Sequence[TrainedLayer]) -> Layers:
+    """Encoder bottom up, decoder top down."""
+    up = [Layer(layer.params.W1, layer.params.b1) for layer in trained]
+    down = [Layer(layer.params.W2, layer.params.b2) for layer in reversed(trained)]
+    return (*up, *down)
+
+
+def _network(plan: Sequence[LayerPlan], decay: Sequence[float]) -> dict[str, Any]:
+    """The mirrored network's arguments: the decoder's hidden layers, codes themselves, carry no penalty."""
+    n = len(plan)
+    decay = decay[:n]
+    return {
+        "units": [*(layer.hidden for layer in plan), *(layer.output for layer in reversed(plan))],
+        "loss": "squared",
+        "rho": [*(layer.rho for layer in plan), *(layer.rho for layer in plan[: n - 1])],
+        "beta": [*(layer.beta for layer in plan), *([0.0] * (n - 1))],
+        "weight_decay": [*decay, *reversed(decay)],
+    }
+
+
+register(StackedAutoencoder.__name__, partial(stack_from, StackedAutoencoder))

@@ -1,0 +1,427 @@
+"""StackedAutoencoderClassifier: a deep network started by sparse autoencoders, as a scikit-learn classifier.
+
+One class in one file: half of its length is the documentation of its parameters and attributes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+try:
+    from scipy.special import log_softmax
+    from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+    from sklearn.model_selection import train_test_split
+    from sklearn.utils.class_weight import compute_class_weight
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError('StackedAutoencoderClassifier needs scikit-learn: pip install "sae-fast[estimators]"') from error
+
+from .._public import public_in
+from ..files._model_file import register
+from ..network._checks import check_count, check_in
+from ..network._deep import DeepLbfgsSolver, deep_cost, deep_forward
+from ..network._layer_plan import per_layer, plan_layers
+from ..network._solvers import LBFGS_MEMORY
+from ..network._types import DeepCost, EpochInfo, FloatArray, Layer
+from ..preprocessing._transformer import anew, rng_of
+from ._estimator import warn_of_range
+from ._fit import FitControl
+from ._stack import Stack
+from ._stack_file import stack_from
+from ._stack_training import DeepSolver, Layers, Weight, mean_activations, stage, train_layers, tune
+
+Labels = NDArray[np.int64]
+
+
+@public_in("sae_fast")
+class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Softmax on stacked sparse autoencoders (UFLDL, "Implement deep networks for digit classification").
+
+    Greedy training of the layers without labels, then of the softmax head on the last codes, then supervised
+    fine-tuning of all layers together. Weight decay counts in cost and gradient alike, for every layer.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int
+        Units of the hidden layers, bottom up.
+    rho, beta, weight_decay, hidden, output, solver, max_iter
+        Of greedy training, one value or one per layer, as for :class:`StackedAutoencoder`.
+    batch_size : int
+        Samples of a minibatch.
+    learning_rate : float, optional
+        By default 1e-3 for Adam and 0.1 for SGD.
+    momentum : float
+        Of SGD, in [0, 1).
+    tol : float
+        Stop a stage when its cost has not fallen by ``tol`` of itself for ``n_iter_no_change`` iterations.
+    n_iter_no_change : int
+        Patience of ``tol``.
+    head_max_iter : int
+        Iterations of L-BFGS for the head on the last codes.
+    head_weight_decay : float
+        Of the head there.
+    fine_tune : bool
+        Tune all layers by the labels afterwards.
+    fine_tune_solver : {"lbfgs", "adam", "sgd"}
+        L-BFGS over all samples does well on little and much data; Adam needs fewer passes over much data.
+    fine_tune_max_iter : int
+        Iterations or epochs at most.
+    fine_tune_learning_rate : float, optional
+        As ``learning_rate``.
+    fine_tune_weight_decay : float or sequence of float
+        One value, or one per hidden layer and one for the head.
+    class_weight : dict {label: weight}, "balanced" or None
+        Weights of the classes, as in scikit-learn: they multiply ``sample_weight`` wherever labels count, in head,
+        fine-tuning, validation and ``cost_``, and not in greedy training. A dict gives labels that it leaves out the
+        weight 1; ``"balanced"`` gives each class the same weight in all.
+    early_stopping : bool
+        Judge fine-tuning by a validation part of the data, which head and fine-tuning do not see, and keep the
+        parameters whose softmax loss was best on it.
+    validation_fraction : float
+        Its share, in (0, 1); every class has its own share in it, and needs two samples at least.
+    random_state : int, RandomState instance or None
+        Seed of initial weights, shuffling and validation split.
+    n_threads : int, optional
+        Threads; None for what :func:`sae_fast.get_num_threads` says. Results do not depend on it.
+    verbose : int
+        1 shows progress on stderr, stage by stage.
+    callback : callable, optional
+        Called with an :class:`EpochInfo` after each iteration; a true result ends the stage.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted.
+    encoder_ : tuple of Layer
+        ``(W, b)`` of the hidden layers, bottom up, in the dtype of the training data (float32 or float64).
+    head_ : Layer
+        ``(W, b)`` from the last codes to the classes.
+    units_ : tuple of str
+        Activations of the hidden layers.
+    components_ : ndarray of shape (units of the lowest layer, n_features)
+        Weights of the lowest layer.
+    rho_hat_ : list of ndarray
+        Mean activations over the training data, mapped to [0, 1], by layer.
+    cost_ : DeepCost
+        Softmax loss with weight decay of fine-tuning, and its parts, over the training data, weighted by class.
+    loss_curves_ : list of ndarray
+        J of greedy training by iteration, by layer.
+    head_loss_curve_ : ndarray
+        Softmax loss with weight decay of the head alone by iteration.
+    fine_tune_loss_curve_ : ndarray
+        Softmax loss with weight decay by iteration; empty without fine-tuning.
+    validation_curve_ : ndarray
+        Softmax loss on the validation part by iteration; with early stopping.
+    n_iter_ : int
+        Iterations done, of all stages together.
+    n_features_in_ : int
+        Features seen in ``fit``.
+    feature_names_in_ : ndarray of str
+        Their names, where the data had any.
+
+    Examples
+    --------
+    >>> from sae_fast import StackedAutoencoderClassifier
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = StackedAutoencoderClassifier((40, 20), max_iter=20, random_state=0).fit(X[:1000] / 16, y[:1000])
+    >>> bool(model.score(X[1000:] / 16, y[1000:]) > 0.9)
+    True
+    """
+
+    _learned = (
+        "classes_", "encoder_", "head_", "units_", "rho_hat_", "cost_", "loss_curves_", "head_loss_curve_",
+        "fine_tune_loss_curve_", "validation_curve_", "n_iter_", "n_features_in_", "feature_names_in_", "_before"
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (200, 200),
+        *,
+        rho: float | Sequence[float] = 0.1,
+        beta: float | Sequence[float] = 3.0,
+        weight_decay: float | Sequence[float] = 1e-4,
+        hidden: str | Sequence[str] = "sigmoid",
+        output: str | Sequence[str] = "sigmoid",
+        solver: str | Sequence[str] = "lbfgs",
+        max_iter: int | Sequence[int] = 100,
+        batch_size: int = 256,
+        learning_rate: float | None = None,
+        momentum: float = 0.9,
+        tol: float = 1e-7,
+        n_iter_no_change: int = 10,
+        head_max_iter: int = 100,
+        head_weight_decay: float = 1e-4,
+        fine_tune: bool = True,
+        fine_tune_solver: str = "lbfgs",
+        fine_tune_max_iter: int = 200,
+        fine_tune_learning_rate: float | None = None,
+        fine_tune_weight_decay: float | Sequence[float] = 1e-4,
+        class_weight: Mapping[Any, float] | str | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        random_state: Any = None,
+        n_threads: int | None = None,
+        verbose: int = 0,
+        callback: Callable[[EpochInfo], object] | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.rho = rho
+        self.beta = beta
+        self.weight_decay = weight_decay
+        self.hidden = hidden
+        self.output = output
+        self.solver = solver
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.head_max_iter = head_max_iter
+        self.head_weight_decay = head_weight_decay
+        self.fine_tune = fine_tune
+        self.fine_tune_solver = fine_tune_solver
+        self.fine_tune_max_iter = fine_tune_max_iter
+        self.fine_tune_learning_rate = fine_tune_learning_rate
+        self.fine_tune_weight_decay = fine_tune_weight_decay
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.verbose = verbose
+        self.callback = callback
+
+    # Fitting
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn layers, head, and all of it together.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            float32 is worked on in float32, everything else in float64.
+        y : array_like of shape (n_samples,)
+            Labels of any kind that sorts: at least two classes.
+        sample_weight : array_like of shape (n_samples,), optional
+            Weights: every mean over samples is a weighted one, the mean activations too.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            NaN, infinity, too few samples or features, a single class, too few samples of one for early stopping, a
+            parameter out of its range or not one per layer, or a cost that diverges. The estimator is then as it was.
+        KeyboardInterrupt
+            Before the first iteration, or while the head is started. Ctrl-C in greedy training keeps the layers so far
+            and trains the head on them; in fine-tuning it keeps the best parameters. Both with a warning.
+        """
+        self._check_common()
+        check_count("head_max_iter", self.head_max_iter)
+        head_decay = check_in("head_weight_decay", self.head_weight_decay, 0.0, np.inf, ">= 0 and finite")
+        if check_in("validation_fraction", self.validation_fraction, 0.0, 1.0, "in (0, 1)") == 0.0:
+            raise ValueError("validation_fraction must be in (0, 1), got 0.0")
+        plan = plan_layers(self)
+        decay = per_layer(
+            "fine_tune_weight_decay", self.fine_tune_weight_decay, len(plan) + 1, "hidden layer and for the head"
+        )
+        decay = [check_in("fine_tune_weight_decay", d, 0.0, np.inf, ">= 0 and finite") for d in decay]
+        with anew(self, self._learned):
+            data, labels = validate_data(self, X, y, dtype=[np.float64, np.float32])
+            check_classification_targets(labels)
+            self.classes_, target = np.unique(labels, return_inverse=True)
+            if len(self.classes_) < 2:
+                raise ValueError(f"y must have at least two classes, got one class: {self.classes_.tolist()[0]!r}")
+            target = target.astype(np.int64)
+            weight = self._weights(sample_weight, data)
+            by_label = self._by_label(target, weight)
+            warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
+            rng = rng_of(self.random_state)
+            seen, held = self._split(target, by_label, rng)  # before the long part, for what may be wrong with it
+
+            trained, interrupted = train_layers(self, data, weight, plan, rng)
+            self.units_ = tuple(layer.hidden for layer in plan[: len(trained)])
+            self.loss_curves_ = [layer.loss_curve for layer in trained]
+            self.encoder_ = tuple(Layer(layer.params.W1, layer.params.b1) for layer in trained)
+            network = self._network([*decay[: len(trained)], decay[-1]])
+            part = _rows(seen, data, target, by_label)
+            head, cut = self._train_head(*part, head_decay)
+            self.fine_tune_loss_curve_ = np.empty(0)
+            self._set_layers((*self.encoder_, head), data, target, weight, by_label, network)
+            self._before = {k: getattr(self, k) for k in ("encoder_", "head_", "rho_hat_", "cost_")}
+            if self.fine_tune and not (interrupted or cut):
+                validation = None
+                if held is not None:
+                    validation = self._judge(*_rows(held, data, target, by_label), network)
+                seed = int(rng.randint(2**31 - 1))
+                control = tune(self, (*self.encoder_, head), *part, network, seed, validation)
+                if control is not None:
+                    self.fine_tune_loss_curve_ = np.array([c.total for c in control.costs])
+                    if self.early_stopping:
+                        self.validation_curve_ = np.array(control.validation_curve)
+                    self._set_layers(control.params, data, target, weight, by_label, network)
+            curves = (*self.loss_curves_, self.head_loss_curve_, self.fine_tune_loss_curve_)
+            self.n_iter_ = sum(map(len, curves))
+        return self
+
+    def _by_label(self, y: Labels, weight: Weight) -> Weight:
+        """Weights of the samples where labels count: ``sample_weight`` times that of the class."""
+        given = self.class_weight
+        if given is None:
+            return weight
+        if isinstance(given, str) and given == "balanced":
+            mass = np.bincount(y, weights=weight, minlength=len(self.classes_))
+            classes = mass.sum() / (len(mass) * np.where(mass > 0, mass, np.inf))
+        elif isinstance(given, Mapping):
+            classes = compute_class_weight(dict(given), classes=self.classes_, y=self.classes_[y])
+            if not np.all(np.isfinite(classes)) or np.any(classes < 0):
+                raise ValueError(f"class_weight must have weights that are finite and >= 0, got {given!r}")
+        else:
+            raise ValueError(f"class_weight must be a dict {{label: weight}}, 'balanced' or None, got {given!r}")
+        product: NDArray[np.float64] = classes[y] if weight is None else weight * classes[y]
+        if not product.sum() > 0:
+            raise ValueError(f"class_weight must leave some sample a weight > 0, got {given!r}")
+        return product
+
+    def _network(self, decay: Sequence[float]) -> dict[str, Any]:
+        return {
+            "units": [*self.units_, "linear"],
+            "loss": "softmax",
+            "rho": 0.5,
+            "beta": 0.0,
+            "weight_decay": list(decay),
+        }
+
+    def _split(
+        self, y: Labels, weight: Weight, rng: np.random.RandomState
+    ) -> tuple[NDArray[np.intp] | None, NDArray[np.intp] | None]:
+        """Rows that head and fine-tuning see, and those that judge; None for all, and for no judge."""
+        if not self.early_stopping:
+            return None, None
+        n, k, fraction = len(y), len(self.classes_), self.validation_fraction
+        counts = np.bincount(y, minlength=k)
+        if counts.min() < 2:
+            rare = self.classes_[[counts.argmin()]].tolist()[0]
+            raise ValueError(f"early_stopping needs two samples of each class, got {counts.min()} of {rare!r}")
+        n_check = math.ceil(fraction * n)
+        for size, side in ((n_check, "hold"), (n - n_check, "leave")):
+            if size < k:
+                raise ValueError(
+                    f"validation_fraction {fraction:g} of {n} samples cannot {side} all {k} classes: early_stopping "
+                    f"needs at least {k} samples on either side, got {n_check} to judge and {n - n_check} to learn"
+                )
+        train, check = train_test_split(np.arange(n), test_size=fraction, random_state=rng, stratify=y)
+        train, check = np.sort(train), np.sort(check)
+        if weight is not None and not (weight[train].sum() > 0 and weight[check].sum() > 0):
+            raise ValueError("sample_weight must have a sum > 0 on both sides of the validation split")
+        return train, check
+
+    def _judge(self, X: NDArray[Any], y: Labels, weight: Weight, network: dict[str, Any]) -> Callable[[Layers], float]:
+        """Softmax loss on samples that were held back."""
+
+        def loss(layers: Layers) -> float:
+            return deep_cost(layers, X, y, **network, sample_weight=weight, n_threads=self.n_threads).loss
+
+        return loss
+
+    def _train_head(self, X: NDArray[Any], y: Labels, weight: Weight, decay: float) -> tuple[Layer, bool]:
+        """Multinomial logistic regression on the last codes; True if Ctrl-C cut it short."""
+        codes = deep_forward(self.encoder_, X, units=self.units_, n_threads=self.n_threads)
+        start = Layer(np.zeros((len(self.classes_), codes.shape[1]), X.dtype), np.zeros(len(self.classes_), X.dtype))
+        core = DeepLbfgsSolver(
+            (start,),
+            codes,
+            y,
+            weight,
+            units=["linear"],
+            loss="softmax",
+            rho=0.5,
+            beta=0.0,
+            weight_decay=decay,
+            memory=LBFGS_MEMORY,
+            n_threads=self.n_threads,
+        )
+        control = FitControl(stage(self, self.head_max_iter, "head"), DeepSolver(core), None)
+        control.run()
+        self.head_loss_curve_ = np.array([c.total for c in control.costs])
+        return control.params[0], control.interrupted
+
+    def _set_layers(
+        self,
+        layers: Layers,
+        X: NDArray[Any],
+        y: Labels,
+        weight: Weight,
+        by_label: Weight,
+        network: dict[str, Any],
+    ) -> None:
+        self.encoder_, self.head_ = layers[:-1], layers[-1]
+        self.rho_hat_ = mean_activations(self.encoder_, self.units_, X, weight, self.n_threads)
+        self.cost_: DeepCost = deep_cost(layers, X, y, **network, sample_weight=by_label, n_threads=self.n_threads)
+        self._check_finite(layers)
+
+    # Use
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The likeliest class of each sample, shape (n_samples,)."""
+        best = np.argmax(self._logits(X), axis=1)
+        labels: NDArray[Any] = self.classes_[best]
+        return labels
+
+    def decision_function(self, X: ArrayLike) -> FloatArray:
+        """Logits: what the head gives before the softmax.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+            ``predict_proba`` is its softmax. For two classes it is the logit of ``classes_[1]`` less that of
+            ``classes_[0]``, so that ``predict`` gives ``classes_[1]`` where it is > 0, with the probability
+            ``1 / (1 + exp(-decision_function))``.
+        """
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
+        """Probabilities of the classes, in the order of ``classes_``, shape (n_samples, n_classes)."""
+        return np.exp(self.predict_log_proba(X))
+
+    def predict_log_proba(self, X: ArrayLike) -> FloatArray:
+        """Logarithms of the probabilities; precise where these underflow."""
+        logarithms: FloatArray = log_softmax(self._logits(X), axis=1)
+        return logarithms
+
+    def _logits(self, X: ArrayLike) -> FloatArray:
+        check_is_fitted(self)
+        data = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        layers = (*self.encoder_, self.head_)
+        return deep_forward(layers, data, units=(*self.units_, "linear"), n_threads=self.n_threads)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _rows(
+    rows: NDArray[np.intp] | None, X: NDArray[Any], y: Labels, weight: Weight
+) -> tuple[NDArray[Any], Labels, Weight]:
+    """These rows of the data; all for None."""
+    return (X, y, weight) if rows is None else (X[rows], y[rows], None if weight is None else weight[rows])
+
+
+register(StackedAutoencoderClassifier.__name__, partial(stack_from, StackedAutoencoderClassifier))

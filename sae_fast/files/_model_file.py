@@ -1,0 +1,260 @@
+"""The model file: one safetensors file with the arrays, and JSON beside them in its header. No pickle.
+
+Layout of a single layer's: tensors ``W1``, ``b1``, ``W2``, ``b2``, ``rho_hat``, ``loss_curve``, ``unit_lowest``,
+``unit_highest``; the metadata entry ``sae_fast`` holds a JSON object with ``format`` (a number), ``versions``,
+``hyper_parameters``, ``fitted``, ``feature_names`` and ``checksum``, the SHA-256 over all tensors and the rest of the
+object. Files that an older version would misread have format 2: models that scale their data (``scale`` holds its
+numbers, and the tensors ``scale_minimum`` and ``scale_span`` those of each feature); an encoder's, with a ``kind``,
+``hidden``, ``W1`` and ``b1``; and a stack's or its encoder's, with a ``kind`` and tensors of their own (see
+``_stack_file.py``). What each field must be is in ``_model_schema.py``, and holds of all that is read and written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._public import public_in
+from .._version import __version__
+from ..network._scale import Scale, scale_from_json, scale_to_json
+from ..network._types import Hidden, Output, Params
+from ._atomic import replacing
+from ._model_fields import short
+from ._model_schema import FORMAT, KIND, check_contents, kind_of
+
+_KEY = "sae_fast"
+_LONGEST_HEADER = 100_000_000  # bytes, of any safetensors file
+_PARAMS = ("W1", "b1", "W2", "b2")
+
+
+@public_in("sae_fast")
+class ModelFileError(ValueError):
+    """The file is not a model file of this package, is damaged, or comes from a newer version."""
+
+
+@dataclass
+class ModelFile:
+    """What a model file holds."""
+
+    params: Params
+    hidden: Hidden
+    output: Output
+    hyper_parameters: dict[str, Any] = field(default_factory=dict)
+    fitted: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    feature_names: list[str] | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    scale: Scale | None = None
+
+
+def import_safetensors() -> Any:
+    """The library that reads and writes the files; worth knowing of before long work, not after it."""
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise ImportError('model files need the package safetensors: pip install "sae-fast[model]"') from error
+    return safetensors.numpy
+
+
+def write(path: str | PathLike[str], model: ModelFile) -> None:
+    """Write the file of a single layer, whole or not at all."""
+    about = {
+        "format": 1 if model.scale is None else 2,
+        "hidden": model.hidden,
+        "output": model.output,
+        "hyper_parameters": model.hyper_parameters,
+        "fitted": model.fitted,
+        "feature_names": model.feature_names,
+    }
+    arrays = dict(zip(_PARAMS, model.params, strict=True)) | model.arrays
+    if model.scale is not None:
+        about["scale"], scale_arrays = scale_to_json(model.scale)
+        arrays |= scale_arrays
+    write_tensors(path, arrays, about)
+
+
+def write_tensors(path: str | PathLike[str], arrays: dict[str, NDArray[Any]], about: dict[str, Any]) -> None:
+    """Write arrays and JSON with versions and checksum, whole or not at all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A field is not what its kind of file must hold, so that the file could not be read.
+    """
+    library = import_safetensors()
+    # safetensors stores the memory of an array as it lies: only C order is what its shape says.
+    tensors = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
+    about = about | {"versions": {"sae_fast": __version__, "numpy": np.__version__}}
+    try:
+        check_contents(tensors, about)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{path} cannot be written: {error}") from None
+    about["checksum"] = checksum(tensors, about)
+    data = library.save(tensors, {_KEY: json.dumps(about)})
+    with replacing(path) as file:
+        file.write(data)
+
+
+def read_tensors(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Arrays and JSON of a model file of any kind, verified and checked field by field.
+
+    Raises
+    ------
+    ModelFileError
+        Not a model file of this package, damaged, of a newer format, or with a field that is not what it must be.
+    OSError
+        The file cannot be read.
+    """
+    library = import_safetensors()
+    with open(path, "rb") as file:
+        header, data = _read(file)
+    try:
+        metadata = _json(header)["__metadata__"]
+        text = metadata[_KEY]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelFileError(f"{path} is not a model file of sae_fast, or it is damaged") from error
+    if not data:
+        raise ModelFileError(f"{path} is damaged: it is cut short, or has something behind its end")
+    try:
+        about = _json(text)
+        number = about.get("format")
+        newer = type(number) is int and number > FORMAT
+        tensors = {} if newer else library.load(data)
+        good = newer or about.get("checksum") == checksum(tensors, about)
+    except Exception as error:  # of safetensors too, which has its own
+        raise ModelFileError(f"{path} is damaged: {str(error)[:200]}") from error
+    if newer:
+        raise ModelFileError(
+            f"{path} has format {short(number)} of a newer sae_fast; this one reads up to {FORMAT}: upgrade sae_fast"
+        )
+    if not good:
+        raise ModelFileError(f"{path} is damaged: its checksum does not match its contents")
+    try:
+        check_contents(tensors, about)
+    except (TypeError, ValueError) as error:
+        kind = short(about.get("kind", KIND)).strip("'")
+        article = "an" if kind.startswith("E") else "a"
+        raise ModelFileError(f"{path} does not hold {article} {kind}: {str(error)[:400]}") from error
+    return tensors, about
+
+
+def _read(file: BinaryIO) -> tuple[bytes, bytes]:
+    """The header, and all of the file; no more than what may be one, whatever is at the path."""
+    start = file.read(8)
+    length = int.from_bytes(start, "little")
+    if len(start) < 8 or length > _LONGEST_HEADER:
+        return b"", start
+    header = file.read(length)
+    try:
+        entries = _json(header)
+        size = max((int(entries[name]["data_offsets"][1]) for name in entries if name != "__metadata__"), default=0)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError):
+        return b"", header  # the caller says so
+    held = os.fstat(file.fileno()).st_size - 8 - length
+    if file.seekable() and held != size:
+        return header, b""  # cut short, or with something behind it
+    return header, start + header + file.read(max(size, 0))
+
+
+def _json(text: bytes | str) -> Any:
+    """JSON in which no name of an object is there twice."""
+    return json.loads(text.decode() if isinstance(text, bytes) else text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is there twice")
+    return found
+
+
+def checksum(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> str:
+    """SHA-256 over all tensors, and over all of the JSON but the checksum itself."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        array = tensors[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    rest = {k: v for k, v in about.items() if k != "checksum"}
+    digest.update(json.dumps(rest, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def single_layer(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> ModelFile:
+    """The single layer that checked contents hold."""
+    arrays = dict(tensors)
+    params = Params(*(arrays.pop(k) for k in _PARAMS))
+    scale = scale_from_json(about["scale"], arrays, params.W1.shape[1]) if about["format"] >= 2 else None
+    return ModelFile(
+        params,
+        about["hidden"],
+        about["output"],
+        about["hyper_parameters"],
+        about["fitted"],
+        arrays,
+        about["feature_names"],
+        about["versions"],
+        scale,
+    )
+
+
+@public_in("sae_fast")
+def load(path: str | PathLike[str]) -> Any:
+    """Read what a ``save`` method wrote: a fitted estimator or an encoder.
+
+    Parameters
+    ----------
+    path : path-like
+        A safetensors file.
+
+    Returns
+    -------
+    SparseAutoencoder, StackedAutoencoder, StackedAutoencoderClassifier, Encoder or StackEncoder
+        What was saved.
+
+    Raises
+    ------
+    ModelFileError
+        A ``ValueError``: not a model file of this package, damaged, of a newer format, or with a field that is not what
+        it must be. Never a wrong model.
+    OSError
+        The file cannot be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np, sae_fast as sf
+    >>> X = np.random.default_rng(0).uniform(0.1, 0.9, (100, 8))
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "model.safetensors")
+    >>> sf.SparseAutoencoder(4, max_iter=10, random_state=0).fit(X).save(path)
+    >>> sf.load(path).transform(X).shape
+    (100, 4)
+    """
+    tensors, about = read_tensors(path)
+    return from_contents(path, tensors, about)
+
+
+def from_contents(path: str | PathLike[str], tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> Any:
+    """The estimator or encoder that checked contents hold; ``path`` is for messages."""
+    kind = kind_of(about)
+    if kind not in _MAKERS:
+        getattr(sys.modules["sae_fast"], kind)  # imports the module that registers it
+    return _MAKERS[kind](path, tensors, about)
+
+
+Maker = Callable[[str | PathLike[str], dict[str, NDArray[Any]], dict[str, Any]], Any]
+_MAKERS: dict[str, Maker] = {}
+
+
+def register(kind: str, maker: Maker) -> None:
+    """Let files of a kind be made what they hold by ``maker(path, tensors, about)``, which gets checked contents."""
+    _MAKERS[kind] = maker

@@ -1,0 +1,110 @@
+"""Checks of hyper-parameters in model files; as the estimators check them, which this needs none of."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+from ..network._checks import check_count, check_in, check_n_threads, check_rho
+from ..network._layer_plan import check_solver, per_layer, plan_layers
+from ..network._scale import SCALINGS
+from ._model_fields import Check, hidden_unit, one_of, output_unit, short
+
+
+def _flag(name: str, value: Any) -> None:
+    if value not in (False, True):
+        raise ValueError(f"{name} must be true or false, got {short(value)}")
+
+
+def _seed(name: str, value: Any) -> None:
+    if value is not None and (not isinstance(value, int) or value < 0):
+        raise ValueError(f"{name} must be an integer >= 0 or None, got {short(value)}")
+
+
+def _class_weight(name: str, value: Any) -> None:
+    if value is None or value == "balanced":
+        return
+    if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
+        raise TypeError(f"{name} must be a list of labels and weights, 'balanced' or None, got {short(value)}")
+    for label, weight in value:
+        if not isinstance(label, (bool, int, float, str)):
+            raise TypeError(f"{name} must have numbers, truth values or strings for labels, got {short(label)}")
+        _at_least_zero(name, weight)
+
+
+def _verbosity(name: str, value: Any) -> None:
+    if not isinstance(value, int):
+        raise TypeError(f"{name} must be an integer, got {short(value)}")
+
+
+def _rate(name: str, value: Any) -> None:
+    if value is not None:
+        check_in(name, value, math.ulp(0.0), math.inf, "> 0 and finite")
+
+
+def _at_least_zero(name: str, value: Any) -> None:
+    check_in(name, value, 0.0, math.inf, ">= 0 and finite")
+
+
+HYPER_PARAMETERS: dict[str, Check] = {
+    "n_components": check_count,
+    "rho": lambda _, value: check_rho(value),
+    "beta": _at_least_zero,
+    "weight_decay": _at_least_zero,
+    "hidden": hidden_unit,
+    "output": output_unit,
+    "scale": one_of(SCALINGS),
+    "solver": check_solver,
+    "max_iter": check_count,
+    "batch_size": check_count,
+    "learning_rate": _rate,
+    "momentum": lambda name, value: check_in(name, value, 0.0, 1.0, "in [0, 1)"),
+    "tol": _at_least_zero,
+    "n_iter_no_change": check_count,
+    "early_stopping": _flag,
+    "validation_fraction": lambda name, value: check_in(name, value, math.ulp(0.0), 1.0, "in (0, 1)"),
+    "warm_start": _flag,
+    "random_state": _seed,
+    "n_threads": lambda _, value: check_n_threads(value),
+    "verbose": _verbosity,
+}
+BY_LAYER = ("hidden_layer_sizes", "rho", "beta", "weight_decay", "hidden", "output", "solver", "max_iter")
+STACK_PARAMETERS: dict[str, Check] = {
+    name: check for name, check in HYPER_PARAMETERS.items() if name not in (*BY_LAYER, "n_components", "scale")
+} | {
+    "class_weight": _class_weight,
+    "head_max_iter": check_count,
+    "head_weight_decay": _at_least_zero,
+    "fine_tune": _flag,
+    "fine_tune_solver": check_solver,
+    "fine_tune_max_iter": check_count,
+    "fine_tune_learning_rate": _rate,
+}
+
+
+def check_hyper_parameters(name: str, value: Any) -> None:
+    _check_each(name, value, HYPER_PARAMETERS)
+
+
+def _check_each(name: str, value: Any, checks: dict[str, Check]) -> None:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be an object, got {short(value)}")
+    for key in checks.keys() & value.keys():
+        checks[key](f"{name}.{key}", value[key])
+
+
+def check_stack_parameters(n_more: int) -> Check:
+    """``n_more`` is how many entries ``fine_tune_weight_decay`` has besides those of the layers."""
+
+    def check(name: str, value: Any) -> None:
+        _check_each(name, value, STACK_PARAMETERS)
+        missing = [key for key in BY_LAYER if key not in value]
+        if missing:
+            raise ValueError(f"{name}.{missing[0]} is missing")
+        n = len(plan_layers(SimpleNamespace(**{key: value[key] for key in BY_LAYER})))
+        decay = value.get("fine_tune_weight_decay")
+        for entry in [] if decay is None else per_layer("fine_tune_weight_decay", decay, n + n_more):
+            _at_least_zero("fine_tune_weight_decay", entry)
+
+    return check

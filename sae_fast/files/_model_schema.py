@@ -1,0 +1,207 @@
+"""What a model file of each kind holds: every field of its JSON and every tensor, with what it must be.
+
+It is checked before a file is written, and after one is read and before anything is made of it. A field that its kind
+has not is an error, and so is one that is missing; only hyper-parameters may be unknown, as those of a newer version
+are. Needs NumPy alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..network._checks import HIDDEN, OUTPUT, check_rho
+from ._model_fields import (
+    Check,
+    check_cost,
+    check_integer,
+    check_labels,
+    check_scale,
+    check_versions,
+    hidden_unit,
+    labels,
+    names_of,
+    numbers,
+    one_of,
+    output_unit,
+    short,
+    units_of,
+)
+from ._model_parameters import check_hyper_parameters, check_stack_parameters
+
+FORMAT = 2  # the newest that is read; what older versions understand is still written in format 1
+KIND = "SparseAutoencoder"  # of files that name none
+ENCODERS = ("Encoder", "StackEncoder")
+STACKS = ("StackedAutoencoder", "StackedAutoencoderClassifier")
+KINDS = (KIND, *ENCODERS, *STACKS)
+_ROUNDING = 1e-6  # of means of numbers in [0, 1]
+
+Tensors = dict[str, NDArray[Any]]
+
+
+def kind_of(about: dict[str, Any]) -> str:
+    """The kind of a file by its JSON."""
+    kind = about.get("kind", KIND)
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(f"kind must be {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {short(kind)}")
+    return kind
+
+
+def check_contents(tensors: Tensors, about: dict[str, Any]) -> None:
+    """All fields of the file's kind, none missing and no other one; ValueError or TypeError that names the field."""
+    contents = _Contents(tensors, about)
+    kind = kind_of(about)
+    contents.fields.discard("kind")
+    contents.field("format", one_of((1, FORMAT) if kind == KIND else (FORMAT,)))
+    contents.field("versions", check_versions)
+    contents.fields.discard("checksum")
+    if kind == "Encoder":
+        _encoder(contents)
+    elif kind == "StackEncoder":
+        _stack_encoder(contents)
+    elif kind == KIND:
+        _single_layer(contents)
+    else:
+        _stack(contents, kind)
+    contents.finish()
+
+
+class _Contents:
+    """Tensors and fields, and which of them nobody has asked for yet."""
+
+    def __init__(self, tensors: Tensors, about: dict[str, Any]) -> None:
+        self.about = about
+        self.fields = set(about)
+        self._tensors = tensors
+        self._left = set(tensors)
+
+    def field(self, name: str, check: Check) -> Any:
+        """A field, checked."""
+        if name not in self.about:
+            raise ValueError(f"{name} is missing")
+        self.fields.discard(name)
+        check(name, self.about[name])
+        return self.about[name]
+
+    def optional(self, name: str, check: Check) -> None:
+        """A field that may be missing."""
+        if name in self.about:
+            self.field(name, check)
+
+    def has(self, name: str) -> bool:
+        """Is there such a tensor?"""
+        return name in self._tensors
+
+    def tensor(
+        self,
+        name: str,
+        shape: Sequence[int | None],
+        dtypes: Sequence[Any] = (np.float64,),
+        low: float = -math.inf,
+        high: float = math.inf,
+        finite: bool = True,
+    ) -> NDArray[Any]:
+        """A tensor of one of the types and of this shape, None for a size >= 0 that is free; without NaN."""
+        if name not in self._tensors:
+            raise ValueError(f"{name} is missing")
+        self._left.discard(name)
+        array = self._tensors[name]
+        if array.dtype not in dtypes:
+            wanted = " or ".join(str(np.dtype(d)) for d in dtypes)
+            raise TypeError(f"{name} must have dtype {wanted}, got {array.dtype}")
+        fits = array.ndim == len(shape) and all(w in (None, n) for w, n in zip(shape, array.shape, strict=True))
+        if not fits:
+            sizes = ", ".join("n" if w is None else str(w) for w in shape)
+            raise ValueError(f"{name} must have shape ({sizes}), got {array.shape}")
+        if not np.isfinite(array).all() if finite else np.isnan(array).any():
+            raise ValueError(f"{name} must be finite, got {'NaN' if np.isnan(array).any() else 'infinity'}")
+        if array.size and not (low <= array.min() and array.max() <= high):
+            raise ValueError(f"{name} must be in [{low:g}, {high:g}], got {array.min():g} to {array.max():g}")
+        return array
+
+    def finish(self) -> None:
+        """Nothing is left."""
+        for what, names in (("tensor", self._left), ("field", self.fields)):
+            if names:
+                raise ValueError(f"it has a {what} {short(min(names))} that its kind has not")
+
+
+def _encoder(contents: _Contents) -> None:
+    contents.field("hidden", hidden_unit)
+    n_visible = _layer(contents, "W1", "b1", None)[1]
+    contents.optional("feature_names", names_of(n_visible))
+
+
+def _stack_encoder(contents: _Contents) -> None:
+    sizes, _ = _layers(contents, "encoder", contents.field("units", units_of(HIDDEN)), None, None)
+    contents.optional("feature_names", names_of(sizes[0]))
+
+
+def _single_layer(contents: _Contents) -> None:
+    contents.field("hidden", hidden_unit)
+    contents.field("output", output_unit)
+    n_hidden, n_visible, dtype = _layer(contents, "W1", "b1", None)
+    contents.tensor("W2", (n_visible, n_hidden), (dtype,))
+    contents.tensor("b2", (n_visible,), (dtype,))
+    contents.tensor("rho_hat", (n_hidden,), low=-_ROUNDING, high=1 + _ROUNDING)
+    low, high = (contents.tensor(f"unit_{end}", (n_hidden,), low=0, high=1) for end in ("lowest", "highest"))
+    if not np.all(low <= high):
+        raise ValueError("unit_lowest must be <= unit_highest")
+    (n_iter,) = contents.tensor("loss_curve", (None,), finite=False).shape
+    contents.tensor("loss_parts", (n_iter, 3), finite=False)
+    contents.field("fitted", numbers(n_iter=check_integer, cost=check_cost, rho=lambda _, value: check_rho(value)))
+    contents.field("feature_names", names_of(n_visible))
+    if contents.about["format"] >= 2 and contents.field("scale", check_scale)["kind"] == "minmax":
+        contents.tensor("scale_minimum", (n_visible,))
+        contents.tensor("scale_span", (n_visible,), low=0)
+    contents.field("hyper_parameters", check_hyper_parameters)
+
+
+def _stack(contents: _Contents, kind: str) -> None:
+    units = contents.field("units", units_of(HIDDEN))
+    (n_visible, *sizes), dtype = _layers(contents, "encoder", units, None, None)
+    if kind == "StackedAutoencoder":
+        up = contents.field("output_units", units_of(OUTPUT, len(units)))
+        _layers(contents, "decoder", up, [*reversed(sizes), n_visible], dtype)
+    else:
+        n_classes = len(labels(contents.field("classes", check_labels)))
+        contents.tensor("head.W", (n_classes, sizes[-1]), (dtype,))
+        contents.tensor("head.b", (n_classes,), (dtype,))
+        contents.tensor("head_loss_curve", (None,), finite=False)
+        if contents.has("validation_curve"):
+            contents.tensor("validation_curve", (None,), finite=False)
+    for k, size in enumerate(sizes):
+        contents.tensor(f"rho_hat.{k}", (size,), low=-_ROUNDING, high=1 + _ROUNDING)
+        contents.tensor(f"loss_curve.{k}", (None,), finite=False)
+    contents.tensor("fine_tune_loss_curve", (None,), finite=False)
+    contents.field("fitted", numbers(n_iter=check_integer, cost=check_cost))
+    contents.field("feature_names", names_of(n_visible))
+    contents.field("hyper_parameters", check_stack_parameters(n_more=0 if kind == "StackedAutoencoder" else 1))
+
+
+def _layer(
+    contents: _Contents, W: str, b: str, n_in: int | None, n_out: int | None = None, dtype: Any = None
+) -> tuple[int, int, np.dtype[Any]]:
+    """Numbers of outputs and inputs of a layer, and its type."""
+    found = contents.tensor(W, (n_out, n_in), (np.float32, np.float64) if dtype is None else (dtype,))
+    if 0 in found.shape:
+        raise ValueError(f"{W} must have no size of 0, got shape {found.shape}")
+    contents.tensor(b, found.shape[:1], (found.dtype,))
+    return found.shape[0], found.shape[1], found.dtype
+
+
+def _layers(
+    contents: _Contents, name: str, units: list[str], sizes: Sequence[int] | None, dtype: Any
+) -> tuple[list[int], Any]:
+    """Sizes of a chain of layers, of its input first, and their type."""
+    found: list[int] = []
+    for k in range(len(units)):
+        below = found[-1] if found else None
+        n_in, n_out = (below, None) if sizes is None else (sizes[k], sizes[k + 1])
+        n_out, n_in, dtype = _layer(contents, f"{name}.{k}.W", f"{name}.{k}.b", n_in, n_out, dtype)
+        found += [n_out] if found else [n_in, n_out]
+    return found, dtype

@@ -1,0 +1,127 @@
+"""New hidden units drawn up from badly reconstructed samples: the mathematics of :func:`sae_fast.revive_units`."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._public import public_in
+from ..estimators._unit_report import BLOCK, statuses
+from ..network._functional import cost, encode
+from ..network._types import Cost, Hidden, Output, Params
+
+# Limits of the standard deviation of a new unit's pre-activation: below, it tells samples apart too little, above,
+# it is saturated from the start.
+SPREAD = (1.0, 8.0)
+
+
+@public_in("sae_fast")
+class Network(NamedTuple):
+    """What J needs to know besides the parameters."""
+
+    rho: float
+    beta: float
+    weight_decay: float
+    hidden: Hidden
+    output: Output
+    n_threads: int | None
+
+    def cost(self, params: Params, X: NDArray[Any]) -> Cost:
+        """J and its parts."""
+        return cost(params, X, **self._asdict())
+
+
+def find_idle(params: Params, X: NDArray[Any], network: Network) -> NDArray[np.intp]:
+    """Units that are dead or saturated on ``X``."""
+    n_hidden = params.W1.shape[0]
+    low, high = np.full(n_hidden, np.inf), np.full(n_hidden, -np.inf)
+    for i in range(0, len(X), BLOCK):
+        codes = encode(params, X[i : i + BLOCK], hidden=network.hidden, n_threads=network.n_threads)
+        low, high = np.minimum(low, codes.min(axis=0)), np.maximum(high, codes.max(axis=0))
+    if network.hidden == "tanh":
+        low, high = (low + 1) / 2, (high + 1) / 2
+    return np.flatnonzero(statuses(network.rho, low, high) != "ok")
+
+
+def set_up(
+    params: Params, X: NDArray[np.float64], idle: NDArray[np.intp], network: Network, rng: np.random.Generator
+) -> tuple[Params, Params]:
+    """The network without the idle units, and with new ones in their place; float64."""
+    W1, b1, W2, b2 = (a.astype(np.float64) for a in params)
+    a2 = encode(Params(W1, b1, W2, b2), X, hidden=network.hidden, n_threads=network.n_threads)
+    b2 += W2[:, idle] @ a2[:, idle].mean(axis=0)
+    W2[:, idle] = 0
+    bare = Params(W1.copy(), b1.copy(), W2.copy(), b2.copy())
+    living = np.setdiff1d(np.arange(len(b1)), idle)
+    longest = float(np.linalg.norm(W1[living], axis=1).max(initial=0)) or np.inf
+    spread = SPREAD[0] if len(living) == 0 else float(np.clip(np.median((X @ W1[living].T).std(axis=0)), *SPREAD))
+    z3 = a2 @ W2.T + b2
+    for unit in idle:
+        a3, slope = output_and_slope(z3, network.output)
+        residual = X - a3
+        error = np.einsum("ij,ij->i", residual, residual)
+        top = error.max()
+        projection = np.zeros(len(X))
+        if top > 0:
+            chance = (error / top) ** 2
+            i = rng.choice(len(X), p=chance / chance.sum())
+            direction = residual[i] / np.sqrt(error[i])
+            projection = X @ direction
+        deviation = projection.std()
+        if not deviation > 1e-12 * np.abs(projection).max(initial=0):
+            W1[unit], b1[unit] = 0, threshold(np.zeros(1), network)  # nothing is left to learn: just rho
+            continue
+        size = min(spread / deviation, longest)
+        W1[unit] = size * direction
+        b1[unit] = threshold(size * projection, network)
+        a = activation(size * projection + b1[unit], network.hidden)
+        mean = a.mean()
+        a -= mean
+        # Gauss-Newton's length of the column, for the error's mean and the decay.
+        pull = (a @ (residual * slope)) @ direction / len(X)
+        stiffness = (a**2 @ slope**2) @ direction**2 / len(X) + network.weight_decay
+        length = pull / max(stiffness, np.finfo(np.float64).tiny)
+        W2[:, unit] = length * direction
+        b2 -= length * mean * direction
+        z3 += np.outer(a, length * direction)
+    return bare, Params(W1, b1, W2, b2)
+
+
+def output_and_slope(z3: NDArray[np.float64], output: Output) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Reconstruction g(z3) and its slope g'(z3)."""
+    if output == "linear":
+        return z3, np.ones_like(z3)
+    if output == "tanh":
+        a3 = np.tanh(z3)
+        return a3, 1 - a3**2
+    from scipy.special import expit
+
+    a3 = expit(z3)
+    return a3, a3 * expit(-z3)
+
+
+def activation(z2: NDArray[np.float64], hidden: Hidden) -> NDArray[np.float64]:
+    """f(z2)."""
+    from scipy.special import expit
+
+    return np.tanh(z2) if hidden == "tanh" else np.asarray(expit(z2))
+
+
+def threshold(projection: NDArray[np.float64], network: Network) -> float:
+    """The bias that gives ``projection + bias`` a mean activation, mapped to [0, 1], of rho."""
+    from scipy.optimize import brentq
+    from scipy.special import expit, logit
+
+    k = 2.0 if network.hidden == "tanh" else 1.0  # (1 + tanh z) / 2 = sigmoid(2 z)
+    middle = float(logit(network.rho)) / k
+    low, high = middle - projection.max(), middle - projection.min()
+    if high - low < 1e-9 * (1 + abs(low)):
+        return float(low)
+    room = 1e-6 * (high - low)
+
+    def excess(bias: float) -> float:
+        return float(expit(k * (projection + bias)).mean()) - network.rho
+
+    return float(brentq(excess, low - room, high + room))
