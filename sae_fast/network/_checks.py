@@ -11,7 +11,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from . import _core
+from .. import _core
 from ._rows import real_rows
 from ._types import FloatArray, Params
 
