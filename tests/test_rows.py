@@ -9,6 +9,7 @@ import pytest
 from scipy import sparse
 
 import sae_fast as sf
+from sae_fast.network._checks import check_X
 
 VALUES = np.array([[0.25, 1, 3], [0.5, 0, -2], [0.75, 1, 5]])
 PARAMS = sf.init_params(3, 4, random_state=0)
@@ -104,4 +105,4 @@ def test_a_memory_map_is_not_copied(tmp_path):
     np.save(tmp_path / "x.npy", VALUES)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     assert np.array_equal(ENCODER(mapped), ENCODER(VALUES))
-    assert np.shares_memory(sf._checks.check_X(mapped, 3), mapped)
+    assert np.shares_memory(check_X(mapped, 3), mapped)
