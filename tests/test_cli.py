@@ -255,6 +255,27 @@ def test_interrupted_fit_writes_the_best_so_far(tmp_path):
     assert sf.load(model).transform(np.zeros((1, 64))).shape == (1, 25)
 
 
+def test_ctrl_c_ends_a_command_whatever_drops_it():
+    """Code that takes KeyboardInterrupt for an error of its own, as some libraries do, keeps no command alive."""
+    code = (
+        "import signal, sys, time, sae_fast.cli, sae_fast.cli._compare as command\n"
+        "def run(arguments):\n"
+        "    print('ready', flush=True)\n"
+        "    while True:\n"
+        "        try: time.sleep(60)\n"
+        "        except KeyboardInterrupt: pass\n"
+        "command.run = run\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.argv = ['sae-fast', 'compare', 'X.npy']\n"
+        "sae_fast.cli.script()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    _, messages = process.communicate(timeout=30)
+    assert (process.returncode, messages) == (1, "sae-fast: interrupted\n")
+
+
 def test_interrupted_demo_shows_the_best_so_far(tmp_path):
     """Ctrl-C in the demo: the same, and its pictures."""
     command = [*COMMAND, "demo", "--out", str(tmp_path / "out"), "--max-iter", "1000000"]

@@ -6,12 +6,14 @@ shows 143 and 129), and leave no temporary file.
 
 from __future__ import annotations
 
+import argparse
 import errno
 import importlib
 import os
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import NoReturn
 
 from ..files._arrays_io import STREAM
@@ -22,6 +24,7 @@ from ._signals import ending_cleanly
 __all__ = ["main", "script"]
 
 _WHOLE = ("fit", "plot", "transform")  # they write one file, whole or not at all
+_GO_ON = ("bench", "demo", "fit")  # after Ctrl-C: they keep what they have, and end processes of their own
 _OF_STDOUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
 
 
@@ -47,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def script() -> NoReturn:
     """What the installed command and ``python -m sae_fast`` run."""
     try:
-        code = _run(None)
+        code = _run(None, alone=True)
     except KeyboardInterrupt:
         # A Ctrl-C that has gone through some of CPython's own frames ends the process by SIGINT however it is handled.
         _check_stdout()
@@ -55,10 +58,11 @@ def script() -> NoReturn:
     sys.exit(code)
 
 
-def _run(argv: Sequence[str] | None) -> int:
-    """As :func:`main`; KeyboardInterrupt when all is said."""
+def _run(argv: Sequence[str] | None, *, alone: bool = False) -> int:
+    """As :func:`main`; KeyboardInterrupt when all is said. ``alone``: the process is there for this command."""
     arguments = make_parser().parse_args(argv)
-    with ending_cleanly() as ctrl_c, warnings.catch_warnings():
+    last_words = partial(_say_interrupted, arguments) if alone and arguments.command not in _GO_ON else None
+    with ending_cleanly(last_words) as ctrl_c, warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: say(f"warning: {message}")
         try:
             command = importlib.import_module(f"._{arguments.command}", __name__)
@@ -69,13 +73,17 @@ def _run(argv: Sequence[str] | None) -> int:
         except (KeyboardInterrupt, Exception) as error:
             known = isinstance(error, (OSError, ValueError, MemoryError))
             if isinstance(error, KeyboardInterrupt) or (ctrl_c.came and not known):
-                out = arguments.out if arguments.command in _WHOLE else None
-                say("interrupted" if out in (None, STREAM) else f"interrupted; nothing was written to {out}")
+                _say_interrupted(arguments)
                 raise KeyboardInterrupt from None
             if not known and not isinstance(error, ImportError):
                 raise
             _tell(error, getattr(arguments, "data", None))
             return 1
+
+
+def _say_interrupted(arguments: argparse.Namespace) -> None:
+    out = arguments.out if arguments.command in _WHOLE else None
+    say("interrupted" if out in (None, STREAM) else f"interrupted; nothing was written to {out}")
 
 
 def _tell(error: BaseException, data: Sequence[str] | None) -> None:
