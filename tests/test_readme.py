@@ -8,6 +8,7 @@ import io
 import re
 from pathlib import Path
 
+import matplotlib
 import pytest
 
 from sae_fast.cli._parser import make_parser
@@ -58,7 +59,8 @@ def test_accuracy_of_the_pixels_beside_convolved_features(names):
 def test_table_of_what_else_would_have_done_it(monkeypatch):
     """The accuracies of the table are those that the example finds, for each number of features."""
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    rows = importlib.import_module("digits_baselines").compare(1)
+    with matplotlib.rc_context():  # the programs set it for their pictures
+        rows = importlib.import_module("digits_baselines").compare(1)
     head, _, *body = re.search(r"^\| digits told apart.*?(?=\n\n)", README, re.M | re.S).group().splitlines()
     sizes = [int(cell) for cell in re.findall(r" (\d+) ", head)]
     shown = {}
