@@ -64,7 +64,7 @@ private:
     const bool softmax_, report_, hand_out_;
 
     Worker<T> worker(Team team, Size slot, Size first) const noexcept {
-        return {team, rows_.row_of(team), slot, first, plan_.in_place};
+        return {team, rows_.row_of(team), slot, first, !plan_.in_place};
     }
 
     void pass1(Team team) const noexcept {
@@ -73,13 +73,16 @@ private:
             if (!plan_.by_strips()) return hidden_layers(together, {0, plan_.n_strips}, true);
             Worker<T> alone = together;
             alone.team = team.alone();
-            return share_items(team, {0, plan_.n_strips}, [&](Size s) { hidden_layers(alone, {s, s + 1}, true); });
+            const Range mine = team.share(plan_.n_strips);
+            for (Size s = mine.begin; s < mine.end; s += plan_.group)
+                hidden_layers(alone, {s, std::min(s + plan_.group, mine.end)}, true);
+            return;
         }
         const Range mine = team.share(plan_.n_strips);
         const Size per_slot = plan_.groups_per_slot();
         Worker<T> w = worker(team, plan_.chunk > 0 ? team.id : team.id / per_slot, 0);
         w.team = team.alone();
-        w.plain = plan_.plain;
+        w.packs = !plan_.plain;
         w.mine = mine;
         w.jump = plan_.n_strips;
         for (Size s = mine.begin; s < mine.end; s += plan_.group) {
@@ -99,8 +102,12 @@ private:
 
     // Pass 2 of some strips.
     void pass2(const Worker<T>& w, Range strips) const noexcept {
-        if (plan_.n_blocks > 1) {
-            share_items(w.team, strips, [&](Size s) { rows_.pack_strip(w, s); });
+        const bool packs = plan_.n_blocks > 1;
+        const auto pack = [&] { share_items(w.team, strips, [&](Size s) { rows_.pack_strip(w, s); }); };
+        // Samples that products read where they lie are packed when the first one has brought them into cache.
+        const bool later = !plan_.penalised && plan_.plain;
+        if (packs && !later) {
+            pack();
             if (plan_.penalised)
                 for (Size l = 0; l < last_; ++l)
                     share_panels(w.team, scratch_.layers[l].out, strips,
@@ -108,6 +115,10 @@ private:
             w.team.barrier();
         }
         if (!plan_.penalised) hidden_layers(w, strips, false);
+        if (packs && later) {
+            pack();
+            w.team.barrier();
+        }
         rows_.output(w, strips);
         if (softmax_) {
             w.team.barrier();

@@ -17,7 +17,7 @@ struct Worker {
     T* row;            // (features or targets,)
     Size slot;         // block memory
     Size first;        // the strip at its beginning
-    bool plain;        // read samples where they lie?
+    bool packs;        // do samples have to be packed?
     Range mine{0, 0};  // strips that a member alone takes, group by group
     Size jump = 0;     // from the end of those to the ones that it takes after them
 };
@@ -95,7 +95,7 @@ public:
                          matrix(scratch_.target, layers_[last_].out, w), plan_.block, row0(w, s), w.row);
     }
     void pack_samples_of(const Worker<T>& w, Size s) const noexcept {
-        if (w.plain) return;
+        if (!w.packs) return;
         pack_samples(problem_.X, s * plan_.strip, plan_.rows_of_strip(s), matrix(scratch_.X, plan_.features, w),
                      plan_.block, row0(w, s), w.row);
     }
@@ -349,7 +349,7 @@ private:
     }
     Left<T> input(const Worker<T>& w, Size l, Size s) const noexcept {
         if (l > 0) return {matrix(layers_[l - 1].a, layers_[l].in, w), plan_.block, row0(w, s), 0};
-        if (w.plain) return plain_rows<T>(problem_.X, s * plan_.strip);
+        if (plan_.plain) return plain_rows<T>(problem_.X, s * plan_.strip);
         return {matrix(scratch_.X, plan_.features, w), plan_.block, row0(w, s), 0};
     }
 
