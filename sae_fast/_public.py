@@ -43,9 +43,10 @@ def public_in(package: str) -> Callable[[Thing], Thing]:
         if isinstance(thing, type):
             hints = vars(thing).get("__annotations__", {})
             for name, hint in hints.items():
-                text = hint.__forward_arg__ if isinstance(hint, ForwardRef) else hint
-                if isinstance(text, str):
-                    hints[name] = ForwardRef(text, module=home, is_class=True)
+                if isinstance(hint, ForwardRef):  # of a NamedTuple; another one would be compiled once more
+                    hint.__forward_module__, hint.__forward_is_class__ = home, True
+                elif isinstance(hint, str):
+                    hints[name] = ForwardRef(hint, module=home, is_class=True)
         thing.__module__ = package
         return thing
 
