@@ -91,3 +91,19 @@ def test_classes_of_the_core_are_not_pickled(kind, protocol):
     for store in (lambda: pickle.dumps(thing, protocol), lambda: copy.copy(thing), lambda: copy.deepcopy(thing)):
         with pytest.raises(TypeError, match=f"cannot pickle or copy a sae_fast._core.{kind.__name__}"):
             store()
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        (sf.Objective, (np.zeros(12),)),
+        (sf.SGD, (sf.Params(X, X[0], X, X[0]),)),
+        (sf.Adam, (sf.Params(X, X[0], X, X[0]),)),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_classes_of_python(kind, arguments):
+    """Those have no memory that could be read unwritten: as ever in Python, an AttributeError names what is missing."""
+    empty = kind.__new__(kind)
+    with pytest.raises(AttributeError, match=f"'{kind.__name__}' object has no attribute '"):
+        (empty if kind is sf.Objective else empty.step)(*arguments)
