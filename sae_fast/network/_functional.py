@@ -390,6 +390,12 @@ def cost_and_grad(
     TypeError, ValueError
         An argument of the wrong kind, or of a wrong value or shape.
 
+    Notes
+    -----
+    Finite input gives NaN or infinity only where a sum, its terms taken without their signs, leaves the range of the
+    type: z2, z3, the squares of a3 - X, what f'(z2) multiplies in delta2 (delta3 W2, and beta times the slope of KL), a
+    gradient before it is divided by the number of samples, or, in float64, the squares of the weights where they decay.
+
     Examples
     --------
     >>> import numpy as np, sae_fast as sf

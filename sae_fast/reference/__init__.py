@@ -197,7 +197,9 @@ def _evaluate(
         delta2 = delta2 + pull.astype(delta2.dtype)
         sparsity = beta * float(_divergence(rho, mean).sum())
     reconstruction = float((weight[:, None] * difference.astype(np.float64) ** 2).sum()) / (2 * m)
-    decay = weight_decay / 2 * float((W1.astype(np.float64) ** 2).sum() + (W2.astype(np.float64) ** 2).sum())
+    decay = 0.0
+    if weight_decay > 0:
+        decay = weight_decay / 2 * float((W1.astype(np.float64) ** 2).sum() + (W2.astype(np.float64) ** 2).sum())
     total = Cost(reconstruction + decay + sparsity, reconstruction, decay, sparsity)
     return _Pass(total, Deltas(delta3, delta2, mean.s), a2, mean)
 

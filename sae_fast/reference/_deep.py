@@ -92,9 +92,10 @@ def _evaluate(
                 delta = delta + (settings.beta[i] * weight[:, None] * pull).astype(delta.dtype)
                 sparsity += settings.beta[i] * float(_divergence(settings.rho[i], mean).sum())
         deltas.insert(0, delta)
-    decay = sum(
-        lam / 2 * float((W.astype(np.float64) ** 2).sum()) for lam, (W, _) in zip(settings.weight_decay, layers)
-    )
+    decay = 0.0
+    for lam, (W, _) in zip(settings.weight_decay, layers):
+        if lam > 0:
+            decay += lam / 2 * float((W.astype(np.float64) ** 2).sum())
     cost = DeepCost(loss + decay + sparsity, loss, decay, sparsity)
     return _Pass(cost, deltas, a, np.concatenate(means) if means else np.empty(0))
 
