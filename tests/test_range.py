@@ -7,9 +7,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from sae_fast import Layer, Params, _deep, _deep_reference
+from sae_fast import Layer, Params
 
 from . import exact
+from .deep_networks import IMPLEMENTATIONS
 from .test_exact import relative_error
 
 # Of float64, whose largest number is 1.8e308. 5 samples, 4 features, 3 units.
@@ -129,7 +130,7 @@ def test_no_decay_of_huge_weights(impl):
     assert np.isfinite(cost.total)
 
 
-@pytest.mark.parametrize("deep", [_deep, _deep_reference], ids=["core", "reference"])
+@pytest.mark.parametrize("deep", IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS)
 def test_no_decay_of_huge_weights_of_several_layers(deep):
     """The same for a deep network, layer by layer: only those with a decay count."""
     layers = [Layer(np.full((3, 4), 1e200), np.zeros(3)), Layer(np.full((4, 3), 0.1), np.zeros(4))]
