@@ -12,8 +12,7 @@ import numpy as np
 
 from .. import _core
 from .._public import public_in
-from ..files._model_file import ModelFileError, read_tensors, register, single_layer, write_tensors
-from ..files._model_schema import kind_of
+from ..files._kinds import register
 from ..network._checks import ParamsLike, check_hidden, check_params
 from ..network._rows import check_feature_names, read_rows
 from ..network._scale import CUTS, Clip, UFLDLScale, check_clip
@@ -129,6 +128,9 @@ class Encoder(_core.Encoder):
         >>> sf.Encoder.load(path)
         Encoder(64 -> 25, sigmoid, float64)
         """
+        from ..files._model_file import ModelFileError, read_tensors, single_layer  # take longer than all else here
+        from ..files._model_schema import kind_of
+
         check_clip(clip)
         tensors, about = read_tensors(path)
         kind = kind_of(about)
@@ -159,6 +161,8 @@ class Encoder(_core.Encoder):
 
         The way to ship what :func:`sae_fast.fold` made of a pipeline.
         """
+        from ..files._model_file import write_tensors
+
         about = {"format": 2, "kind": _KIND, "hidden": self.hidden} | names_to_json(self)
         write_tensors(path, {"W1": self.W1, "b1": self.b1}, about)
 

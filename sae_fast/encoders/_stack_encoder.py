@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._public import public_in
-from ..files._model_file import ModelFileError, read_tensors, register, write_tensors
-from ..files._model_schema import kind_of
+from ..files._kinds import register
 from ..network._checks import check_out, check_X
 from ..network._rows import check_names
 from ..network._types import FloatArray, Hidden
@@ -140,6 +139,9 @@ class StackEncoder:
         OSError
             The file cannot be read.
         """
+        from ..files._model_file import ModelFileError, read_tensors  # take longer than all else here
+        from ..files._model_schema import kind_of
+
         tensors, about = read_tensors(path)
         if "units" not in about:
             kind = kind_of(about)
@@ -148,6 +150,8 @@ class StackEncoder:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the encoder to one safetensors file, whole or not at all; :meth:`load` reads it."""
+        from ..files._model_file import write_tensors
+
         arrays = {f"encoder.{k}.W": layer.W1 for k, layer in enumerate(self._layers)}
         arrays |= {f"encoder.{k}.b": layer.b1 for k, layer in enumerate(self._layers)}
         units = [layer.hidden for layer in self._layers]

@@ -24,7 +24,7 @@ from .. import _core
 from .._public import public_in
 from ..encoders._encoder import Encoder
 from ..encoders._fold import fold
-from ..files._model_file import register
+from ..files._kinds import register
 from ..files._model_schema import KIND
 from ..network._checks import (
     check_activations,

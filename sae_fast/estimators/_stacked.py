@@ -19,7 +19,7 @@ except ImportError as error:
     raise ImportError('StackedAutoencoder needs scikit-learn: pip install "sae-fast[estimators]"') from error
 
 from .._public import public_in
-from ..files._model_file import register
+from ..files._kinds import register
 from ..network._checks import check_in
 from ..network._deep import deep_cost, deep_forward
 from ..network._layer_plan import LayerPlan, per_layer, plan_layers

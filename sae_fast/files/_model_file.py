@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, BinaryIO
@@ -28,6 +27,7 @@ from .._version import __version__
 from ..network._scale import Scale, scale_from_json, scale_to_json
 from ..network._types import Hidden, Output, Params
 from ._atomic import replacing
+from ._kinds import MAKERS
 from ._model_fields import short
 from ._model_schema import FORMAT, KIND, check_contents, kind_of
 
@@ -246,15 +246,6 @@ def load(path: str | PathLike[str]) -> Any:
 def from_contents(path: str | PathLike[str], tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> Any:
     """The estimator or encoder that checked contents hold; ``path`` is for messages."""
     kind = kind_of(about)
-    if kind not in _MAKERS:
+    if kind not in MAKERS:
         getattr(sys.modules["sae_fast"], kind)  # imports the module that registers it
-    return _MAKERS[kind](path, tensors, about)
-
-
-Maker = Callable[[str | PathLike[str], dict[str, NDArray[Any]], dict[str, Any]], Any]
-_MAKERS: dict[str, Maker] = {}
-
-
-def register(kind: str, maker: Maker) -> None:
-    """Let files of a kind be made what they hold by ``maker(path, tensors, about)``, which gets checked contents."""
-    _MAKERS[kind] = maker
+    return MAKERS[kind](path, tensors, about)
