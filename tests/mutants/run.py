@@ -2,7 +2,7 @@
 
     python tests/mutants/run.py                  # all of them: about an hour on two cores
     python tests/mutants/run.py --only NAME      # one; several --only are allowed
-    python tests/mutants/run.py --file csrc/layer.cpp
+    python tests/mutants/run.py --file csrc/network/layer.cpp
     python tests/mutants/run.py --list
 
 The faults stand in the ``.toml`` files beside this one. Each has a name, the file, the text that is there (``was``,
