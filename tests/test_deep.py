@@ -226,6 +226,17 @@ def test_bitwise_the_same_for_any_threads(loss, m, sizes, beta, dtype):
         np.testing.assert_array_equal(_deep.deep_forward(layers, whole, **ends, n_threads=n), converted)
 
 
+@pytest.mark.parametrize("n_threads", [2, 8])
+@pytest.mark.parametrize("sizes", [(1500, 300, 200), (300, 1500, 20)], ids=["wide data", "wide units"])
+def test_threads_convert_samples_apart(sizes, n_threads):
+    """Strips that are converted and take a while to go through the layers are each one thread's own."""
+    layers = make_layers(sizes, np.float32)
+    X = make_data(3000, sizes, "squared", np.float32)[0].astype(np.float16)
+    ends = {"units": ["sigmoid", "linear"]}
+    one = _deep.deep_forward(layers, X, **ends, n_threads=1)
+    np.testing.assert_array_equal(_deep.deep_forward(layers, X, **ends, n_threads=n_threads), one)
+
+
 def test_gradients_go_where_they_are_asked_to():
     """out= is filled and returned; flattened layers come back as views."""
     sizes = (6, 5, 4)

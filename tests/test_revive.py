@@ -8,7 +8,9 @@ from sklearn.datasets import load_digits
 
 import sae_fast as sf
 from sae_fast.estimators._estimator import UnitWarning
+from sae_fast.inspection._new_units import Network, set_up
 from sae_fast.inspection._revive import RevivalWarning
+from sae_fast.network._checks import seed_from
 
 from .conftest import DTYPES, HIDDEN, OUTPUT
 from .test_estimator import model, patches
@@ -122,6 +124,21 @@ def test_too_dear_a_start_is_not_taken():
     np.testing.assert_array_equal(same.params_.W1, dead.params_.W1)
 
 
+def test_shortened_columns_take_as_little_of_the_bias():
+    """Near saturated outputs full columns would raise J: a part of them is taken, and that part of the bias."""
+    dead, X = injured(beta=0.0, weight_decay=0.0, output="tanh")
+    dead.params_.b1[:3] = -60
+    dead.params_.b2[:] = 3
+    network = Network(*(getattr(dead, name) for name in Network._fields))
+    rng = np.random.default_rng(seed_from(0))
+    full = set_up(dead.params_, X, np.arange(3), network, rng)[1]
+    revived = sf.revive_units(dead, X, random_state=0).params_
+    share = np.linalg.norm(revived.W2[:, :3]) / np.linalg.norm(full.W2[:, :3])
+    assert 0 < share < 1
+    np.testing.assert_allclose(revived.W2[:, :3], share * full.W2[:, :3], rtol=1e-12)
+    np.testing.assert_allclose(revived.b2 - 3, share * (full.b2 - 3), rtol=1e-9)
+
+
 @pytest.mark.parametrize("scale", ["minmax", "ufldl"])
 def test_models_that_scale(scale):
     """A model with a scale of its own revives on the data as they are: units at rho, J no higher, better rebuilt."""
@@ -154,6 +171,22 @@ def test_callback_revives_during_training(solver):
     fitted.set_params(max_iter=2, callback=revive).fit(X)
     assert revive.n_revived == 3
     assert set(fitted.unit_report().status) == {"ok"}
+
+
+def test_callback_leaves_the_last_epoch_alone():
+    """What a training ends with has been trained: an epoch that is due and the last one revives nobody."""
+    X = patches(100)
+    start = sf.init_params(12, 6, random_state=0)
+    start.b1[:3] = -60
+    options = {"rho": 0.2, "beta": 0.0, "weight_decay": 1e-4}
+    revive = sf.ReviveUnits(X, **options, every=4, random_state=0)
+    plain, _ = sf.train(start, X, n_epochs=4, random_state=0, **options)
+    params, _ = sf.train(start, X, n_epochs=4, random_state=0, **options, callback=revive)
+    assert revive.n_revived == 0
+    for a, b in zip(params, plain, strict=True):
+        np.testing.assert_array_equal(a, b)
+    sf.train(start, X, n_epochs=5, random_state=0, **options, callback=revive)
+    assert revive.n_revived == 3
 
 
 def test_callback_refuses_lbfgs():
