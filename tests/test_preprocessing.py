@@ -240,6 +240,18 @@ def test_pieces_have_the_range_of_all(per_feature, dtype):
     np.testing.assert_array_equal(once.transform(X), sf.UnitScaler().fit(X).transform(X))
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_pieces_of_two_types_round_as_the_coarser(order):
+    """A step of float32 moves no feature that float32 has seen, whether float64 comes before or after it."""
+    step = np.array([[0.1], [np.nextafter(np.float32(0.1), np.float32(1))]], dtype=np.float32)
+    pieces = [step, step.astype(np.float64)]
+    scaler = sf.UnitScaler()
+    for piece in pieces[::order]:
+        scaler.partial_fit(piece)
+    assert scaler.data_range_[0] == 0
+    assert sf.UnitScaler().fit(pieces[1]).data_range_[0] > 0
+
+
 def test_parameters_set_between_pieces_count():
     """Output, margin and per_feature are those of the last call, over the samples of all."""
     X = correlated()
