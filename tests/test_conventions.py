@@ -156,7 +156,9 @@ def test_matlab_mean_over_elements(output):
     theirs = conventions.matlab.from_ours(**OURS, output=output, **context)
     wanted = matlab_naive(conventions.matlab.pack(params), X, v, h, theirs, elements=True)
     assert conventions.matlab.cost(params, X, **theirs, **context) == pytest.approx(wanted, rel=1e-12)
-    assert conventions.matlab.to_ours(**theirs, **context).weight_decay == pytest.approx(OURS["weight_decay"])
+    assert conventions.matlab.to_ours(**theirs, **context).settings == pytest.approx(
+        OURS | {"hidden": "sigmoid", "output": output}
+    )
 
 
 @pytest.mark.parametrize(("name", "hidden", "output"), CASES)

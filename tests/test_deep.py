@@ -193,6 +193,20 @@ def test_output_is_that_of_encode_layer_by_layer(dtype):
         np.testing.assert_array_equal(_deep.deep_forward(layers, X[:rows], units=["tanh"] * 3), codes[:rows])
 
 
+@pytest.mark.parametrize("impl", IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS)
+@pytest.mark.parametrize("n_largest", [1, 2, 5])
+def test_logits_that_share_the_largest_value(impl, n_largest):
+    """Each of them counts in the loss and takes its share of the probability."""
+    first, last = make_layers((4, 3, 5))
+    logits = np.where(np.arange(5) < n_largest, 2.0, np.linspace(-1, 1, 5))
+    X, y = make_data(9, (4, 3, 5), "softmax")
+    layers = (first, Layer(np.zeros_like(last.W), logits))
+    J, grad = impl.deep_cost_and_grad(layers, X, y, units=["sigmoid", "linear"], loss="softmax")
+    p = np.exp(logits) / np.exp(logits).sum()
+    assert pytest.approx(-np.log(p[y]).mean(), rel=1e-14) == J
+    np.testing.assert_allclose(grad[1].b, (p - np.eye(5)[y]).mean(axis=0), rtol=1e-13, atol=1e-16)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_probabilities(dtype):
     """Softmax gives probabilities whose rows sum to 1, and which do not depend on their neighbours."""
