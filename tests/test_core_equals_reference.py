@@ -19,15 +19,16 @@ def assert_same(params, X, tolerance, **options):
     weight = {"sample_weight": options.get("sample_weight")}
     threads = {"n_threads": options.get("n_threads")}
     assert error(sf.forward(params, X, **units, **threads), reference.forward(params, X, **units)) <= tolerance
-    penalty = {"rho": SETTINGS["rho"], "beta": SETTINGS["beta"]}
+    settings = SETTINGS | {"beta": options.get("beta", SETTINGS["beta"])}
+    penalty = {"rho": settings["rho"], "beta": settings["beta"]}
     ours = sf.deltas(params, X, **penalty, **units, **weight, **threads)
     assert error(ours, reference.deltas(params, X, **penalty, **units, **weight)) <= 20 * tolerance
-    J, grad = sf.cost_and_grad(params, X, **SETTINGS, **units, **weight, **threads)
-    wanted, reference_grad = reference.cost_and_grad(params, X, **SETTINGS, **units, **weight)
+    J, grad = sf.cost_and_grad(params, X, **settings, **units, **weight, **threads)
+    wanted, reference_grad = reference.cost_and_grad(params, X, **settings, **units, **weight)
     assert pytest.approx(wanted, rel=tolerance) == J
     assert error(grad, reference_grad) <= 20 * tolerance
-    assert sf.cost(params, X, **SETTINGS, **units, **weight, **threads) == pytest.approx(
-        reference.cost(params, X, **SETTINGS, **units, **weight), rel=tolerance
+    assert sf.cost(params, X, **settings, **units, **weight, **threads) == pytest.approx(
+        reference.cost(params, X, **settings, **units, **weight), rel=tolerance
     )
 
 
@@ -68,10 +69,12 @@ def test_any_units_and_threads(hidden, output, dtype, n_threads):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("hidden", HIDDEN)
-def test_several_blocks(hidden, dtype):
+@pytest.mark.parametrize("beta", [0.0, 3.0])
+@pytest.mark.parametrize("shape", [(2500, 130, 70), (1500, 300, 200)], ids=["small gradients", "large gradients"])
+def test_several_blocks(shape, beta, hidden, dtype):
     """Data that do not fit one block of the second pass give the reference's results."""
-    params, X = make(2500, 130, 70, dtype)
-    assert_same(params, X, TOLERANCE[dtype], hidden=hidden, n_threads=2)
+    params, X = make(*shape, dtype)
+    assert_same(params, X, TOLERANCE[dtype], hidden=hidden, beta=beta, n_threads=2)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
