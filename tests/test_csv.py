@@ -113,6 +113,7 @@ def test_files_that_are_read(read, text, names, values):
         ('x\n1\n""\n2\n', "line 3, column 1 must be a number, got ''"),
         ('"a\n(mm)",b\n1,2\n3,x\n', "line 4, column 2 must be a number, got 'x'$"),
         ('a,b\n1,"2\n3,4\n', "line 2: a field in quotes does not end"),
+        ('a,b\r1,2\r3,"4\r', "line 3: a field in quotes does not end"),
         ('a,b\n1,2\n"3"4,5\n6,7\n', "line 3: something follows the closing quote of a field"),
         (b"\xff\xfe\x00\x01", "it is not UTF-8 text .*UTF-16"),
         (b"gr\xf6\xdfe,b\n1,2\n", "line 1: it is not UTF-8 text"),

@@ -72,11 +72,13 @@ def test_arrays_of_polars(path):
     np.testing.assert_array_equal(read_table(path).values, values[2:7])
 
 
-def test_decimals_are_the_nearest_numbers(path):
+@pytest.mark.parametrize(("precision", "scale"), [(9, 4), (18, 6), (30, 5), (38, 20)])
+def test_decimals_are_the_nearest_numbers(path, precision, scale):
     """Decimal columns give what float() makes of each, to the last bit."""
     rng = np.random.default_rng(0)
-    texts = [f"{rng.integers(-(10**15), 10**15)}.{rng.integers(0, 10**5):05}" for _ in range(500)]
-    save(path, a=pa.array([decimal.Decimal(t) for t in texts], pa.decimal128(30, 5)))
+    digits = ["".join(map(str, rng.integers(0, 10, precision - 1))) for _ in range(500)]
+    texts = [f"{sign}{d[:-scale]}.{d[-scale:]}" for d, sign in zip(digits, 250 * ["", "-"], strict=True)]
+    save(path, a=pa.array([decimal.Decimal(t) for t in texts], pa.decimal128(precision, scale)))
     np.testing.assert_array_equal(read_table(path).values[:, 0], [float(t) for t in texts])
 
 
