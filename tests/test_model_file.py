@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,6 +23,26 @@ from .test_estimator import model, patches
 @pytest.fixture
 def fitted():
     return model(max_iter=5).fit(patches())
+
+
+def test_a_process_that_has_used_nothing_yet_loads_every_kind(tmp_path, fitted):
+    """load() alone imports what a file of each kind needs."""
+    kinds = {
+        "SparseAutoencoder": fitted,
+        "Encoder": sf.Encoder(fitted.params_),
+        "StackEncoder": sf.StackEncoder([sf.Encoder(fitted.params_)]),
+        "StackedAutoencoder": sf.StackedAutoencoder((4,), max_iter=2, random_state=0).fit(patches()),
+    }
+    for kind, thing in kinds.items():
+        thing.save(tmp_path / kind)
+        done = subprocess.run(
+            [sys.executable, "-c", f"import sae_fast; print(type(sae_fast.load({str(tmp_path / kind)!r})).__name__)"],
+            cwd=Path(__file__).resolve().parents[1],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout.strip() == kind, done.stderr
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
