@@ -86,10 +86,11 @@ def folded():
 
 def workspace():
     shared = sf._core.Workspace()
+    settings = sf._core.Settings([0, 0], [0.1, 0.5], [1.0, 0.0], [1e-3, 1e-3], 0)
 
     def evaluate(x):
         grad = sf.Params(*(np.empty_like(a) for a in PARAMS))
-        cost = sf._core.evaluate(PARAMS, x, 0, 0, 0.1, 1.0, 1e-3, None, grad, None, None, None, 2, shared)
+        cost = sf._core.evaluate(PARAMS, x, None, None, None, settings, grad, None, None, 2, shared)
         return cost, grad
 
     return evaluate, [X[: 300 + 50 * i] for i in range(N_THREADS)]
