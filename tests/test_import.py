@@ -156,3 +156,10 @@ def test_no_import_circles():
         needs = {name: others - with_none for name, others in needs.items() if name not in with_none}
         with_none = {name for name, others in needs.items() if not others}
     assert not needs
+
+
+def test_config_says_where_the_package_is(capsys):
+    """The location that a bug report shows is the folder of the package."""
+    sf.show_config()
+    location = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("location"))
+    assert Path(location.split(maxsplit=1)[1]) == Path(sf.__file__).parent

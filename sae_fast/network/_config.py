@@ -12,6 +12,8 @@ from .._public import public_in
 from .._version import __version__
 from ._checks import check_n_threads
 
+_PACKAGE = Path(__file__).parent.parent
+
 
 @public_in("sae_fast")
 def set_num_threads(n: int | None) -> None:
@@ -61,7 +63,7 @@ def config() -> dict[str, str]:
         "instruction set": f"{_core.isa()} (usable here: {', '.join(_core.available_isas())})",
         "openmp": openmp,
         "threads": f"{get_num_threads()} (available: {_core.available_threads()})",
-        "location": str(Path(__file__).parent),
+        "location": str(_PACKAGE),
     }
 
 
@@ -87,10 +89,10 @@ def get_include() -> str:
     Examples
     --------
     >>> import os, sae_fast as sf
-    >>> os.path.basename(sf.get_include())
-    'include'
+    >>> os.path.isfile(os.path.join(sf.get_include(), "sae_fast", "network.hpp"))
+    True
     """
-    installed = Path(__file__).parent / "include"
+    installed = _PACKAGE / "include"
     if installed.is_dir():
         return str(installed)
-    return str(Path(__file__).parent.parent / "csrc" / "include")
+    return str(_PACKAGE.parent / "csrc" / "include")
