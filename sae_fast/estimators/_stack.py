@@ -12,19 +12,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.validation import (
-    _check_sample_weight,
     _generate_get_feature_names_out,
     check_is_fitted,
     validate_data,
 )
 
-from ..network._checks import check_count, check_in, check_rate, check_sample_weight
+from ..network._checks import check_count, check_in, check_rate
 from ..network._deep import deep_forward
 from ..network._layer_plan import check_solver
 from ..network._types import DeepCost, EpochInfo, FloatArray, Hidden
 from ._fit import check_finite
 from ._stack_file import save
-from ._stack_training import Layers, Weight
+from ._stack_training import Layers
 
 
 class Stack:
@@ -76,12 +75,6 @@ class Stack:
             check_rate(name, getattr(self, name))
         if self.callback is not None and not callable(self.callback):
             raise TypeError(f"callback must be callable or None, got {self.callback!r}")
-
-    def _weights(self, sample_weight: ArrayLike | None, X: NDArray[Any]) -> Weight:
-        if sample_weight is None:
-            return None
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        return check_sample_weight(weight, len(X))
 
     def _check_finite(self, layers: Layers) -> None:
         n_iter = sum(map(len, self.loss_curves_)) + len(self.fine_tune_loss_curve_)

@@ -24,7 +24,7 @@ from ..network._checks import check_in
 from ..network._deep import deep_cost, deep_forward
 from ..network._layer_plan import LayerPlan, per_layer, plan_layers
 from ..network._types import DeepCost, EpochInfo, FloatArray, Layer, Output
-from ..preprocessing._transformer import anew, check_codes, rng_of
+from ..preprocessing._transformer import anew, check_codes, rng_of, weights_of
 from ._estimator import warn_of_range
 from ._stack import Stack
 from ._stack_file import stack_from
@@ -205,7 +205,7 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
         decay = self._decay(len(plan))
         with anew(self, self._learned):
             data = validate_data(self, X, dtype=[np.float64, np.float32])
-            weight = self._weights(sample_weight, data)
+            weight = weights_of(sample_weight, data)
             warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
             rng = rng_of(self.random_state)
             trained, interrupted = train_layers(self, data, weight, plan, rng)
@@ -283,7 +283,7 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
     def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean of :meth:`score_samples`: minus the reconstruction part of J; larger is better."""
         scores = self.score_samples(X)
-        return float(np.average(scores, weights=self._weights(sample_weight, scores)))
+        return float(np.average(scores, weights=weights_of(sample_weight, scores)))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

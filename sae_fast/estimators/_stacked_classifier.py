@@ -30,7 +30,7 @@ from ..network._deep import DeepLbfgsSolver, deep_cost, deep_forward
 from ..network._layer_plan import per_layer, plan_layers
 from ..network._solvers import LBFGS_MEMORY
 from ..network._types import DeepCost, EpochInfo, FloatArray, Layer
-from ..preprocessing._transformer import anew, rng_of
+from ..preprocessing._transformer import anew, rng_of, weights_of
 from ._estimator import warn_of_range
 from ._fit import FitControl
 from ._stack import Stack
@@ -244,7 +244,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
             if len(self.classes_) < 2:
                 raise ValueError(f"y must have at least two classes, got one class: {self.classes_.tolist()[0]!r}")
             target = target.astype(np.int64)
-            weight = self._weights(sample_weight, data)
+            weight = weights_of(sample_weight, data)
             by_label = self._by_label(target, weight)
             warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
             rng = rng_of(self.random_state)
