@@ -1,1 +1,1 @@
-"""Tests: one file per concept."""
+"""Tests, in rooms as those of sae_fast: one file per concept, and in helpers what several share."""

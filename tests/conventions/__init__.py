@@ -1,0 +1,1 @@
+"""Tests of other packages' costs, layouts and files."""

@@ -1,0 +1,1 @@
+"""Tests of autoencoders, stacks, convolved features."""

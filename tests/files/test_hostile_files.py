@@ -1,0 +1,90 @@
+"""Damaged and hostile model files of every kind: an error, or the model that the file says it is, and no more."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+import sae_fast as sf
+from sae_fast.cli import main
+from sae_fast.files._model_file import ModelFileError
+from sae_fast.files._model_parameters import BY_LAYER, HYPER_PARAMETERS, STACK_PARAMETERS
+from tests.helpers.hostile_files import FEW, KINDS, Generator, X, try_many
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_are_refused_or_what_they_say(tmp_path, kind):
+    """Changed bytes, headers, fields and tensors, most of them with a valid checksum, give ModelFileError alone."""
+    counts = try_many(kind, 150, 7, tmp_path)
+    assert counts["refused"] > 100
+    assert sum(counts.values()) == 150
+
+
+@pytest.mark.parametrize("kind", ["SparseAutoencoder", "Encoder", "StackedAutoencoderClassifier"])
+def test_info_shows_or_refuses_them(tmp_path, kind, capsys):
+    """On the command line too: what loads is shown, in lines that steer no terminal; all else is one line."""
+    generator = Generator(kind, 3, tmp_path)
+    path = tmp_path / "m.safetensors"
+    for _ in range(100):
+        path.write_bytes(next(generator)[0])
+        code = main(["info", str(path)])
+        captured = capsys.readouterr()
+        assert captured.out.replace("\n", "").isprintable()
+        assert (code, len(captured.err.splitlines())) in ((0, 0), (1, 1))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "checks"),
+    [
+        (sf.SparseAutoencoder, HYPER_PARAMETERS),
+        (sf.StackedAutoencoder, STACK_PARAMETERS),
+        (sf.StackedAutoencoderClassifier, STACK_PARAMETERS),
+    ],
+)
+def test_every_parameter_of_an_estimator_has_a_check(estimator, checks):
+    """What an estimator learns to take, its file checks too, and the defaults pass."""
+    defaults = {k: v for k, v in estimator().get_params().items() if k != "callback"}
+    by_layer = set() if estimator is sf.SparseAutoencoder else {*BY_LAYER, "fine_tune_weight_decay"}
+    assert set(defaults) - by_layer <= set(checks)
+    for name, check in checks.items():
+        if name in defaults:
+            check(name, defaults[name])
+        with pytest.raises((TypeError, ValueError), match=r"must be|must name|must have"):
+            check(name, "many")
+
+
+@pytest.mark.parametrize("wrong", [{"rho": 7}, {"n_components": "many"}, {"hidden": "relu"}, {"verbose": "loud"}])
+def test_a_file_that_could_not_be_read_is_not_written(tmp_path, wrong):
+    """Parameters that were spoilt after the fit, and weights that are not finite, are an error, and no file."""
+    model = sf.SparseAutoencoder(4, **FEW).fit(X)
+    with pytest.raises((TypeError, ValueError), match=r"m cannot be written: .*must be"):
+        model.set_params(**wrong).save(tmp_path / "m")
+    model = sf.SparseAutoencoder(4, **FEW).fit(X)
+    model.params_.b2[1] = float("nan")
+    with pytest.raises(ValueError, match="m cannot be written: b2 must be finite, got NaN"):
+        model.save(tmp_path / "m")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sizes_are_no_promises(tmp_path):
+    """A file that names a huge size is refused by the size that it has; one without end is left after its header."""
+    path = tmp_path / "m"
+    for length in (50, 10**8, 10**9, 2**63):
+        path.write_bytes(length.to_bytes(8, "little") + b"{}")
+        with pytest.raises(ModelFileError, match="not a model file"):
+            sf.load(path)
+    with pytest.raises(ModelFileError, match="not a model file"):
+        sf.load("/dev/zero")
+
+
+def test_a_model_comes_through_a_pipe(tmp_path):
+    """A named pipe is read like the file."""
+    sf.SparseAutoencoder(4, **FEW).fit(X).save(tmp_path / "m")
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes((tmp_path / "m").read_bytes()))
+    writer.start()
+    loaded = sf.load(tmp_path / "pipe")
+    writer.join(60)
+    assert loaded.transform(X).tobytes() == sf.load(tmp_path / "m").transform(X).tobytes()

@@ -1,0 +1,1 @@
+"""Tests of functions on arrays, of the core and of its twin."""
