@@ -10,7 +10,7 @@ from .. import get_num_threads
 from ..bench import WORKS, race
 from ..bench._race import installed
 from ..bench._report import table, write_json, write_page, write_plot
-from ..files._atomic import check_target, make_folder
+from ..files._targets import check_target, make_folder
 from ..plot._style import import_matplotlib
 from ._outputs import say
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from .. import Objective, SparseAutoencoder, flatten, get_num_threads, plot, reference
 from ..files._arrays_write import writing
-from ..files._atomic import check_target, make_folder
 from ..files._model_file import import_safetensors
+from ..files._targets import check_target, make_folder
 from ..plot._style import import_matplotlib
 from ..preprocessing._patches import natural_patches
 from ._fit import fit

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..estimators._progress import say as say_line
 from ..files._arrays_io import STREAM
-from ..files._atomic import check_target
+from ..files._targets import check_target
 
 
 def say(text: str) -> None:

@@ -10,7 +10,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files._atomic import check_target, replacing
+from ..files._atomic import replacing
+from ..files._targets import check_target
 from ..network._checks import check_in
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 import sae_fast as sf
-from sae_fast.files import _atomic
+from sae_fast.files import _temporary
 from sae_fast.files._arrays_write import writing
-from sae_fast.files._atomic import check_target, replacing
+from sae_fast.files._atomic import replacing
+from sae_fast.files._targets import check_target
 
 ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not ROOT, reason="only the superuser mounts file systems and gives files away")
@@ -70,7 +71,7 @@ def test_a_new_file_and_one_that_is_replaced(tmp_path, way):
         write(path, content)
         assert path.read_bytes() == content
         assert names(tmp_path) == [path.name]
-    assert not _atomic._names
+    assert not _temporary._names
 
 
 def test_an_error_leaves_what_was_there(tmp_path, way):
@@ -82,7 +83,7 @@ def test_an_error_leaves_what_was_there(tmp_path, way):
             file.writelines([CONTENT, "no bytes"])
         assert names(tmp_path) == old
         assert all((tmp_path / name).read_bytes() == b"old" for name in old)
-    assert not _atomic._names
+    assert not _temporary._names
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o755, 0o444])
@@ -267,7 +268,7 @@ def test_a_mount_point_is_written_in_place(tmp_path, content):
 @needs_mounts
 def test_a_mount_point_that_is_read_only_is_known_before_the_work(tmp_path):
     """It can be neither renamed to nor written, which check_target sees."""
-    code = "import sae_fast.files._atomic as a\na.check_target('mounted')"
+    code = "import sae_fast.files._targets as a\na.check_target('mounted')"
     done = mounted(tmp_path, code, "&& mount -o remount,bind,ro mounted")
     assert "PermissionError: mounted cannot be written to" in done.stderr
 
