@@ -7,7 +7,7 @@ import json
 
 from ..inspection._compare import compare_with_pca
 from ._inputs import check_columns, check_finite, check_labels_usage, labels_of, read_inputs, title
-from ._models import load_model
+from ._models import for_arrays, load_model
 
 _OPTIONS = ["n_components", "rho", "beta", "weight_decay", "hidden", "output", "scale", "solver", "max_iter"]
 
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not hasattr(model, "reconstruct"):
             raise ValueError(f"{arguments.model} must hold a model that reconstructs, got {type(model).__name__}")
         check_columns(model, table, title(arguments))
-        model.set_params(n_threads=arguments.n_threads)
+        model = for_arrays(model).set_params(n_threads=arguments.n_threads)
         result = compare_with_pca(X, y, model=model, cv=arguments.cv, random_state=arguments.random_state)
     print(json.dumps(result.to_dict(), indent=2) if arguments.json else result)
     return 0

@@ -69,11 +69,8 @@ def check_width(table: Table, n_features: int, path: str, known: Sequence[str] |
 
 
 def check_columns(model: Any, table: Table, path: str) -> None:
-    """The table has the model's columns in its order; after that the model takes blocks, which carry no names."""
-    known = getattr(model, "feature_names_in_", None)
-    check_names(table, known, model.n_features_in_, path)
-    if known is not None:
-        del model.feature_names_in_
+    """The table has the model's columns in its order."""
+    check_names(table, getattr(model, "feature_names_in_", None), model.n_features_in_, path)
 
 
 def check_names(table: Table, known: Sequence[str] | None, n_features: int, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from ..encoders._encoder import Encoder
@@ -15,3 +16,12 @@ def load_model(path: str) -> Any:
     if isinstance(model, Encoder | StackEncoder):
         raise ValueError(f"{path} holds an encoder alone, wanted a model as sae-fast fit writes it")
     return model
+
+
+def for_arrays(model: Any) -> Any:
+    """The model for the values of a table whose columns have been checked: the same one, but it knows no names."""
+    if not hasattr(model, "feature_names_in_"):
+        return model
+    other = copy.copy(model)
+    del other.feature_names_in_
+    return other

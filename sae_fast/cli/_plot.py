@@ -9,7 +9,7 @@ from typing import Any
 from .. import plot
 from ..files._arrays_io import expand
 from ._inputs import check_columns, check_finite, check_labels_usage, labels_of, read_inputs, title
-from ._models import load_model
+from ._models import for_arrays, load_model
 from ._outputs import check_out, say
 
 # What each kind does with samples.
@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         table = read_inputs(arguments)
         check_columns(model, table, title(arguments))
         check_finite(table.values, table.names, title(arguments))
+        model = for_arrays(model)
         labels = labels_of(arguments, table)
         samples = [table.values] if labels is None or kind not in _LABELLED else [table.values, labels]
     draw = getattr(plot, kind.replace("-", "_"))

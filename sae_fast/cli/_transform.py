@@ -16,6 +16,7 @@ from ..files._arrays_io import Table, expand
 from ..files._arrays_write import writing
 from ..files._model_file import load
 from ._inputs import check_columns, check_finite, check_names, read_inputs, title
+from ._models import for_arrays
 from ._outputs import check_out
 
 _BLOCK_BYTES = 1 << 25
@@ -54,7 +55,7 @@ def _codes_of_model(arguments: argparse.Namespace, model: Any, table: Table) -> 
         raise ValueError(f"--layer is for stacks of layers, and {arguments.model} holds a single one")
     names = [str(name) for name in model.get_feature_names_out(**options)]
     check_columns(model, table, title(arguments))
-    model.set_params(n_threads=arguments.n_threads)
+    model = for_arrays(model).set_params(n_threads=arguments.n_threads)
     return _Codes(partial(model.transform, **options), names, model.components_.dtype, True)
 
 

@@ -13,7 +13,10 @@ import pytest
 
 import sae_fast as sf
 from sae_fast.cli import main
+from sae_fast.cli._inputs import check_columns
+from sae_fast.cli._models import for_arrays
 from sae_fast.cli._parser import make_parser
+from sae_fast.files._table import Table
 from tests.helpers.estimators import patches
 from tests.helpers.paths import CASES
 
@@ -104,6 +107,17 @@ def test_several_files_and_patterns(frame, capsys):
     assert message in capsys.readouterr().err
     assert main(["fit", "piece*.csv", *FIT]) == 1
     assert "no file fits the pattern 'piece*.csv'" in capsys.readouterr().err
+
+
+def test_checking_columns_leaves_the_model_alone(frame):
+    """The names that a model was fitted to are its own after a table has been compared with them, and after its use."""
+    names = ["red", "green", "blue"]
+    model = sf.SparseAutoencoder(2, max_iter=3, random_state=0).fit(frame[names])
+    before = dict(vars(model))
+    check_columns(model, Table(frame[names].to_numpy(), names), "x.csv")
+    codes = for_arrays(model).transform(frame[names].to_numpy())
+    assert vars(model) == before
+    np.testing.assert_array_equal(codes, model.transform(frame[names]))
 
 
 def test_pipes_and_process_substitution(frame):
