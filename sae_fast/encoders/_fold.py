@@ -13,6 +13,7 @@ from .._public import public_in
 from ..network._scale import CUTS, Affine, Clip, check_clip, shift_and_divide
 from ..network._types import FloatArray, Hidden
 from ._encoder import Encoder, from_layer
+from ._frozen import thawed
 from ._stack_encoder import StackEncoder
 
 Rule = Callable[[Any, NDArray[np.float64], NDArray[np.float64]], Affine]
@@ -134,9 +135,7 @@ def absorb(steps: Sequence[Any], W: NDArray[Any], b: NDArray[Any], *, clip: Clip
 def _flatten(steps: Sequence[Any]) -> list[Any]:
     """Single steps: no pipelines, no passing through, no extractor at the beginning."""
     flat: list[Any] = []
-    for step in steps:
-        while isinstance(step, _scikit_learn().frozen):
-            step = step.estimator
+    for step in map(thawed, steps):
         if isinstance(step, _scikit_learn().pipeline):
             flat += _flatten([s for _, s in step.steps])
         elif step is not None and not (isinstance(step, str) and step == "passthrough"):
@@ -155,7 +154,6 @@ class _ScikitLearn(NamedTuple):
     """What folding has to know of scikit-learn."""
 
     check_is_fitted: Callable[[Any], None]
-    frozen: Any
     pipeline: Any
     rules: list[tuple[tuple[type, ...], Rule]]
 
@@ -164,7 +162,6 @@ class _ScikitLearn(NamedTuple):
 def _scikit_learn() -> _ScikitLearn:
     try:
         from sklearn.decomposition import PCA, IncrementalPCA
-        from sklearn.frozen import FrozenEstimator
         from sklearn.pipeline import Pipeline
         from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
         from sklearn.utils.validation import check_is_fitted
@@ -177,7 +174,7 @@ def _scikit_learn() -> _ScikitLearn:
         ((MinMaxScaler,), lambda s, W, b: (W * s.scale_, b + W @ s.min_)),
         ((PCA, IncrementalPCA), _pca),
     ]
-    return _ScikitLearn(check_is_fitted, FrozenEstimator, Pipeline, rules)
+    return _ScikitLearn(check_is_fitted, Pipeline, rules)
 
 
 def _pca(step: Any, W: NDArray[np.float64], b: NDArray[np.float64]) -> Affine:

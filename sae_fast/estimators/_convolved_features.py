@@ -21,6 +21,7 @@ except ImportError as error:
 from .._public import public_in
 from ..encoders._encoder import Encoder
 from ..encoders._fold import fold
+from ..encoders._frozen import thawed
 from ..network._checks import check_count, check_n_threads, check_params
 from ..network._convolve import (
     Shape,
@@ -33,7 +34,7 @@ from ..network._convolve import (
     run,
 )
 from ..network._types import FloatArray, Output, Pooling
-from ..preprocessing._transformer import anew, thawed
+from ..preprocessing._transformer import anew
 
 _LEARNED = ("encoder", "whitener")  # what others have fitted, and a clone keeps
 

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._public import public_in
+from ..encoders._frozen import thawed
 from ..estimators._estimator import SparseAutoencoder
 from ..estimators._fit import FitInterruptedWarning
 from ..network._checks import check_count, check_random_state, seed_from
-from ..preprocessing._transformer import thawed
 from ._code_measures import accuracies, errors, sparsity, speed
 
 if TYPE_CHECKING:

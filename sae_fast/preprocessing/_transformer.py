@@ -18,7 +18,6 @@ try:
         OneToOneFeatureMixin,
         TransformerMixin,
     )
-    from sklearn.frozen import FrozenEstimator
     from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError('the transformers need scikit-learn: pip install "sae-fast[estimators]"') from error
@@ -39,7 +38,6 @@ __all__ = [
     "offered_if",
     "restoring",
     "rng_of",
-    "thawed",
     "weights_of",
 ]
 
@@ -67,13 +65,6 @@ def rng_of(random_state: Any) -> np.random.RandomState:
     if state < 2**32:
         return np.random.RandomState(state)
     return np.random.RandomState(np.random.MT19937(np.random.SeedSequence(state)))
-
-
-def thawed(estimator: Any) -> Any:
-    """What a ``FrozenEstimator`` holds; anything else as it is."""
-    while isinstance(estimator, FrozenEstimator):
-        estimator = estimator.estimator
-    return estimator
 
 
 class offered_if:  # noqa: N801

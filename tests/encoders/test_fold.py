@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA, IncrementalPCA
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
@@ -22,6 +23,7 @@ from sklearn.preprocessing import (
 )
 
 import sae_fast as sf
+from sae_fast.encoders._frozen import thawed
 from sae_fast.files import _model_file
 from tests.helpers.estimators import correlated
 from tests.helpers.hostile_files import serialised
@@ -233,3 +235,20 @@ def test_errors(call, kind, message):
     """What cannot be folded is an error that names the step."""
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_frozen_steps_are_what_they_hold():
+    """Where scikit-learn freezes a step, a pipeline of steps or the model, once or twice, their fold is the same."""
+    pipeline = fitted([StandardScaler(), sf.PCAWhitener(n_components=4)], X)
+    scaler, whitener, model = (step for _, step in pipeline.steps)
+    wanted = sf.fold(pipeline)
+    for steps in (
+        (FrozenEstimator(pipeline),),
+        (FrozenEstimator(scaler), whitener, FrozenEstimator(FrozenEstimator(model))),
+        (make_pipeline(FrozenEstimator(make_pipeline(scaler, whitener)), model),),
+    ):
+        found = sf.fold(*steps)
+        np.testing.assert_array_equal(found.W1, wanted.W1)
+        np.testing.assert_array_equal(found.b1, wanted.b1)
+    assert thawed(FrozenEstimator(FrozenEstimator(model))) is model
+    assert thawed(None) is None
