@@ -12,7 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..files._model_file import read_tensors
-from ..files._model_schema import ENCODERS, KIND, kind_of
+from ..files._model_schema import ENCODERS, KIND
 
 _NAMES = 8  # of features and classes that are shown
 _MARGIN = 19
@@ -20,8 +20,7 @@ _MARGIN = 19
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what a model file holds."""
-    tensors, contents = read_tensors(arguments.model)
-    kind = kind_of(contents)
+    kind, tensors, contents = read_tensors(arguments.model)
     about: dict[str, Any] = {"file": arguments.model, "kind": kind}
     about |= _layers(tensors, contents) if "units" in contents else _layer(tensors, contents)
     if kind not in ENCODERS:

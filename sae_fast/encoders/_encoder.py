@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from .. import _core
+from .. import _core, files
 from .._public import public_in
 from ..files._kinds import register
 from ..network._checks import ParamsLike, check_hidden, check_params
@@ -128,23 +128,19 @@ class Encoder(_core.Encoder):
         >>> sf.Encoder.load(path)
         Encoder(64 -> 25, sigmoid, float64)
         """
-        from ..files._model_file import ModelFileError, read_tensors, single_layer  # take longer than all else here
-        from ..files._model_schema import kind_of
-
         check_clip(clip)
-        tensors, about = read_tensors(path)
-        kind = kind_of(about)
+        kind, tensors, about = files.read_tensors(path)
         names = about.get("feature_names")
         if kind == _KIND:
             return _from_file(cls, tensors, about)
         if "units" in about:
             if len(about["units"]) > 1:
-                raise ModelFileError(
+                raise files.ModelFileError(
                     f"{path} holds a {kind} of {len(about['units'])} layers, not one: read it with "
                     "sae_fast.StackEncoder.load"
                 )
             return from_layer(cls, tensors["encoder.0.W"], tensors["encoder.0.b"], about["units"][0], names)
-        found = single_layer(tensors, about)
+        found = files.single_layer(tensors, about)
         W1, b1 = found.params.W1, found.params.b1
         if found.scale is not None:
             if clip == "error" and isinstance(found.scale, UFLDLScale):
@@ -153,7 +149,7 @@ class Encoder(_core.Encoder):
                 W, b = found.scale.absorb(W1.astype(np.float64), b1.astype(np.float64))
                 W1, b1 = W.astype(W1.dtype), b.astype(b1.dtype)
             if not (np.isfinite(W1).all() and np.isfinite(b1).all()):
-                raise ModelFileError(f"{path} holds a scaling that weights of {W1.dtype} cannot take over")
+                raise files.ModelFileError(f"{path} holds a scaling that weights of {W1.dtype} cannot take over")
         return from_layer(cls, W1, b1, found.hidden, names)
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -161,10 +157,8 @@ class Encoder(_core.Encoder):
 
         The way to ship what :func:`sae_fast.fold` made of a pipeline.
         """
-        from ..files._model_file import write_tensors
-
         about = {"format": 2, "kind": _KIND, "hidden": self.hidden} | names_to_json(self)
-        write_tensors(path, {"W1": self.W1, "b1": self.b1}, about)
+        files.write_tensors(path, {"W1": self.W1, "b1": self.b1}, about)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # What pickle's later protocols do by default; the first two, which skops asks for, fail on C++ objects.

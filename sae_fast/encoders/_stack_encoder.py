@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import files
 from .._public import public_in
 from ..files._kinds import register
 from ..network._checks import check_out, check_X
@@ -139,23 +140,19 @@ class StackEncoder:
         OSError
             The file cannot be read.
         """
-        from ..files._model_file import ModelFileError, read_tensors  # take longer than all else here
-        from ..files._model_schema import kind_of
-
-        tensors, about = read_tensors(path)
+        kind, tensors, about = files.read_tensors(path)
         if "units" not in about:
-            kind = kind_of(about)
-            raise ModelFileError(f"{path} holds a {kind}, which is a single layer: read it with sae_fast.Encoder.load")
+            raise files.ModelFileError(
+                f"{path} holds a {kind}, which is a single layer: read it with sae_fast.Encoder.load"
+            )
         return cls(layers_of(tensors, about))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the encoder to one safetensors file, whole or not at all; :meth:`load` reads it."""
-        from ..files._model_file import write_tensors
-
         arrays = {f"encoder.{k}.W": layer.W1 for k, layer in enumerate(self._layers)}
         arrays |= {f"encoder.{k}.b": layer.b1 for k, layer in enumerate(self._layers)}
         units = [layer.hidden for layer in self._layers]
-        write_tensors(path, arrays, {"format": 2, "kind": KIND, "units": units} | names_to_json(self))
+        files.write_tensors(path, arrays, {"format": 2, "kind": KIND, "units": units} | names_to_json(self))
 
     _folds_to_stack = True
 

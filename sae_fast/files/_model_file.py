@@ -17,7 +17,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ from ..network._types import Hidden, Output, Params
 from ._atomic import replacing
 from ._kinds import MAKERS
 from ._model_fields import short
-from ._model_schema import FORMAT, KIND, check_contents, kind_of
+from ._model_schema import FORMAT, KIND, check_contents
 
 _KEY = "sae_fast"
 _LONGEST_HEADER = 100_000_000  # bytes, of any safetensors file
@@ -104,8 +104,16 @@ def write_tensors(path: str | PathLike[str], arrays: dict[str, NDArray[Any]], ab
         file.write(data)
 
 
-def read_tensors(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Arrays and JSON of a model file of any kind, verified and checked field by field.
+class Contents(NamedTuple):
+    """What is in a model file, checked: its kind, arrays and JSON."""
+
+    kind: str
+    tensors: dict[str, NDArray[Any]]
+    about: dict[str, Any]
+
+
+def read_tensors(path: str | PathLike[str]) -> Contents:
+    """What a model file of any kind holds, verified and checked field by field; the file is read once.
 
     Raises
     ------
@@ -139,12 +147,11 @@ def read_tensors(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], di
     if not good:
         raise ModelFileError(f"{path} is damaged: its checksum does not match its contents")
     try:
-        check_contents(tensors, about)
+        return Contents(check_contents(tensors, about), tensors, about)
     except (TypeError, ValueError) as error:
         kind = short(about.get("kind", KIND)).strip("'")
         article = "an" if kind.startswith("E") else "a"
         raise ModelFileError(f"{path} does not hold {article} {kind}: {str(error)[:400]}") from error
-    return tensors, about
 
 
 def _read(file: BinaryIO) -> tuple[bytes, bytes]:
@@ -239,13 +246,7 @@ def load(path: str | PathLike[str]) -> Any:
     >>> sf.load(path).transform(X).shape
     (100, 4)
     """
-    tensors, about = read_tensors(path)
-    return from_contents(path, tensors, about)
-
-
-def from_contents(path: str | PathLike[str], tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> Any:
-    """The estimator or encoder that checked contents hold; ``path`` is for messages."""
-    kind = kind_of(about)
+    kind, tensors, about = read_tensors(path)
     if kind not in MAKERS:
         getattr(sys.modules["sae_fast"], kind)  # imports the module that registers it
     return MAKERS[kind](path, tensors, about)

@@ -43,7 +43,7 @@ _ROUNDING = 1e-6  # of means of numbers in [0, 1]
 Tensors = dict[str, NDArray[Any]]
 
 
-def kind_of(about: dict[str, Any]) -> str:
+def _kind_of(about: dict[str, Any]) -> str:
     """The kind of a file by its JSON."""
     kind = about.get("kind", KIND)
     if not isinstance(kind, str) or kind not in KINDS:
@@ -51,10 +51,10 @@ def kind_of(about: dict[str, Any]) -> str:
     return kind
 
 
-def check_contents(tensors: Tensors, about: dict[str, Any]) -> None:
-    """All fields of the file's kind, none missing and no other one; ValueError or TypeError that names the field."""
+def check_contents(tensors: Tensors, about: dict[str, Any]) -> str:
+    """The file's kind, if it has all fields of it and no other one; ValueError or TypeError that names the field."""
     contents = _Contents(tensors, about)
-    kind = kind_of(about)
+    kind = _kind_of(about)
     contents.fields.discard("kind")
     contents.field("format", one_of((1, FORMAT) if kind == KIND else (FORMAT,)))
     contents.field("versions", check_versions)
@@ -68,6 +68,7 @@ def check_contents(tensors: Tensors, about: dict[str, Any]) -> None:
     else:
         _stack(contents, kind)
     contents.finish()
+    return kind
 
 
 class _Contents:

@@ -36,7 +36,7 @@ def test_a_file_of_its_own_for_each_kind(tmp_path):
     fitted["c"] = classifier().fit(patches(), np.arange(300) % 3)
     for name, one in fitted.items():
         one.save(tmp_path / name)
-        about = read_tensors(tmp_path / name)[1]
+        about = read_tensors(tmp_path / name).about
         assert (about["format"], about.get("kind")) == ((1, None) if name == "m" else (2, type(one).__name__))
         assert type(sf.load(tmp_path / name)) is type(one)
 
@@ -107,7 +107,7 @@ def test_contents_that_do_not_fit_are_refused(tmp_path):
     """A file whose checksum is right but whose layers, units or classes do not fit together is no model."""
     path = tmp_path / "m"
     classifier().fit(patches(), np.arange(300) % 3).save(path)
-    tensors, about = read_tensors(path)
+    _, tensors, about = read_tensors(path)
     del about["checksum"]
     cases = [
         (tensors | {"encoder.1.W": np.zeros((4, 7))}, about, r"encoder.1.W must have shape \(n, 6\), got \(4, 7\)"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import pytest
 import safetensors.numpy
 
 import sae_fast as sf
+from sae_fast.cli import main
 from sae_fast.files import _model_file
 from tests.helpers.estimators import model, patches
 from tests.helpers.networks import DTYPES
@@ -42,6 +45,67 @@ def test_a_process_that_has_used_nothing_yet_loads_every_kind(tmp_path, fitted):
             check=False,
         )
         assert done.stdout.strip() == kind, done.stderr
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        sf.load,
+        sf.Encoder.load,
+        lambda path: main(["info", str(path)]),
+        lambda path: main(["transform", str(path), str(path.with_name("X.npy"))]),
+        lambda path: main(["compare", str(path.with_name("X.npy")), "--model", str(path), "--cv=2", "--quiet"]),
+        lambda path: main(["plot", str(path), "--kind=loss", "-o", str(path.with_name("loss.png"))]),
+    ],
+    ids=["load", "Encoder.load", "info", "transform", "compare", "plot"],
+)
+def test_a_file_is_read_once(use, tmp_path, fitted, monkeypatch):
+    """Whoever wants to know what a file holds opens it once, reads each byte once and hashes once."""
+    path = tmp_path / "m.safetensors"
+    fitted.save(path)
+    np.save(tmp_path / "X.npy", patches()[:50])
+    opened, lengths, hashed, checksum = [], [], [], _model_file.checksum
+
+    class Counted(io.FileIO):
+        def read(self, *n):
+            data = super().read(*n)
+            lengths.append(len(data))
+            return data
+
+    def counting_open(name, mode):
+        opened.append(Path(name))
+        return Counted(name, mode)
+
+    def counting_checksum(*contents):
+        hashed.append(contents)
+        return checksum(*contents)
+
+    monkeypatch.setattr(_model_file, "open", counting_open, raising=False)
+    monkeypatch.setattr(_model_file, "checksum", counting_checksum)
+    assert use(path) != 1
+    assert opened == [path]
+    assert sum(lengths) == path.stat().st_size
+    assert len(hashed) == 1
+
+
+def test_a_file_may_come_through_a_pipe(tmp_path, fitted):
+    """What a shell gives as a file is read from its beginning to its end, and no more: by every command."""
+    fitted.save(tmp_path / "m.safetensors")
+    np.save(tmp_path / "X.npy", patches()[:50])
+    script = (
+        "COMMAND info <(cat m.safetensors) && COMMAND transform <(cat m.safetensors) X.npy -o codes.npy && "
+        "COMMAND plot <(cat m.safetensors) --kind loss -o loss.png"
+    ).replace("COMMAND", f'"{sys.executable}" -m sae_fast')
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(np.load(tmp_path / "codes.npy"), fitted.transform(patches()[:50]))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -247,7 +247,7 @@ class Generator:
         path.write_bytes(wholes[kind])
         self.whole = wholes[kind]
         self.wholes = list(wholes.values())
-        self._tensors, self._about = read_tensors(path)
+        _, self._tensors, self._about = read_tensors(path)
         self._rng = np.random.default_rng([seed, list(KINDS).index(kind)])
 
     def __next__(self):
@@ -289,7 +289,7 @@ def verdict(path, generator, signed):
                 raise AssertionError(f"unclear words: {words}") from error
     if not loaded:
         return "refused"
-    tensors, about = read_tensors(path)
+    _, tensors, about = read_tensors(path)
     data = path.read_bytes()
     same = data == generator.whole or (not signed and about == generator._about)
     assert same or signed or data in generator.wholes, "a damaged file was read"

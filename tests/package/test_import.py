@@ -158,6 +158,32 @@ def test_no_import_circles():
     assert not needs
 
 
+def test_what_is_imported_inside_functions_is_optional():
+    """Functions import other people's packages that not everybody has, and nothing else; bench's, in its processes."""
+    for path in Path(sf.__file__).parent.rglob("*.py"):
+        functions = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)]
+        inside = [n for f in functions for n in ast.walk(f) if isinstance(n, ast.Import | ast.ImportFrom)]
+        for node in inside if path.parent.name != "bench" else ():
+            level, module = (node.level, node.module) if isinstance(node, ast.ImportFrom) else (0, node.names[0].name)
+            package = (module or "").split(".")[0]
+            assert level == 0, (path, node.lineno)
+            assert package not in {*sys.stdlib_module_names, "numpy", "sae_fast"}, (path, node.lineno)
+
+
+def test_an_encoder_brings_no_more_than_it_uses():
+    """What reads and writes model files takes longer to import than an encoder; it comes with the first file."""
+    run(
+        "import pickle, sys, sae_fast as sf\n"
+        "encoder = pickle.loads(pickle.dumps(sf.Encoder(sf.init_params(4, 3))))\n"
+        "sf.StackEncoder([encoder]).encode_one([0, 0, 0, 0])\n"
+        "assert 'sae_fast.files._model_file' not in sys.modules\n"
+        "assert sf.files.ModelFileError is sf.ModelFileError\n"
+        "try: sf.files.read\n"
+        "except AttributeError as error: assert 'sae_fast.files' in str(error)\n"
+        "else: raise AssertionError\n"
+    )
+
+
 def test_config_says_where_the_package_is(capsys):
     """The location that a bug report shows is the folder of the package."""
     sf.show_config()
