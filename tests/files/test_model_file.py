@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ import sae_fast as sf
 from sae_fast.cli import main
 from sae_fast.files import _model_file
 from tests.helpers.estimators import model, patches
+from tests.helpers.model_files import codes_of
 from tests.helpers.networks import DTYPES
-from tests.helpers.paths import ROOT
+from tests.helpers.paths import DATA, ROOT
 
 
 @pytest.fixture
@@ -227,3 +229,28 @@ def test_no_pickle_and_unknown_state(tmp_path, fitted):
 
     with pytest.raises(NotFittedError):
         model().save(tmp_path / "n")
+
+
+@pytest.mark.parametrize("archive", sorted(DATA.glob("models_*.zip")), ids=lambda path: path.stem)
+def test_files_of_older_versions_are_read(archive, tmp_path):
+    """What an older version wrote is the model that it was; written again, it is the same file but for the versions."""
+    with zipfile.ZipFile(archive) as stored:
+        names = [name for name in stored.namelist() if name.endswith(".safetensors")]
+        assert len(names) > 8
+        for name in names:
+            path = tmp_path / name
+            path.write_bytes(stored.read(name))
+            model = sf.load(path)
+            then = np.load(io.BytesIO(stored.read(name.replace(".safetensors", ".npy"))))
+            before = _model_file.read_tensors(path)
+            model.save(path)
+            after = _model_file.read_tensors(path)
+            assert after.kind == before.kind
+            assert {k: v.tobytes() for k, v in after.tensors.items()} == {
+                k: v.tobytes() for k, v in before.tensors.items()
+            }
+            changing = {"versions": None, "checksum": None}
+            assert after.about | changing == before.about | changing
+            vars(model).pop("feature_names_in_", None)
+            rtol = 1e-5 if then.dtype == np.float32 else 1e-12
+            np.testing.assert_allclose(codes_of(model), then, rtol=rtol, atol=0)
