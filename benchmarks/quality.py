@@ -90,13 +90,15 @@ def patches(loader: Any, iterations: int) -> None:
 
 def classical(name: str, X: Any, h: int, settings: dict[str, float]) -> None:
     """400 iterations, against the arithmetic limit of their evaluations."""
+    from sae_fast.network._data import Data
+    from sae_fast.network._settings import check_autoencoder
     from sae_fast.network._solvers import LbfgsSolver
 
     m, v = X.shape
     start = sf.init_params(v, h, random_state=0, dtype=X.dtype)
     penalty = (settings["rho"], settings["beta"], settings["weight_decay"])
     began = time.perf_counter()
-    solver = LbfgsSolver(start, X, None, (0, 0, *penalty), 20, 0)
+    solver = LbfgsSolver(start, Data(X), None, check_autoencoder("sigmoid", "sigmoid", *penalty))
     n = 0
     while n < 400 and solver.step() is not None:
         n += 1

@@ -43,8 +43,8 @@ from .network._functional import init_params as init_params
 from .network._functional import unflatten as unflatten
 from .network._objective import Objective as Objective
 from .network._objective import check_gradient as check_gradient
-from .network._train import SGD as SGD
-from .network._train import Adam as Adam
+from .network._optimizers import SGD as SGD
+from .network._optimizers import Adam as Adam
 from .network._train import train as train
 from .network._types import Cost as Cost
 from .network._types import DeepCost as DeepCost

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network._deep import DeepEpochSolver, deep_cost_and_grad
+from ..network._data import check_data
+from ..network._deep import deep_cost_and_grad
+from ..network._optimizers import check_rule
+from ..network._settings import check_settings
+from ..network._solvers import EpochSolver, trainer_options
 from ..network._types import Layer
 from ._works import BATCH, RATE, SETTINGS, Work
 
@@ -32,10 +36,9 @@ def ours(work: Work, X: NDArray[Any], n_threads: int) -> tuple[Callable[[], obje
     units: Any = ["sigmoid"] * (len(layers) - 1) + ["linear"]
 
     def epoch() -> None:
-        DeepEpochSolver(
-            layers, units=units, loss="softmax", rho=0.05, beta=0.0, weight_decay=DECAY, solver="adam",
-            learning_rate=RATE, momentum=0.0, batch_size=BATCH, seed=0, n_threads=n_threads,
-        ).use(X, y, None).step()  # fmt: skip
+        settings = check_settings(units, "softmax", 0.05, 0.0, DECAY, len(layers))
+        options = trainer_options(check_rule("adam", RATE), batch_size=BATCH, seed=0, n_threads=n_threads)
+        EpochSolver(layers, settings, options).use(check_data(layers, X, y, "softmax"), None).step()
 
     def start() -> Any:
         J, grad = deep_cost_and_grad(layers, X, y, units=units, loss="softmax", weight_decay=DECAY, n_threads=n_threads)

@@ -6,9 +6,9 @@ import argparse
 
 from .._version import __version__
 from ..files._arrays_io import STREAM
-from ..network._checks import HIDDEN, OUTPUT
-from ..network._layer_plan import SOLVERS
 from ..network._scale import SCALINGS
+from ..network._solvers import SOLVERS
+from ..network._units import HIDDEN, OUTPUT
 from ._values import array_name, count, counts, index, input_name, model_name, picture_name, real, separator, shape
 
 PICTURES = (

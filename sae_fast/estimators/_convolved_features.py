@@ -22,7 +22,7 @@ from .._public import public_in
 from ..encoders._encoder import Encoder
 from ..encoders._fold import fold
 from ..encoders._frozen import thawed
-from ..network._checks import check_count, check_n_threads, check_params
+from ..network._checks import check_count, check_n_threads, check_output, check_params
 from ..network._convolve import (
     Shape,
     SizeLike,
@@ -30,7 +30,6 @@ from ..network._convolve import (
     check_images,
     check_pooling,
     check_shape,
-    check_unit,
     run,
 )
 from ..network._types import FloatArray, Output, Pooling
@@ -244,7 +243,7 @@ class ConvolvedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             (W1, b1, *_), _ = check_params(encoder)
         if whitener is not None:
             W1, b1 = _absorb(whitener, W1, b1)
-        return W1, b1, check_unit(hidden)
+        return W1, b1, check_output(hidden, "hidden")
 
     def __sklearn_clone__(self) -> Self:
         copied = {

@@ -27,23 +27,23 @@ from ..encoders._fold import fold
 from ..files._kinds import register
 from ..files._model_schema import KIND
 from ..network._checks import (
-    check_activations,
     check_count,
     check_in,
     check_n_threads,
-    check_penalty,
     check_rate,
-    core_settings,
 )
+from ..network._data import Data
 from ..network._functional import decode, encode, init_params
-from ..network._layer_plan import SOLVERS
+from ..network._layers import copy_params
+from ..network._optimizers import rule_of
 from ..network._scale import RANGES, SCALINGS, Clip, Scaling
-from ..network._solvers import LBFGS_MEMORY, EpochSolver, LbfgsSolver, Solver, epoch_options
+from ..network._settings import Settings, check_autoencoder
+from ..network._solvers import EpochSolver, LbfgsSolver, Solver, check_solver, trainer_options
 from ..network._types import Cost, EpochInfo, FloatArray, Hidden, Output, Params
 from ..preprocessing._scalers import UFLDLScaler, UnitScaler
 from ..preprocessing._transformer import anew, check_codes, offered_if, restoring, rng_of, weights_of
 from ._estimator_file import estimator_from, save
-from ._fit import FitControl, check_finite, copy_params
+from ._fit import FitControl, check_finite
 from ._unit_report import BLOCK, UnitReport, judge, judge_codes, statuses
 
 _AS_BEFORE = "; the model is as it was before this call"
@@ -248,13 +248,12 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             train, train_weight, check, check_weight = self._split(data, weight, rng)
             solver: Solver[Params]
             if self.solver == "lbfgs":
-                solver = LbfgsSolver(start, train, train_weight, settings, LBFGS_MEMORY, threads)
+                solver = LbfgsSolver(start, Data(train), train_weight, settings, n_threads=self.n_threads)
             else:
-                solver = EpochSolver(start, self._options(seed, settings, threads)).use(train, train_weight)
+                solver = EpochSolver(start, settings, self._options(seed)).use(Data(train), train_weight)
 
             def validation(params: Params) -> float:
-                given = core_settings(*settings)
-                return _core.evaluate(params, check, None, None, check_weight, given, n_threads=threads)[0]
+                return _core.evaluate(params, *Data(check), check_weight, settings.core, n_threads=threads)[0]
 
             control = FitControl(self, solver, validation if self.early_stopping else None)
             control.run()
@@ -320,15 +319,15 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
                 warn_of_range(data, self.output, "take scale='minmax'")
             else:
                 warn_of_range(data, self.output, _SCALE_OF_ALL, "scaled data")
-            trainer: EpochSolver | None = getattr(self, "_trainer", None)
+            trainer: EpochSolver[Params] | None = getattr(self, "_trainer", None)
             if trainer is None:
                 rng = rng_of(self.random_state)
                 start = self._start(data, rng, None) if first else self.params_
-                trainer = EpochSolver(start, self._options(int(rng.randint(2**31 - 1)), settings, threads))
+                trainer = EpochSolver(start, settings, self._options(int(rng.randint(2**31 - 1))))
             else:
-                trainer.go_on(self.params_, self._options(0, settings, threads))
+                trainer.go_on(self.params_, settings, self._options(0))
             with trainer.trial():
-                cost, _ = trainer.use(data, weight).step()
+                cost, _ = trainer.use(Data(data), weight).step()
                 self.params_, self._units_ = copy_params(trainer.params), (self.hidden, self.output)
                 self.n_iter_ += 1
                 self.loss_curve_ = np.append(self.loss_curve_, cost.total)
@@ -356,7 +355,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         """Activations of the fitted network, whatever ``set_params`` has said since."""
         return getattr(self, "_units_", (self.hidden, self.output))
 
-    def _check_parameters(self) -> tuple[int, int, float, float, float]:
+    def _check_parameters(self) -> Settings:
         check_count("n_components", self.n_components)
         check_count("max_iter", self.max_iter)
         check_count("batch_size", self.batch_size)
@@ -367,14 +366,12 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         fraction = check_in("validation_fraction", self.validation_fraction, 0.0, 1.0, "in (0, 1)")
         if fraction == 0.0:
             raise ValueError("validation_fraction must be in (0, 1), got 0.0")
-        if self.solver not in SOLVERS:
-            raise ValueError(f"solver must be 'lbfgs', 'adam' or 'sgd', got {self.solver!r}")
+        check_solver("solver", self.solver)
         if not isinstance(self.scale, str) or self.scale not in SCALINGS:
             raise ValueError(f"scale must be 'none', 'minmax' or 'ufldl', got {self.scale!r}")
         if self.callback is not None and not callable(self.callback):
             raise TypeError(f"callback must be callable or None, got {self.callback!r}")
-        units = check_activations(self.hidden, self.output)
-        return (*units, *check_penalty(self.rho, self.beta, self.weight_decay))
+        return check_autoencoder(self.hidden, self.output, self.rho, self.beta, self.weight_decay)
 
     def _validate(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         data: NDArray[Any] = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
@@ -400,8 +397,9 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             raise ValueError(f"warm_start needs the layer sizes of the last fit, {last.W1.shape}, got {wanted}")
         return init_params(X.shape[1], self.n_components, random_state=rng, dtype=X.dtype)
 
-    def _options(self, seed: int, settings: tuple[int, int, float, float, float], threads: int) -> dict[str, Any]:
-        return epoch_options(self.solver, self.learning_rate, self.momentum, self.batch_size, seed, settings, threads)
+    def _options(self, seed: int) -> dict[str, Any]:
+        rule = rule_of(self.solver, self.learning_rate, self.momentum)
+        return trainer_options(rule, batch_size=self.batch_size, seed=seed, n_threads=self.n_threads)
 
     def _split(
         self, X: NDArray[Any], weight: NDArray[np.float64] | None, rng: np.random.RandomState
@@ -423,18 +421,16 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         self,
         X: NDArray[Any],
         weight: NDArray[np.float64] | None,
-        settings: tuple[int, int, float, float, float],
+        settings: Settings,
         threads: int,
     ) -> None:
         """cost_, rho_hat_ and the range of each unit over the training data."""
         self.rho_hat_ = np.empty(self.params_.W1.shape[0])
         values = _core.evaluate(
             self.params_,
-            X,
-            None,
-            None,
+            *Data(X),
             weight,
-            core_settings(*settings),
+            settings.core,
             rho_hat=self.rho_hat_,
             n_threads=threads,
         )

@@ -7,16 +7,17 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from .._public import public_in
+from ..network._layers import as_layers, copy_params
 from ..network._solvers import Solver
-from ..network._types import AnyCost, EpochInfo, Params
+from ..network._types import AnyParams, Cost, EpochInfo
 from ._progress import Progress
 
-P = TypeVar("P", bound=tuple[Any, ...])
+P = TypeVar("P", bound=AnyParams)
 
 
 @public_in("sae_fast")
@@ -71,7 +72,7 @@ class FitControl(Generic[P]):
         self._stage = model.name if isinstance(model, Stage) else ""
         self._solver = solver
         self._validation = validation
-        self.costs: list[AnyCost] = []
+        self.costs: list[Cost] = []
         self.validation_curve: list[float] = []
         self.params = solver.params
         self.interrupted = False
@@ -129,7 +130,7 @@ class FitControl(Generic[P]):
             J, self.params = self.costs[-1].total if self.costs else 0.0, copy_params(self._solver.params)
         check_finite(self.params, J, self.n_iter, unit, self._stage)
 
-    def _judge(self, cost: AnyCost) -> bool:
+    def _judge(self, cost: Cost) -> bool:
         """Keep the best parameters; is it time to stop?"""
         model = self._model
         value = cost.total
@@ -145,12 +146,11 @@ class FitControl(Generic[P]):
         return self._waited >= model.n_iter_no_change
 
 
-def _finite(params: tuple[Any, ...]) -> bool:
-    arrays = params if isinstance(params, Params) else [a for layer in params for a in layer]
-    return all(bool(np.isfinite(a).all()) for a in arrays)
+def _finite(params: AnyParams) -> bool:
+    return all(bool(np.isfinite(a).all()) for layer in as_layers(params) for a in layer)
 
 
-def check_finite(params: tuple[Any, ...], J: float, n_iter: int, unit: str, stage: str = "", after: str = "") -> None:
+def check_finite(params: AnyParams, J: float, n_iter: int, unit: str, stage: str = "", after: str = "") -> None:
     """ValueError that the fit diverged, unless parameters and J are finite; ``after`` says how things are now."""
     finite = _finite(params)
     if finite and np.isfinite(J):
@@ -161,10 +161,3 @@ def check_finite(params: tuple[Any, ...], J: float, n_iter: int, unit: str, stag
         f"fit diverged{where}: {what} not finite after {n_iter} {unit}{'s' if n_iter != 1 else ''} (J = {J:.6g}): "
         f"scale the data, or choose a smaller learning_rate{after}"
     )
-
-
-def copy_params(params: P) -> P:
-    """The same parameters in arrays of their own."""
-    if isinstance(params, Params):
-        return cast("P", Params(*(a.copy() for a in params)))
-    return cast("P", tuple(type(layer)(*(a.copy() for a in layer)) for layer in params))

@@ -19,8 +19,8 @@ from sklearn.utils.validation import (
 
 from ..network._checks import check_count, check_in, check_rate
 from ..network._deep import deep_forward
-from ..network._layer_plan import check_solver
-from ..network._types import DeepCost, EpochInfo, FloatArray, Hidden
+from ..network._solvers import check_solver
+from ..network._types import Cost, EpochInfo, FloatArray, Hidden
 from ._fit import check_finite
 from ._stack_file import save
 from ._stack_training import Layers
@@ -60,7 +60,7 @@ class Stack:
     rho_hat_: list[NDArray[np.float64]]
     loss_curves_: list[NDArray[np.float64]]
     fine_tune_loss_curve_: NDArray[np.float64]
-    cost_: DeepCost
+    cost_: Cost
     n_iter_: int
 
     def _check_common(self) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..files._model_fields import labels
 from ..files._model_file import write_tensors
 from ..files._model_schema import FORMAT
-from ..network._types import DeepCost, Layer
+from ..network._types import Cost, Layer
 from ._estimator_file import feature_names, hyper_parameters, make
 
 _CURVES = ("fine_tune_loss_curve", "head_loss_curve", "validation_curve")
@@ -84,7 +84,7 @@ def _fill(model: Any, tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -
         if name in tensors:
             setattr(model, f"{name}_", tensors[name])
     model.n_iter_ = about["fitted"]["n_iter"]
-    model.cost_ = DeepCost(*about["fitted"]["cost"])
+    model.cost_ = Cost(*about["fitted"]["cost"])
     model.n_features_in_ = model.encoder_[0].W.shape[1]
     if about["feature_names"] is not None:
         model.feature_names_in_ = np.array(about["feature_names"], dtype=object)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network._checks import check_n_threads
-from ..network._deep import DeepEpochSolver, DeepLbfgsSolver, deep_forward
+from ..network._data import Data, check_data
+from ..network._deep import deep_forward
 from ..network._functional import encode, init_params
 from ..network._layer_plan import LayerPlan
-from ..network._solvers import LBFGS_MEMORY, EpochSolver, LbfgsSolver, Solver, epoch_options
-from ..network._types import AnyCost, FloatArray, Layer, Params
+from ..network._optimizers import rule_of
+from ..network._settings import Settings, check_settings
+from ..network._solvers import EpochSolver, LbfgsSolver, Solver, trainer_options
+from ..network._types import AnyParams, FloatArray, Layer, Params
 from ._fit import Controls, FitControl, FitInterruptedWarning, Stage
 from ._unit_report import BLOCK
 
 Layers = tuple[Layer, ...]
 Weight = NDArray[np.float64] | None
+P = TypeVar("P", bound=AnyParams)
 
 
 class Training(Controls, Protocol):
@@ -46,24 +49,6 @@ class TrainedLayer(NamedTuple):
 
     params: Params
     loss_curve: NDArray[np.float64]
-
-
-class DeepSolver:
-    """A solver of the deep network as :class:`FitControl` drives it."""
-
-    def __init__(self, core: DeepLbfgsSolver | DeepEpochSolver) -> None:
-        self._core = core
-        self.unit = "iteration" if isinstance(core, DeepLbfgsSolver) else "epoch"
-        self.start_cost: AnyCost | None = core.start_cost if isinstance(core, DeepLbfgsSolver) else None
-
-    @property
-    def params(self) -> Layers:
-        """Live layers."""
-        return self._core.layers
-
-    def step(self) -> tuple[AnyCost, float] | None:
-        """One iteration or epoch."""
-        return self._core.step()
 
 
 def train_layers(
@@ -96,14 +81,27 @@ def train_layers(
 def _layer_solver(
     model: Training, X: FloatArray, weight: Weight, layer: LayerPlan, rng: np.random.RandomState
 ) -> Solver[Params]:
-    threads = check_n_threads(model.n_threads)
     start = init_params(X.shape[1], layer.n_hidden, random_state=rng, dtype=X.dtype)
     seed = int(rng.randint(2**31 - 1))
-    if layer.solver == "lbfgs":
-        return LbfgsSolver(start, X, weight, layer.settings, LBFGS_MEMORY, threads)
-    rate, momentum, size = model.learning_rate, model.momentum, model.batch_size
-    options = epoch_options(layer.solver, rate, momentum, size, seed, layer.settings, threads)
-    return EpochSolver(start, options).use(X, weight)
+    return solver_of(model, layer.solver, model.learning_rate, start, Data(X), weight, layer.settings, seed)
+
+
+def solver_of(
+    model: Training,
+    name: str,
+    learning_rate: float | None,
+    start: P,
+    data: Data,
+    weight: Weight,
+    settings: Settings,
+    seed: int,
+) -> Solver[P]:
+    """The solver of this name, with its data."""
+    if name == "lbfgs":
+        return LbfgsSolver(start, data, weight, settings, n_threads=model.n_threads)
+    rule = rule_of(name, learning_rate, model.momentum)
+    options = trainer_options(rule, batch_size=model.batch_size, seed=seed, n_threads=model.n_threads)
+    return EpochSolver(start, settings, options).use(data, weight)
 
 
 def tune(
@@ -117,22 +115,12 @@ def tune(
     validation: Callable[[Layers], float] | None = None,
 ) -> FitControl[Layers] | None:
     """Train all layers together; None if Ctrl-C comes before the first iteration."""
-    core: DeepLbfgsSolver | DeepEpochSolver
     try:
-        if model.fine_tune_solver == "lbfgs":
-            core = DeepLbfgsSolver(layers, X, y, weight, **network, memory=LBFGS_MEMORY, n_threads=model.n_threads)
-        else:
-            core = DeepEpochSolver(
-                layers,
-                **network,
-                solver=model.fine_tune_solver,
-                learning_rate=model.fine_tune_learning_rate,
-                momentum=model.momentum,
-                batch_size=model.batch_size,
-                seed=seed,
-                n_threads=model.n_threads,
-            ).use(X, y, weight)
-        control = FitControl(stage(model, model.fine_tune_max_iter, "fine-tuning"), DeepSolver(core), validation)
+        settings = check_settings(**network, n_layers=len(layers))
+        data = check_data(layers, X, y, settings.loss)
+        rate = model.fine_tune_learning_rate
+        solver = solver_of(model, model.fine_tune_solver, rate, layers, data, weight, settings, seed)
+        control = FitControl(stage(model, model.fine_tune_max_iter, "fine-tuning"), solver, validation)
         control.run()
     except KeyboardInterrupt:
         _warn("the layers are trained and kept, and not fine-tuned")

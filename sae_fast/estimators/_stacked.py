@@ -23,7 +23,7 @@ from ..files._kinds import register
 from ..network._checks import check_in
 from ..network._deep import deep_cost, deep_forward
 from ..network._layer_plan import LayerPlan, per_layer, plan_layers
-from ..network._types import DeepCost, EpochInfo, FloatArray, Layer, Output
+from ..network._types import Cost, EpochInfo, FloatArray, Layer, Output
 from ..preprocessing._transformer import anew, check_codes, rng_of, weights_of
 from ._estimator import warn_of_range
 from ._stack import Stack
@@ -96,7 +96,7 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
         Weights of the lowest layer.
     rho_hat_ : list of ndarray
         Mean activations over the training data, mapped to [0, 1], by layer.
-    cost_ : DeepCost
+    cost_ : Cost
         J of the whole network and its parts over the training data.
     loss_curves_ : list of ndarray
         J of greedy training by iteration, by layer.
@@ -235,7 +235,7 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
         n = len(layers) // 2
         self.encoder_, self.decoder_ = layers[:n], layers[n:]
         self.rho_hat_ = mean_activations(self.encoder_, self.units_, X, weight, self.n_threads)
-        self.cost_: DeepCost = deep_cost(layers, X, **network, sample_weight=weight, n_threads=self.n_threads)
+        self.cost_: Cost = deep_cost(layers, X, **network, sample_weight=weight, n_threads=self.n_threads)
         self._check_finite(layers)
 
     # Use

@@ -26,16 +26,18 @@ except ImportError as error:
 from .._public import public_in
 from ..files._kinds import register
 from ..network._checks import check_count, check_in
-from ..network._deep import DeepLbfgsSolver, deep_cost, deep_forward
+from ..network._data import check_data
+from ..network._deep import deep_cost, deep_forward
 from ..network._layer_plan import per_layer, plan_layers
-from ..network._solvers import LBFGS_MEMORY
-from ..network._types import DeepCost, EpochInfo, FloatArray, Layer
+from ..network._settings import check_settings
+from ..network._solvers import LbfgsSolver
+from ..network._types import Cost, EpochInfo, FloatArray, Layer
 from ..preprocessing._transformer import anew, rng_of, weights_of
 from ._estimator import warn_of_range
 from ._fit import FitControl
 from ._stack import Stack
 from ._stack_file import stack_from
-from ._stack_training import DeepSolver, Layers, Weight, mean_activations, stage, train_layers, tune
+from ._stack_training import Layers, Weight, mean_activations, stage, train_layers, tune
 
 Labels = NDArray[np.int64]
 
@@ -109,7 +111,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         Weights of the lowest layer.
     rho_hat_ : list of ndarray
         Mean activations over the training data, mapped to [0, 1], by layer.
-    cost_ : DeepCost
+    cost_ : Cost
         Softmax loss with weight decay of fine-tuning, and its parts, over the training data, weighted by class.
     loss_curves_ : list of ndarray
         J of greedy training by iteration, by layer.
@@ -339,20 +341,10 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         """Multinomial logistic regression on the last codes; True if Ctrl-C cut it short."""
         codes = deep_forward(self.encoder_, X, units=self.units_, n_threads=self.n_threads)
         start = Layer(np.zeros((len(self.classes_), codes.shape[1]), X.dtype), np.zeros(len(self.classes_), X.dtype))
-        core = DeepLbfgsSolver(
-            (start,),
-            codes,
-            y,
-            weight,
-            units=["linear"],
-            loss="softmax",
-            rho=0.5,
-            beta=0.0,
-            weight_decay=decay,
-            memory=LBFGS_MEMORY,
-            n_threads=self.n_threads,
-        )
-        control = FitControl(stage(self, self.head_max_iter, "head"), DeepSolver(core), None)
+        settings = check_settings(["linear"], "softmax", 0.5, 0.0, decay, 1)
+        data = check_data((start,), codes, y, settings.loss)
+        solver = LbfgsSolver((start,), data, weight, settings, n_threads=self.n_threads)
+        control = FitControl(stage(self, self.head_max_iter, "head"), solver, None)
         control.run()
         self.head_loss_curve_ = np.array([c.total for c in control.costs])
         return control.params[0], control.interrupted
@@ -368,7 +360,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
     ) -> None:
         self.encoder_, self.head_ = layers[:-1], layers[-1]
         self.rho_hat_ = mean_activations(self.encoder_, self.units_, X, weight, self.n_threads)
-        self.cost_: DeepCost = deep_cost(layers, X, y, **network, sample_weight=by_label, n_threads=self.n_threads)
+        self.cost_: Cost = deep_cost(layers, X, y, **network, sample_weight=by_label, n_threads=self.n_threads)
         self._check_finite(layers)
 
     # Use

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..network._checks import check_count, check_in, check_n_threads, check_rho
-from ..network._layer_plan import check_solver, per_layer, plan_layers
+from ..network._layer_plan import per_layer, plan_layers
 from ..network._scale import SCALINGS
+from ..network._solvers import check_solver
 from ._model_fields import Check, hidden_unit, one_of, output_unit, short
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network._checks import HIDDEN, OUTPUT, check_rho
+from ..network._checks import check_rho
+from ..network._units import HIDDEN, OUTPUT
 from ._model_fields import (
     Check,
     check_cost,

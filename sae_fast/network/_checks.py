@@ -5,35 +5,39 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .. import _core
 from ._rows import real_rows
 from ._types import FloatArray, Params
+from ._units import HIDDEN, NUMBER, OUTPUT
 
-HIDDEN = ("sigmoid", "tanh")
-OUTPUT = ("sigmoid", "tanh", "linear")
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _NAMES = ("W1", "b1", "W2", "b2")
 ParamsLike = Params | Sequence[Any]
 
 
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence: ``'a', 'b' or 'c'``."""
+    *some, last = map(repr, names)
+    return f"{', '.join(some)} or {last}" if some else last
+
+
 def check_hidden(hidden: str) -> int:
-    """Position of ``hidden`` in HIDDEN, which is its number in the core."""
+    """Number in the core of an autoencoder's hidden unit."""
     if not isinstance(hidden, str) or hidden not in HIDDEN:
-        raise ValueError(f"hidden must be 'sigmoid' or 'tanh', got {hidden!r}")
-    return HIDDEN.index(hidden)
+        raise ValueError(f"hidden must be {listed(HIDDEN)}, got {hidden!r}")
+    return NUMBER[hidden]
 
 
-def check_output(output: str) -> int:
-    """Position of ``output`` in OUTPUT, which is its number in the core."""
+def check_output(output: str, name: str = "output") -> int:
+    """Number in the core of any unit."""
     if not isinstance(output, str) or output not in OUTPUT:
-        raise ValueError(f"output must be 'sigmoid', 'tanh' or 'linear', got {output!r}")
-    return OUTPUT.index(output)
+        raise ValueError(f"{name} must be {listed(OUTPUT)}, got {output!r}")
+    return NUMBER[output]
 
 
 def check_activations(hidden: str, output: str) -> tuple[int, int]:
@@ -82,11 +86,6 @@ def check_penalty(rho: object, beta: object, weight_decay: object) -> tuple[floa
         check_in("beta", beta, 0.0, math.inf, ">= 0 and finite"),
         check_in("weight_decay", weight_decay, 0.0, math.inf, ">= 0 and finite"),
     )
-
-
-def core_settings(hidden: int, output: int, rho: float, beta: float, weight_decay: float) -> _core.Settings:
-    """What the core is told of an autoencoder besides its arrays; the arguments have been checked."""
-    return _core.Settings([hidden, output], [rho, rho], [beta, 0.0], [weight_decay, weight_decay], 0)
 
 
 def check_count(name: str, value: SupportsIndex, least: int = 1) -> int:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from .._public import public_in
-from ._checks import OUTPUT, ParamsLike, check_count, check_n_threads, check_out, check_params
+from ._checks import ParamsLike, check_count, check_n_threads, check_out, check_output, check_params
 from ._types import FloatArray, Output, Pooling
 
 POOLING = ("mean", "max")
@@ -86,7 +86,8 @@ def convolve(
     array = check_images(images)
     shape = check_shape(array.shape[1:], patch_size, pool)
     check_filters(checked.W1, shape.patch, array.shape[3])
-    return run(checked.W1, checked.b1, array, shape, check_unit(hidden), check_pooling(pooling), out, n_threads)
+    unit = check_output(hidden, "hidden")
+    return run(checked.W1, checked.b1, array, shape, unit, check_pooling(pooling), out, n_threads)
 
 
 def run(
@@ -158,13 +159,6 @@ def check_filters(W1: FloatArray, patch: tuple[int, int], n_channels: int, name:
             f"{name} must have shape (n_hidden, {n}) for patches of {patch[0]} x {patch[1]} pixels with "
             f"{n_channels} channel{'s' if n_channels > 1 else ''}, got {W1.shape}"
         )
-
-
-def check_unit(hidden: str) -> int:
-    """Number of the activation in the core; filters may be linear."""
-    if not isinstance(hidden, str) or hidden not in OUTPUT:
-        raise ValueError(f"hidden must be 'sigmoid', 'tanh' or 'linear', got {hidden!r}")
-    return OUTPUT.index(hidden)
 
 
 def check_pooling(pooling: str) -> int:

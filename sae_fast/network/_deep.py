@@ -1,4 +1,4 @@
-"""Networks of any number of layers: output, cost, gradients, and the solvers that train them.
+"""Networks of any number of layers: output, cost and gradients.
 
 ``a_0 = X``, ``z_l = a_{l-1} W_l^T + b_l``, ``a_l = f_l(z_l)``; rows are samples. The cost is
 ``J = loss + sum_l weight_decay_l/2 sum W_l^2 + sum_l beta_l sum_j KL(rho_l || rho_hat_lj)``, the last sum over the
@@ -14,22 +14,12 @@ from numpy.typing import ArrayLike
 
 from .. import _core
 from ._checks import check_n_threads, check_out, check_sample_weight, check_X
-from ._deep_checks import Loss, PerLayer, check_data, check_loss, check_out_layers, check_settings, check_units
-from ._deep_layers import LayersLike, check_layers, flatten_layers, unflatten_layers
-from ._deep_solvers import DeepEpochSolver, DeepLbfgsSolver
-from ._types import DeepCost, FloatArray, Layer, Output
+from ._data import check_data
+from ._layers import LayersLike, check_layers, check_out_layers, flatten_layers, unflatten_layers
+from ._settings import PerLayer, Settings, check_loss, check_settings, check_units
+from ._types import Cost, FloatArray, Layer, Loss, Output
 
-__all__ = [
-    "DeepCost",
-    "DeepEpochSolver",
-    "DeepLbfgsSolver",
-    "Layer",
-    "deep_cost",
-    "deep_cost_and_grad",
-    "deep_forward",
-    "flatten_layers",
-    "unflatten_layers",
-]
+__all__ = ["Layer", "deep_cost", "deep_cost_and_grad", "deep_forward", "flatten_layers", "unflatten_layers"]
 
 
 def deep_forward(
@@ -81,12 +71,12 @@ def deep_forward(
     """
     checked, dtype = check_layers(layers)
     X = check_X(X, checked[0].W.shape[1])
-    n = len(checked)
-    settings = _core.Settings(check_units(units, n, loss), [0.5] * n, [0.0] * n, [0.0] * n, check_loss(loss))
+    check_loss(loss)
+    settings = Settings(check_units(units, len(checked), loss), loss)
     threads = check_n_threads(n_threads)
     shape = (len(X), len(checked[-1].W))
     out = np.empty(shape, dtype) if out is None else check_out(out, shape, dtype, (X, *sum(checked, ())))
-    _core.forward(checked, X, settings, out, threads)
+    _core.forward(checked, X, settings.core, out, threads)
     return out
 
 
@@ -102,7 +92,7 @@ def deep_cost(
     weight_decay: PerLayer = 0.0,
     sample_weight: ArrayLike | None = None,
     n_threads: int | None = None,
-) -> DeepCost:
+) -> Cost:
     """Cost J and its three parts; see :func:`deep_cost_and_grad`.
 
     Examples
@@ -114,10 +104,10 @@ def deep_cost(
     0.6931471805599453
     """
     checked, _ = check_layers(layers)
-    settings = _core.Settings(*check_settings(units, loss, rho, beta, weight_decay, len(checked)))
+    settings = check_settings(units, loss, rho, beta, weight_decay, len(checked))
     data = check_data(checked, X, y, loss)
     weight = check_sample_weight(sample_weight, len(data.X))
-    return DeepCost(*_core.evaluate(checked, *data, weight, settings, n_threads=check_n_threads(n_threads)))
+    return Cost(*_core.evaluate(checked, *data, weight, settings.core, n_threads=check_n_threads(n_threads)))
 
 
 def deep_cost_and_grad(
@@ -179,7 +169,7 @@ def deep_cost_and_grad(
     (1.5, array([-1., -1., -1.]))
     """
     checked, _ = check_layers(layers)
-    settings = _core.Settings(*check_settings(units, loss, rho, beta, weight_decay, len(checked)))
+    settings = check_settings(units, loss, rho, beta, weight_decay, len(checked))
     data = check_data(checked, X, y, loss)
     weight = check_sample_weight(sample_weight, len(data.X))
     threads = check_n_threads(n_threads)
@@ -187,4 +177,4 @@ def deep_cost_and_grad(
         grad = tuple(Layer(np.empty_like(W), np.empty_like(b)) for W, b in checked)
     else:
         grad = check_out_layers(out, checked, None)
-    return _core.evaluate(checked, *data, weight, settings, grad, n_threads=threads)[0], grad
+    return _core.evaluate(checked, *data, weight, settings.core, grad, n_threads=threads)[0], grad

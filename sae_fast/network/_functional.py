@@ -23,12 +23,11 @@ from ._checks import (
     check_out_params,
     check_output,
     check_params,
-    check_penalty,
     check_random_state,
     check_sample_weight,
     check_X,
-    core_settings,
 )
+from ._settings import check_autoencoder
 from ._types import Cost, Deltas, FloatArray, Forward, Hidden, Output, Params
 
 
@@ -278,8 +277,7 @@ def deltas(
     params, dtype = check_params(params)
     X = check_X(X, params.W1.shape[1])
     h, v = params.W1.shape
-    rho, beta, _ = check_penalty(rho, beta, 0.0)
-    units = check_activations(hidden, output)
+    settings = check_autoencoder(hidden, output, rho, beta, 0.0)
     weight = check_sample_weight(sample_weight, len(X))
     threads = check_n_threads(n_threads)
     result = Deltas(np.empty((len(X), v), dtype), np.empty((len(X), h), dtype), np.empty(h))
@@ -289,7 +287,7 @@ def deltas(
         None,
         None,
         weight,
-        core_settings(*units, rho, beta, 0.0),
+        settings.core,
         deltas=(result.delta2, result.delta3),
         rho_hat=result.rho_hat,
         n_threads=threads,
@@ -336,12 +334,10 @@ def cost(
     """
     params, _ = check_params(params)
     X = check_X(X, params.W1.shape[1])
-    penalty = check_penalty(rho, beta, weight_decay)
-    units = check_activations(hidden, output)
+    settings = check_autoencoder(hidden, output, rho, beta, weight_decay)
     weight = check_sample_weight(sample_weight, len(X))
     threads = check_n_threads(n_threads)
-    settings = core_settings(*units, *penalty)
-    return Cost(*_core.evaluate(params, X, None, None, weight, settings, n_threads=threads))
+    return Cost(*_core.evaluate(params, X, None, None, weight, settings.core, n_threads=threads))
 
 
 @public_in("sae_fast")
@@ -411,13 +407,11 @@ def cost_and_grad(
             return quick, out
     params, _ = check_params(params)
     X = check_X(X, params.W1.shape[1])
-    penalty = check_penalty(rho, beta, weight_decay)
-    units = check_activations(hidden, output)
+    settings = check_autoencoder(hidden, output, rho, beta, weight_decay)
     weight = check_sample_weight(sample_weight, X.shape[0])
     threads = check_n_threads(n_threads)
     grad = Params(*(np.empty_like(a) for a in params)) if out is None else check_out_params(out, params)
-    settings = core_settings(*units, *penalty)
-    return _core.evaluate(params, X, None, None, weight, settings, grad, n_threads=threads)[0], grad
+    return _core.evaluate(params, X, None, None, weight, settings.core, grad, n_threads=threads)[0], grad
 
 
 @public_in("sae_fast")

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ._checks import check_activations, check_count, check_hidden, check_output, check_penalty
+from ._checks import check_count, check_hidden, check_output, check_penalty
+from ._settings import Settings, check_autoencoder
+from ._solvers import check_solver
 from ._types import Hidden, Output
-
-SOLVERS = ("lbfgs", "adam", "sgd")
 
 
 class Parameters(Protocol):
@@ -49,9 +49,9 @@ class LayerPlan:
     max_iter: int
 
     @property
-    def settings(self) -> tuple[int, int, float, float, float]:
-        """As the core takes them."""
-        return (*check_activations(self.hidden, self.output), self.rho, self.beta, self.weight_decay)
+    def settings(self) -> Settings:
+        """Of the autoencoder that is trained."""
+        return check_autoencoder(self.hidden, self.output, self.rho, self.beta, self.weight_decay)
 
 
 def per_layer(name: str, value: Any, n_layers: int, layers: str = "layer") -> list[Any]:
@@ -113,10 +113,3 @@ def plan_layers(model: Parameters) -> list[LayerPlan]:
     max_iter = [check_count("max_iter", value) for value in per_layer("max_iter", model.max_iter, n)]
     return [LayerPlan(*columns[:3], *columns[3], *columns[4:])
             for columns in zip(sizes, hidden, output, penalties, solver, max_iter, strict=True)]  # fmt: skip
-
-
-def check_solver(name: str, value: object) -> str:
-    """A solver's name."""
-    if not isinstance(value, str) or value not in SOLVERS:
-        raise ValueError(f"{name} must be 'lbfgs', 'adam' or 'sgd', got {value!r}")
-    return str(value)

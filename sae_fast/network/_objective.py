@@ -13,18 +13,17 @@ from .. import _core
 from .._public import public_in
 from ._checks import (
     ParamsLike,
-    check_activations,
     check_count,
     check_n_threads,
     check_params,
-    check_penalty,
     check_real,
     check_sample_weight,
     check_table,
-    core_settings,
 )
 from ._functional import cost, cost_and_grad, flatten, unflatten
+from ._settings import Settings, check_autoencoder
 from ._types import Cost, FloatArray, Hidden, Output, Params
+from ._units import OUTPUT
 
 
 @public_in("sae_fast")
@@ -90,7 +89,7 @@ class Objective:
         self._X, self.dtype = check_table(X, dtype)
         self.n_visible: int = self._X.shape[1]
         self.n_hidden = check_count("n_hidden", n_hidden)
-        self._settings = (*check_activations(hidden, output), *check_penalty(rho, beta, weight_decay))
+        self._settings = check_autoencoder(hidden, output, rho, beta, weight_decay)
         self._weight = check_sample_weight(sample_weight, len(self._X))
         self._threads = check_n_threads(n_threads)
         self.n_evaluations = 0
@@ -110,7 +109,7 @@ class Objective:
             None,
             None,
             self._weight,
-            self._network,
+            self._settings.core,
             self._view(grad),
             rho_hat=rho_hat,
             n_threads=self._threads,
@@ -124,17 +123,23 @@ class Objective:
 
     def _own(self) -> None:
         """What belongs to this object alone, not to its copies."""
-        self._network = core_settings(*self._settings)
         self._workspace = _core.Workspace()
         self._reporting = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         with self._reporting:
-            own = ("_network", "_workspace", "_reporting")
-            return {name: value for name, value in vars(self).items() if name not in own}
+            own = ("_workspace", "_reporting")
+            state = {name: value for name, value in vars(self).items() if name not in own}
+        return state | {"_settings": self._settings.values}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        stored = state["_settings"]
+        if isinstance(stored[0], int):  # of version 0.1.0: numbers of hidden and output unit, rho, beta, weight decay
+            hidden, output, *penalty = stored
+            self._settings = check_autoencoder(OUTPUT[hidden], OUTPUT[output], *penalty)
+        else:
+            self._settings = Settings(*stored)
         self._own()
 
     def _view(self, theta: FloatArray) -> Params:

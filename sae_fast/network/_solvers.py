@@ -1,22 +1,26 @@
-"""The solvers of the estimators: each advances the parameters by one iteration at a time."""
+"""The solvers: each advances the parameters of a network, of any number of layers, by one iteration at a time."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, SupportsIndex, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._checks import core_settings
-from ._functional import flatten, unflatten
-from ._train import DEFAULT_LEARNING_RATE, SOLVERS, _rule
-from ._types import AnyCost, Cost, Params
+from ._checks import check_count, check_in, check_n_threads, listed
+from ._data import Data
+from ._layers import as_given, as_layers, copy_params, flatten_layers, unflatten_layers
+from ._optimizers import RULES
+from ._settings import Settings
+from ._types import AnyParams, Cost
 
+SOLVERS = ("lbfgs", "adam", "sgd")
 LBFGS_MEMORY = 20  # pairs that the estimators keep
-P_co = TypeVar("P_co", bound=tuple[Any, ...], covariant=True)
+P = TypeVar("P", bound=AnyParams)
+P_co = TypeVar("P_co", bound=AnyParams, covariant=True)
 
 
 class Solver(Protocol[P_co]):
@@ -31,70 +35,122 @@ class Solver(Protocol[P_co]):
         """What a step is called: iteration or epoch."""
 
     @property
-    def start_cost(self) -> AnyCost | None:
+    def start_cost(self) -> Cost | None:
         """Cost of the start, where the solver has looked at it."""
 
-    def step(self) -> tuple[AnyCost, float] | None:
+    def step(self) -> tuple[Cost, float] | None:
         """Advance; cost and mean activation, or None where no progress is possible any more."""
 
 
-class LbfgsSolver:
-    """L-BFGS over all samples, in the core. The cost is that of the new parameters."""
+def check_solver(name: str, value: object) -> str:
+    """A solver's name."""
+    if not isinstance(value, str) or value not in SOLVERS:
+        raise ValueError(f"{name} must be {listed(SOLVERS)}, got {value!r}")
+    return str(value)
+
+
+class LbfgsSolver(Generic[P]):
+    """L-BFGS over all samples, in the core. The cost is that of the new parameters.
+
+    Parameters
+    ----------
+    params : Params or tuple of Layer
+        Where to start, checked; copied.
+    data : Data
+        Checked; ``Data(X)`` for an autoencoder.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Checked.
+    settings : Settings
+    memory : int
+        Pairs kept, >= 1.
+    n_threads : int, optional
+
+    Attributes
+    ----------
+    params : Params or tuple of Layer
+        Live parameters, views of one vector.
+    n_evaluations : int
+        Evaluations of cost and gradient so far.
+    start_cost : Cost
+        Before the first step.
+    """
 
     unit = "iteration"
 
     def __init__(
         self,
-        params: Params,
-        X: NDArray[Any],
+        params: P,
+        data: Data,
         sample_weight: NDArray[np.float64] | None,
-        settings: tuple[int, int, float, float, float],
-        memory: int,
-        n_threads: int,
+        settings: Settings,
+        *,
+        memory: SupportsIndex = LBFGS_MEMORY,
+        n_threads: int | None = None,
     ) -> None:
-        h, v = params.W1.shape
-        theta = flatten(params)
-        self.params = unflatten(theta, v, h)
+        layers = as_layers(params)
+        sizes = [layers[0].W.shape[1], *(len(W) for W, _ in layers)]
+        theta = flatten_layers(layers)
+        self.params: P = as_given(unflatten_layers(theta, sizes), params)
+        pairs, threads = check_count("memory", memory), check_n_threads(n_threads)
         kind = _core.LbfgsF32 if theta.dtype == np.float32 else _core.LbfgsF64
-        self._core = kind(theta, [v, h, v], X, None, None, sample_weight, core_settings(*settings), memory, n_threads)
+        self._core = kind(theta, sizes, *data, sample_weight, settings.core, pairs, threads)
         self.n_evaluations = 1
         self.start_cost = Cost(*self._core.start()[:4])
 
     def step(self) -> tuple[Cost, float] | None:
-        """One iteration."""
+        """One iteration: cost, and mean activation of the hidden units that have one (NaN where there is none)."""
         *cost, _, self.n_evaluations, going = self._core.iterate()
-        return (Cost(*cost), float(np.mean(self._core.rho_hat()))) if going else None
+        rho_hat = self._core.rho_hat()
+        return (Cost(*cost), float(np.mean(rho_hat)) if rho_hat else np.nan) if going else None
 
 
-class EpochSolver:
-    """Minibatch training, an epoch at a time. The cost is the mean over the epoch, before each update."""
+class EpochSolver(Generic[P]):
+    """Minibatch training, an epoch at a time. The cost is the mean over the epoch, before each update.
+
+    The sparsity penalty is that of each minibatch.
+
+    Parameters
+    ----------
+    params : Params or tuple of Layer
+        Where to start, checked; copied.
+    settings : Settings
+    options : mapping
+        From :func:`trainer_options`.
+
+    Attributes
+    ----------
+    params : Params or tuple of Layer
+        Live parameters.
+    """
 
     unit = "epoch"
     start_cost = None
 
-    def __init__(self, params: Params, options: Mapping[str, Any]) -> None:
-        self.params = Params(*(np.array(a, order="C") for a in params))
-        self.solver = SOLVERS[options["solver"]]
-        kind = _core.TrainerF32 if params.W1.dtype == np.float32 else _core.TrainerF64
-        self._core = kind(self.params, options["settings"], dict(options))
-        self._data: tuple[NDArray[Any], NDArray[np.float64] | None] | None = None
+    def __init__(self, params: P, settings: Settings, options: Mapping[str, Any]) -> None:
+        self.params: P = copy_params(params)
+        self.solver = RULES[options["solver"]]
+        kind = _core.TrainerF32 if as_layers(params)[0].W.dtype == np.float32 else _core.TrainerF64
+        self._core = kind(self.params, settings.core, dict(options))
+        self._data: tuple[Data, NDArray[np.float64] | None] | None = None
 
-    def use(self, X: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> EpochSolver:
-        """Set the data of the coming steps."""
-        self._data = (X, sample_weight)
+    def use(self, data: Data, sample_weight: NDArray[np.float64] | None) -> Self:
+        """Set the data of the coming steps, checked; returns the solver itself."""
+        self._data = (data, sample_weight)
         return self
 
     def step(self) -> tuple[Cost, float]:
-        """One epoch."""
-        assert self._data is not None
-        *parts, mean_activation = self._core.run_epoch(self._data[0], None, None, self._data[1])
+        """One epoch: cost, and mean activation of the hidden units that have one (NaN where there is none)."""
+        if self._data is None:
+            raise ValueError("the solver has no data yet: call use(data, sample_weight) before step()")
+        data, weight = self._data
+        *parts, mean_activation = self._core.run_epoch(*data, weight)
         return Cost(sum(parts), *parts), mean_activation
 
-    def go_on(self, params: Params, options: Mapping[str, Any]) -> None:
+    def go_on(self, params: P, settings: Settings, options: Mapping[str, Any]) -> None:
         """Take these parameters and options; the optimiser's moments and the order of shuffling stay."""
-        self._core.change(options["settings"], dict(options))
-        for live, given in zip(self.params, params, strict=True):
-            live[:] = given
+        self._core.change(settings.core, dict(options))
+        for live, given in zip(as_layers(self.params), as_layers(params), strict=True):
+            live.W[:], live.b[:] = given
 
     @contextlib.contextmanager
     def trial(self) -> Iterator[None]:
@@ -109,22 +165,21 @@ class EpochSolver:
             self._data = None
 
 
-def epoch_options(
-    solver: str,
-    learning_rate: float | None,
-    momentum: float,
-    batch_size: int,
+def trainer_options(
+    rule: Mapping[str, Any],
+    *,
+    batch_size: SupportsIndex,
     seed: int,
-    settings: tuple[int, int, float, float, float],
-    n_threads: int,
+    n_threads: int | None,
+    shuffle: bool = True,
+    rho_hat_momentum: object = 0.0,
 ) -> dict[str, Any]:
-    """Options of the core's trainer, with the settings of its network."""
-    rate = DEFAULT_LEARNING_RATE[solver] if learning_rate is None else learning_rate
-    return _rule(solver, rate, momentum if solver == "sgd" else 0.0) | {
-        "settings": core_settings(*settings),
-        "batch_size": batch_size,
-        "shuffle": True,
+    """Options of the core's trainer, with those of its update rule (:func:`._optimizers.check_rule`)."""
+    return {
+        **rule,
+        "batch_size": check_count("batch_size", batch_size),
+        "shuffle": bool(shuffle),
         "seed": seed,
-        "rho_hat_momentum": 0.0,
-        "n_threads": n_threads,
+        "rho_hat_momentum": check_in("rho_hat_momentum", rho_hat_momentum, 0.0, 1.0, "in [0, 1)"),
+        "n_threads": check_n_threads(n_threads),
     }

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from .._public import public_in
 
-AnyCost: TypeAlias = Union["Cost", "DeepCost"]
+AnyParams: TypeAlias = Union["Params", tuple["Layer", ...]]
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 Hidden: TypeAlias = Literal["sigmoid", "tanh"]
 Output: TypeAlias = Literal["sigmoid", "tanh", "linear"]
+Loss: TypeAlias = Literal["squared", "softmax"]
 Pooling: TypeAlias = Literal["mean", "max"]
 
 
@@ -82,17 +83,25 @@ class Cost(NamedTuple):
     total : float
         J, the sum of the parts.
     reconstruction : float
-        ``1/(2m) sum (a3 - X)^2``: half of the squared error of a sample, on average.
+        ``1/(2m) sum (a3 - X)^2``: half of the squared error of a sample, on average. For another loss, that loss.
     weight_decay : float
-        ``weight_decay/2 (sum W1^2 + sum W2^2)``.
+        ``weight_decay/2 sum W^2``, the sum over the weights of all layers.
     sparsity : float
-        ``beta sum_j KL(rho || rho_hat_j)``, with natural logarithms.
+        ``beta sum_j KL(rho || rho_hat_j)``, with natural logarithms; the sum over the hidden units of all layers.
     """
 
     total: float
     reconstruction: float
     weight_decay: float
     sparsity: float
+
+    @property
+    def loss(self) -> float:
+        """``reconstruction``, under the name that fits any target."""
+        return self.reconstruction
+
+
+DeepCost = Cost  # its name in version 0.1.0 where all layers of a stack were tuned; files and pickles have it
 
 
 @public_in("sae_fast")
@@ -101,16 +110,6 @@ class Layer(NamedTuple):
 
     W: FloatArray
     b: FloatArray
-
-
-@public_in("sae_fast")
-class DeepCost(NamedTuple):
-    """The cost J and its three parts; ``total`` is their sum. Each part already carries its weight."""
-
-    total: float
-    loss: float
-    weight_decay: float
-    sparsity: float
 
 
 @public_in("sae_fast")
@@ -143,8 +142,8 @@ class EpochInfo(NamedTuple):
     ----------
     epoch, n_epochs : int
         Number of this epoch or iteration, from 1, and the most that there may be.
-    cost : Cost or DeepCost
-        J and its parts; a ``DeepCost`` while all layers of a stack are tuned.
+    cost : Cost
+        J and its parts.
     mean_activation : float
         Mean of all hidden units, mapped to [0, 1].
     params : Params or tuple of Layer
@@ -158,8 +157,8 @@ class EpochInfo(NamedTuple):
 
     epoch: int
     n_epochs: int
-    cost: AnyCost
+    cost: Cost
     mean_activation: float
-    params: Params | tuple[Layer, ...]
+    params: AnyParams
     seconds: float
     stage: str = ""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..estimators._unit_report import BLOCK
-from ..network._checks import HIDDEN, check_hidden, check_X
+from ..network._checks import check_hidden, check_X
 from ..network._functional import decode, encode
 from ..network._types import Hidden, Output, Params
 
@@ -156,7 +156,9 @@ def hidden_of(model: Any, hidden: Hidden | None) -> Hidden:
         found = model.units_[-1]
     elif hasattr(model, "_units"):
         found = model._units[0]
-    return cast("Hidden", HIDDEN[check_hidden(found if hidden is None else hidden)])
+    unit = found if hidden is None else hidden
+    check_hidden(unit)
+    return cast("Hidden", unit)
 
 
 def of_last_layer(value: Any) -> Any:

@@ -35,10 +35,10 @@ from ..network._checks import (
     check_X,
     seed_from,
 )
-from ..network._convolve import SizeLike, check_filters, check_images, check_pooling, check_shape, check_unit
+from ..network._convolve import SizeLike, check_filters, check_images, check_pooling, check_shape
 from ..network._functional import flatten, init_params, unflatten
 from ..network._objective import compare_gradient
-from ..network._train import DEFAULT_LEARNING_RATE, Solver, _rule
+from ..network._optimizers import Rule, check_rule, rate_of
 from ..network._types import Cost, Deltas, EpochInfo, FloatArray, Forward, Hidden, History, Output, Params, Pooling
 
 __all__ = [
@@ -250,7 +250,7 @@ def convolve(
     array = check_images(images)
     (patch, (p, q), (rows, columns)) = check_shape(array.shape[1:], patch_size, pool)
     check_filters(W1, patch, array.shape[3])
-    check_unit(hidden)
+    check_output(hidden, "hidden")
     patches = np.lib.stride_tricks.sliding_window_view(array, patch, axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
     X = patches.reshape(*patches.shape[:3], -1).astype(dtype)
     a2 = _unit(X @ W1.T + b1, hidden)[:, : rows * p, : columns * q]
@@ -396,7 +396,7 @@ class SGD:
     """``v = momentum v + g``, ``p -= learning_rate v``; see :class:`sae_fast.SGD`."""
 
     def __init__(self, params: Params, *, learning_rate: float, momentum: float = 0.0, nesterov: bool = False) -> None:
-        self._rule = _rule("sgd", learning_rate, momentum, nesterov)
+        self._rule = check_rule("sgd", learning_rate, momentum, nesterov)
         self.params, self.n_steps = check_in_place(params), 0
         self._v = [np.zeros_like(p) for p in self.params]
 
@@ -424,7 +424,7 @@ class Adam:
         beta2: float = 0.999,
         eps: float = 1e-8,
     ) -> None:
-        self._rule = _rule("adam", learning_rate, beta1=beta1, beta2=beta2, eps=eps)
+        self._rule = check_rule("adam", learning_rate, beta1=beta1, beta2=beta2, eps=eps)
         self.params, self.n_steps = check_in_place(params), 0
         self._m = [np.zeros_like(p) for p in params]
         self._v = [np.zeros_like(p) for p in params]
@@ -457,7 +457,7 @@ def train(
     params: ParamsLike,
     X: ArrayLike,
     *,
-    solver: Solver = "adam",
+    solver: Rule = "adam",
     learning_rate: float | None = None,
     batch_size: int = 256,
     n_epochs: int = 10,
@@ -485,8 +485,8 @@ def train(
     check_activations(hidden, output)
     penalty = check_penalty(rho, beta, weight_decay)
     weight = check_sample_weight(sample_weight, len(X))
-    rate = DEFAULT_LEARNING_RATE.get(solver, 1.0) if learning_rate is None else learning_rate
-    _rule(solver, rate, momentum, nesterov, beta1, beta2, eps)
+    rate = rate_of(solver, learning_rate)
+    check_rule(solver, rate, momentum, nesterov, beta1, beta2, eps)
     check_in("rho_hat_momentum", rho_hat_momentum, 0.0, 1.0, "in [0, 1)")
     opt = (
         Adam(params, learning_rate=rate, beta1=beta1, beta2=beta2, eps=eps)

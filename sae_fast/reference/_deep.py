@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..network._checks import check_n_threads, check_out, check_sample_weight, check_X
-from ..network._deep_checks import DeepSettings, check_data, check_loss, check_out_layers, check_settings, check_units
-from ..network._deep_layers import LayersLike, check_layers
-from ..network._types import DeepCost, FloatArray, Layer
+from ..network._data import check_data
+from ..network._layers import LayersLike, check_layers, check_out_layers
+from ..network._settings import Settings, check_loss, check_settings, check_units
+from ..network._types import Cost, FloatArray, Layer
 from . import _divergence, _error, _mean, _pair, _penalty_delta, _unit, permutation
 
 __all__ = ["deep_cost", "deep_cost_and_grad", "deep_forward", "deep_train"]
@@ -44,7 +45,7 @@ def _softmax_error(z: FloatArray, labels: NDArray[np.intp]) -> tuple[F64, FloatA
 
 
 class _Pass(NamedTuple):
-    cost: DeepCost
+    cost: Cost
     deltas: list[FloatArray]
     activations: list[FloatArray]
     rho_hat: F64
@@ -55,12 +56,11 @@ def _evaluate(
     X: FloatArray,
     target: FloatArray | None,
     labels: NDArray[np.intp] | None,
-    units: Sequence[str],
-    settings: DeepSettings,
+    settings: Settings,
     sample_weight: F64 | None,
 ) -> _Pass:
     """Forward through all layers, cost, and deltas back from the last one."""
-    m, last = len(X), len(layers) - 1
+    m, last, units = len(X), len(layers) - 1, settings.units
     weight = np.ones(m) if sample_weight is None else sample_weight * (m / sample_weight.sum())
     row = weight[:, None].astype(X.dtype)
     a, z = [X], []
@@ -96,11 +96,11 @@ def _evaluate(
     for lam, (W, _) in zip(settings.weight_decay, layers):
         if lam > 0:
             decay += lam / 2 * float((W.astype(np.float64) ** 2).sum())
-    cost = DeepCost(loss + decay + sparsity, loss, decay, sparsity)
+    cost = Cost(loss + decay + sparsity, loss, decay, sparsity)
     return _Pass(cost, deltas, a, np.concatenate(means) if means else np.empty(0))
 
 
-def _gradient(layers: tuple[Layer, ...], settings: DeepSettings, result: _Pass) -> tuple[Layer, ...]:
+def _gradient(layers: tuple[Layer, ...], settings: Settings, result: _Pass) -> tuple[Layer, ...]:
     m = len(result.activations[0])
     parts = zip(layers, result.deltas, result.activations, settings.weight_decay)
     return tuple(Layer(delta.T @ a / m + lam * W, delta.mean(axis=0)) for (W, _), delta, a, lam in parts)
@@ -170,7 +170,7 @@ def deep_cost(
     weight_decay: Any = 0.0,
     sample_weight: ArrayLike | None = None,
     n_threads: int | None = None,
-) -> DeepCost:
+) -> Cost:
     """J and its parts; see :func:`sae_fast.network._deep.deep_cost`."""
     return _run(layers, X, y, units, loss, rho, beta, weight_decay, sample_weight, n_threads)[2].cost
 
@@ -186,14 +186,14 @@ def _run(
     weight_decay: Any,
     sample_weight: ArrayLike | None,
     n_threads: int | None,
-) -> tuple[tuple[Layer, ...], DeepSettings, _Pass]:
+) -> tuple[tuple[Layer, ...], Settings, _Pass]:
     checked, dtype = check_layers(layers)
     settings = check_settings(units, loss, rho, beta, weight_decay, len(checked))
     data = check_data(checked, X, y, loss)
     target = None if data.target is None else data.target.astype(dtype)
     weight = check_sample_weight(sample_weight, len(data.X))
     check_n_threads(n_threads)
-    result = _evaluate(checked, data.X.astype(dtype, copy=False), target, data.labels, units, settings, weight)
+    result = _evaluate(checked, data.X.astype(dtype, copy=False), target, data.labels, settings, weight)
     return checked, settings, result
 
 
@@ -210,7 +210,7 @@ def deep_train(
     shuffle: bool = True,
     **network: Any,
 ) -> list[tuple[float, ...]]:
-    """Minibatch training in place, as :class:`sae_fast.network._deep.DeepEpochSolver` does it.
+    """Minibatch training in place, as :class:`sae_fast.network._solvers.EpochSolver` does it.
 
     ``step(layers, grad)`` is the update. Returns, for each epoch, total, loss, weight decay, sparsity and mean
     activation.
@@ -232,7 +232,7 @@ def deep_train(
             if size <= 0:
                 continue
             t, k = None if target is None else target[batch], None if labels is None else labels[batch]
-            result = _evaluate(layers, X[batch], t, k, units, settings, w)
+            result = _evaluate(layers, X[batch], t, k, settings, w)
             step(layers, _gradient(layers, settings, result))
             mean = result.rho_hat.mean() if len(result.rho_hat) else np.nan
             sums += size * np.array([*result.cost[1:], mean])

@@ -8,7 +8,10 @@ import pytest
 from sae_fast import _core
 from sae_fast.network import _deep
 from sae_fast.network._deep import Layer
-from tests.helpers.deep_networks import IMPLEMENTATIONS, make_data, make_layers
+from sae_fast.network._optimizers import check_rule
+from sae_fast.network._settings import check_settings
+from sae_fast.network._solvers import EpochSolver, trainer_options
+from tests.helpers.deep_networks import IMPLEMENTATIONS, epoch_solver, lbfgs_solver, make_data, make_layers
 
 SIZES = (4, 3, 2, 5)
 LAYERS = make_layers(SIZES)
@@ -135,19 +138,16 @@ def test_wrong_arguments_of_the_solvers(changes, kind, message):
     """The solvers word the same errors."""
     (data, y), named = arguments(changes)
     weight = named.pop("sample_weight", None)
-    named = {"n_threads": None} | named
     with pytest.raises(kind, match=message):
-        _deep.DeepLbfgsSolver(LAYERS, data, y, weight, memory=5, **named)
+        lbfgs_solver(LAYERS, data, y, weight, **named)
     with pytest.raises(kind, match=message):
-        _deep.DeepEpochSolver(
-            LAYERS, solver="adam", learning_rate=None, momentum=0.0, batch_size=2, seed=0, **named
-        ).use(data, y, weight)
+        epoch_solver(LAYERS, data, y, weight, solver="adam", batch_size=2, **named)
 
 
 def test_wrong_options_of_the_solvers():
     """Update rule, batch size, memory and a step without data are named."""
-    network = {"units": UNITS, "loss": "softmax", "rho": 0.1, "beta": 0.0, "weight_decay": 0.0, "n_threads": None}
-    right = {"solver": "adam", "learning_rate": None, "momentum": 0.0, "batch_size": 2, "seed": 0}
+    network = {"units": UNITS, "loss": "softmax", "rho": 0.1, "beta": 0.0, "weight_decay": 0.0}
+    right = {"solver": "adam", "learning_rate": None, "momentum": 0.0, "batch_size": 2}
     for change, message in [
         ({"solver": "newton"}, "solver must be 'sgd' or 'adam', got 'newton'"),
         ({"learning_rate": 0.0}, "learning_rate must be > 0 and finite, got 0.0"),
@@ -155,11 +155,13 @@ def test_wrong_options_of_the_solvers():
         ({"batch_size": 0}, "batch_size must be >= 1, got 0"),
     ]:
         with pytest.raises(ValueError, match=message):
-            _deep.DeepEpochSolver(LAYERS, **network, **(right | change))
+            epoch_solver(LAYERS, X, LABELS, **network, **(right | change))
     with pytest.raises(ValueError, match="memory must be >= 1, got 0"):
-        _deep.DeepLbfgsSolver(LAYERS, X, LABELS, None, memory=0, **network)
-    with pytest.raises(ValueError, match=r"no data yet: call use\(X, y, sample_weight\) before step\(\)"):
-        _deep.DeepEpochSolver(LAYERS, **network, **right).step()
+        lbfgs_solver(LAYERS, X, LABELS, memory=0, **network)
+    options = trainer_options(check_rule("adam", 0.1), batch_size=2, seed=0, n_threads=None)
+    solver = EpochSolver(LAYERS, check_settings(**network, n_layers=3), options)
+    with pytest.raises(ValueError, match=r"no data yet: call use\(data, sample_weight\) before step\(\)"):
+        solver.step()
 
 
 def empty_like(layers):

@@ -12,9 +12,11 @@ import scipy.optimize
 import sae_fast as sf
 from sae_fast import reference
 from sae_fast.network import _deep
+from sae_fast.network._data import Data
+from sae_fast.network._settings import check_autoencoder
 from sae_fast.network._solvers import LbfgsSolver
 from sae_fast.reference import _deep as _deep_reference
-from tests.helpers.deep_networks import flat, make_data, make_layers
+from tests.helpers.deep_networks import epoch_solver, flat, lbfgs_solver, make_data, make_layers
 from tests.helpers.networks import DTYPES, TOLERANCE, error, make
 
 SIZES = (12, 9, 7, 5)
@@ -33,13 +35,13 @@ RULES = {
 
 def epochs(layers, X, y, network, rule, weight=None, **options):
     """A solver with its data."""
-    settings = {"rho": 0.1, "momentum": 0.0, "batch_size": 33, "seed": 11, "n_threads": None} | network | rule | options
-    return _deep.DeepEpochSolver(layers, **settings).use(X, y, weight)
+    settings = {"rho": 0.1, "batch_size": 33, "seed": 11} | network | rule | options
+    return epoch_solver(layers, X, y, weight, **settings)
 
 
 def lbfgs(layers, X, y, network, weight=None, n_threads=None):
     """A solver with its data."""
-    return _deep.DeepLbfgsSolver(layers, X, y, weight, rho=0.1, memory=20, n_threads=n_threads, **network)
+    return lbfgs_solver(layers, X, y, weight, rho=0.1, n_threads=n_threads, **network)
 
 
 class TwinUpdate:
@@ -78,9 +80,9 @@ def test_training_follows_the_twin(weighted, network, rule, dtype):
     wanted = _deep_reference.deep_train(
         twin, X, y, step=TwinUpdate(RULES[rule]), n_epochs=4, sample_weight=weight, **settings
     )
-    assert error(flat(solver.layers), flat(twin)) <= 100 * TOLERANCE[dtype]
+    assert error(flat(solver.params), flat(twin)) <= 100 * TOLERANCE[dtype]
     assert [(*cost, mean) for cost, mean in rows] == [pytest.approx(row, rel=50 * TOLERANCE[dtype]) for row in wanted]
-    assert all(layer.W is not start.W for layer, start in zip(solver.layers, layers, strict=True))
+    assert all(layer.W is not start.W for layer, start in zip(solver.params, layers, strict=True))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -92,7 +94,7 @@ def test_training_of_200_steps_is_the_same_for_any_threads(network, dtype):
     runs = []
     for n in (1, 2, 3, 8):
         solver = epochs(layers, X, y, NETWORKS[network], RULES["adam"], batch_size=128, n_threads=n)
-        runs.append(([solver.step() for _ in range(10)], flat(solver.layers)))
+        runs.append(([solver.step() for _ in range(10)], flat(solver.params)))
     for costs, arrays in runs[1:]:
         assert costs == runs[0][0]
         for a, b in zip(arrays, runs[0][1], strict=True):
@@ -106,7 +108,7 @@ def test_any_layout_and_type_of_data():
     results = []
     for data in (X, np.array(X, np.float64, order="C")):
         solver = epochs(layers, data, y.astype(np.uint8), NETWORKS["softmax"], RULES["adam"])
-        results.append((solver.step()[0], flat(solver.layers)))
+        results.append((solver.step()[0], flat(solver.params)))
     assert results[0][0] == results[1][0]
     assert error(results[0][1], results[1][1]) == 0
 
@@ -148,12 +150,12 @@ def test_lbfgs_gets_where_scipy_gets(network):
 
     start = _deep.flatten_layers(layers)
     found = scipy.optimize.minimize(f, start, jac=True, method="L-BFGS-B", options={"maxiter": 400, "maxcor": 20})
-    solver = _deep.DeepLbfgsSolver(layers, X, y, None, memory=20, n_threads=None, **settings)
+    solver = lbfgs_solver(layers, X, y, **settings)
     assert solver.start_cost.total == f(start)[0]
     steps = 0
     while steps < 400 and solver.step() is not None:
         steps += 1
-    reached = _deep.deep_cost(solver.layers, X, y, **settings).total
+    reached = _deep.deep_cost(solver.params, X, y, **settings).total
     assert reached <= found.fun + 1e-3 * abs(found.fun)
     assert solver.start_cost.total > 1.01 * reached
     assert solver.n_evaluations >= steps
@@ -164,7 +166,7 @@ def test_lbfgs_of_two_layers_takes_the_path_of_the_sparse_autoencoder(weighted):
     """The solver of the deep network and that of one hidden layer go the same way, from the cost of the functions."""
     params, X = make(200, 12, 5)
     weight = np.arange(200.0) % 7 if weighted else None
-    one = LbfgsSolver(params, X, weight, (0, 2, 0.1, 3.0, 1e-3), 20, 1)
+    one = LbfgsSolver(params, Data(X), weight, check_autoencoder("sigmoid", "linear", 0.1, 3.0, 1e-3), n_threads=1)
     network = {"units": ["sigmoid", "linear"], "loss": "squared", "beta": 3.0, "weight_decay": 1e-3}
     deep = lbfgs([params[:2], params[2:]], X, None, network, weight)
     start = reference.cost(params, X, rho=0.1, beta=3.0, weight_decay=1e-3, output="linear", sample_weight=weight)
@@ -184,7 +186,7 @@ def test_lbfgs_is_the_same_for_any_threads(dtype):
     runs = []
     for n in (1, 2, 3, 8):
         solver = lbfgs(layers, X, y, NETWORKS["penalised"], n_threads=n)
-        runs.append(([solver.step() for _ in range(20)], flat(solver.layers)))
+        runs.append(([solver.step() for _ in range(20)], flat(solver.params)))
     for costs, arrays in runs[1:]:
         assert costs == runs[0][0]
         for a, b in zip(arrays, runs[0][1], strict=True):
@@ -205,7 +207,7 @@ def test_ctrl_c_ends_an_epoch():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert np.isfinite(solver.use(X[:100], y[:100], None).step()[0].total)
+    assert np.isfinite(solver.use(Data(X[:100], labels=y[:100].astype(np.intp)), None).step()[0].total)
 
 
 def test_the_gil_is_released():

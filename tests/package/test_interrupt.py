@@ -16,7 +16,7 @@ import numpy as np
 import sae_fast as sf
 from sae_fast import _core
 from sae_fast.network._deep import deep_cost_and_grad, deep_forward
-from sae_fast.network._train import _rule
+from sae_fast.network._optimizers import check_rule
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 V, H = 12000, 64
@@ -52,7 +52,7 @@ def lbfgs(n, iterate):
 
 
 def train(n):
-    options = _rule("sgd", 0.1) | {
+    options = check_rule("sgd", 0.1) | {
         "batch_size": n, "shuffle": False, "seed": 0, "rho_hat_momentum": 0.0, "n_threads": 0,
     }
     live = sf.Params(*(a.copy() for a in params))

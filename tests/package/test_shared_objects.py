@@ -14,13 +14,17 @@ import numpy as np
 import pytest
 
 import sae_fast as sf
-from sae_fast.network._deep_solvers import DeepEpochSolver, DeepLbfgsSolver
-from sae_fast.network._solvers import EpochSolver, LbfgsSolver, epoch_options
+from sae_fast.network._data import Data
+from sae_fast.network._optimizers import check_rule
+from sae_fast.network._settings import check_autoencoder
+from sae_fast.network._solvers import EpochSolver, LbfgsSolver, trainer_options
+from tests.helpers.deep_networks import epoch_solver, lbfgs_solver
 from tests.helpers.networks import make
 
 N_THREADS = 8
 N_CALLS = int(os.environ.get("SAE_FAST_STRESS", "12"))
 SETTINGS = {"rho": 0.1, "beta": 1.0, "weight_decay": 1e-3}
+NETWORK = check_autoencoder("sigmoid", "sigmoid", *SETTINGS.values())
 PARAMS, X = make(700, 40, 20)
 ROWS = np.arange(X.size).reshape(X.shape) % 7  # integers, which the core converts
 IMAGES = np.random.default_rng(1).uniform(0.1, 0.9, (6, 12, 12))
@@ -169,10 +173,6 @@ def test_calls_of_one_object_do_not_meet(name):
     assert wrong == []
 
 
-def core_settings():
-    return 0, 0, 0.1, 1.0, 1e-3
-
-
 def deep_options():
     return {"units": ["sigmoid", "sigmoid"], "loss": "squared", "rho": 0.1, "beta": 1.0, "weight_decay": 1e-3}
 
@@ -188,26 +188,25 @@ def optimizer(kind, **options):
 
 
 def epochs():
-    options = epoch_options("adam", None, 0.0, 100, 0, core_settings(), 2)
-    solver = EpochSolver(PARAMS, options).use(X, None)
+    options = trainer_options(check_rule("adam", 1e-3), batch_size=100, seed=0, n_threads=2)
+    solver = EpochSolver(PARAMS, NETWORK, options).use(Data(X), None)
     return solver.step, lambda: solver.params
 
 
 def lbfgs():
-    solver = LbfgsSolver(PARAMS, X, None, core_settings(), 5, 2)
+    solver = LbfgsSolver(PARAMS, Data(X), None, NETWORK, memory=5, n_threads=2)
     return solver.step, lambda: (solver.params, solver._core.rho_hat())
 
 
 def deep_epochs():
-    solver = DeepEpochSolver(
-        layers(), **deep_options(), solver="sgd", learning_rate=0.1, momentum=0.5, batch_size=100, seed=0, n_threads=2
-    ).use(X, None, None)
-    return solver.step, lambda: solver.layers
+    rule = {"solver": "sgd", "learning_rate": 0.1, "momentum": 0.5}
+    solver = epoch_solver(layers(), X, None, **deep_options(), **rule, batch_size=100, n_threads=2)
+    return solver.step, lambda: solver.params
 
 
 def deep_lbfgs():
-    solver = DeepLbfgsSolver(layers(), X, None, None, **deep_options(), memory=5, n_threads=2)
-    return solver.step, lambda: (solver.layers, solver._core.rho_hat())
+    solver = lbfgs_solver(layers(), X, None, **deep_options(), memory=5, n_threads=2)
+    return solver.step, lambda: (solver.params, solver._core.rho_hat())
 
 
 STATE = {

@@ -48,6 +48,8 @@ def elsewhere(code, *arguments):
 def test_address_is_public(address):
     """Classes and functions say that they are of the package that shows them, and pickle finds them there."""
     thing = CALLABLE[address]
+    if thing is sf.DeepCost:  # an alias
+        address = "sae_fast.Cost"
     assert f"{thing.__module__}.{thing.__name__}" == address
     assert pickle.loads(pickle.dumps(thing)) is thing
 
@@ -73,6 +75,8 @@ def test_conventions_are_pickled_by_reference(address):
 def test_examples_and_annotations_are_found(address):
     """Doctest finds the examples in the module that holds the code, and names in annotations resolve as they did."""
     thing = CALLABLE[address]
+    if thing is sf.DeepCost:  # an alias
+        address = "sae_fast.Cost"
     ours = [module for name, module in sys.modules.items() if name.startswith("sae_fast")]
     homes = [module for module in ours if thing in vars(module).get("__test__", {}).values()]
     if len(homes) == 0:  # defined in the package itself
@@ -189,9 +193,9 @@ def test_skops_types_are_those_that_skops_asks_for(name):
 
 
 def test_skops_types_are_all_in_use():
-    """Each type of the list is in one of the files."""
+    """Each type of the list is in one of the files; ``DeepCost`` is what files of older versions call ``Cost``."""
     stored = [skops.io.get_untrusted_types(data=skops.io.dumps(thing)) for thing in SKOPS.values()]
-    assert set().union(*stored) == set(sf.skops_types())
+    assert set().union(*stored) | {"sae_fast.DeepCost"} == set(sf.skops_types())
 
 
 def test_skops_reads_pipelines():

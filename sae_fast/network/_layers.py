@@ -1,16 +1,34 @@
-"""Layers of deep networks: containers, checks, and one vector for all of them."""
+"""Layers of networks: checks, one vector for all of them, and an autoencoder as two."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ._checks import _FLOATS, _describe
-from ._types import FloatArray, Layer
+from ._checks import _FLOATS, _describe, check_out
+from ._types import AnyParams, FloatArray, Layer, Params
 
 LayersLike: TypeAlias = Sequence[Any]
+P = TypeVar("P", bound=AnyParams)
+
+
+def as_layers(params: AnyParams) -> tuple[Layer, ...]:
+    """Layers of a network; of an autoencoder, its two."""
+    return (Layer(*params[:2]), Layer(*params[2:])) if isinstance(params, Params) else params
+
+
+def as_given(layers: tuple[Layer, ...], like: P) -> P:
+    """``layers`` in the container of ``like``."""
+    return cast("P", Params(*layers[0], *layers[1]) if isinstance(like, Params) else layers)
+
+
+def copy_params(params: P) -> P:
+    """The same parameters in arrays of their own, C-contiguous."""
+    layers = as_layers(params)
+    return as_given(tuple(Layer(np.array(W, order="C"), np.array(b, order="C")) for W, b in layers), params)
 
 
 def check_layers(layers: LayersLike, name: str = "layers") -> tuple[tuple[Layer, ...], np.dtype[Any]]:
@@ -55,3 +73,26 @@ def unflatten_layers(theta: FloatArray, sizes: Sequence[int]) -> tuple[Layer, ..
     blocks = np.split(theta, np.cumsum(lengths)[:-1])
     n = len(shapes)
     return tuple(Layer(W.reshape(s), b) for W, b, s in zip(blocks[:n], blocks[n:], shapes, strict=True))
+
+
+def check_out_layers(
+    out: object, layers: tuple[Layer, ...], inputs: Sequence[NDArray[Any]] | None, name: str = "out"
+) -> tuple[Layer, ...]:
+    """``out``, arrays in the shapes and dtype of ``layers`` to write to, apart from all inputs and one another.
+
+    Without ``inputs`` nothing is said of overlaps, for which the core looks itself.
+    """
+    if not isinstance(out, Sequence) or len(out) != len(layers):
+        raise TypeError(f"{name} must be a sequence of {len(layers)} (W, b), got {_describe(out)}")
+    before = [*(inputs or ())]
+    found = []
+    for i, (layer, like) in enumerate(zip(out, layers, strict=True)):
+        if not isinstance(layer, Sequence) or len(layer) != 2:
+            raise TypeError(f"{name}[{i}] must be (W, b), two NumPy arrays, got {_describe(layer)}")
+        for field, array, wanted in zip(Layer._fields, layer, like, strict=True):
+            check_out(array, wanted.shape, wanted.dtype, (), name=f"{name}[{i}].{field}")
+            if inputs is not None and any(np.may_share_memory(array, other) for other in before):
+                raise ValueError(f"{name}[{i}].{field} must not overlap the memory of an input or of another output")
+            before.append(array)
+        found.append(layer if isinstance(layer, Layer) else Layer(*layer))
+    return out if type(out) is tuple and all(a is b for a, b in zip(out, found)) else tuple(found)

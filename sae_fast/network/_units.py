@@ -1,0 +1,37 @@
+"""What is known of each unit, by the name that the core gives it; nothing else in Python tells units apart."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class UnitFacts(NamedTuple):
+    """Facts of an activation function.
+
+    Attributes
+    ----------
+    low, high : float
+        What the activation reaches; infinite where it has no bound.
+    hidden : bool
+        It may be that of an autoencoder's hidden units. Any unit may be that of the outputs.
+    """
+
+    low: float
+    high: float
+    hidden: bool
+
+    @property
+    def bounded(self) -> bool:
+        """Its mean activation, mapped to [0, 1], can be asked to be ``rho``: ``beta`` acts on it."""
+        return self.low > -INF and self.high < INF
+
+
+INF = float("inf")
+UNITS = {
+    "sigmoid": UnitFacts(0.0, 1.0, hidden=True),
+    "tanh": UnitFacts(-1.0, 1.0, hidden=True),
+    "linear": UnitFacts(-INF, INF, hidden=False),
+}
+OUTPUT = tuple(UNITS)
+HIDDEN = tuple(name for name, unit in UNITS.items() if unit.hidden)
+NUMBER = {name: number for number, name in enumerate(UNITS)}
