@@ -220,7 +220,7 @@ def to_mlp_regressor(params: ParamsLike, *, hidden: Hidden = "sigmoid", **theirs
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        Arrays that are not of one float type or do not fit on each other; a unit that ``MLPRegressor`` does not have.
 
     Examples
     --------

@@ -63,7 +63,7 @@ class Encoder(_core.Encoder):
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        Arrays that are not of one float type or do not fit on each other; an unknown unit.
 
     Examples
     --------

@@ -36,10 +36,11 @@ from ..network._data import Data
 from ..network._functional import decode, encode, init_params
 from ..network._layers import copy_params
 from ..network._optimizers import rule_of
-from ..network._scale import RANGES, SCALINGS, Clip, Scaling
+from ..network._scale import SCALINGS, Clip, Scaling
 from ..network._settings import Settings, check_autoencoder
 from ..network._solvers import EpochSolver, LbfgsSolver, Solver, check_solver, trainer_options
 from ..network._types import Cost, EpochInfo, FloatArray, Hidden, Output, Params
+from ..network._units import UNITS
 from ..preprocessing._scalers import UFLDLScaler, UnitScaler
 from ..preprocessing._transformer import anew, check_codes, offered_if, restoring, rng_of, weights_of
 from ._estimator_file import estimator_from, save
@@ -590,9 +591,9 @@ register(KIND, partial(estimator_from, SparseAutoencoder))
 
 def warn_of_range(X: NDArray[Any], output: Output, advice: str, what: str = "data") -> None:
     """Warn the caller of the method that calls this of data that the output unit cannot reach."""
-    if output not in RANGES:
+    low, high = UNITS[output].low, UNITS[output].high
+    if np.isinf(low) and np.isinf(high):
         return
-    low, high = RANGES[output]
     found = float(X.min()), float(X.max())
     if found[0] < low or found[1] > high:
         warnings.warn(

@@ -210,8 +210,8 @@ def compare_with_pca(
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape; labels that are no classes, or fewer of one than
-        folds.
+        Labels that are no classes, or fewer of one than folds; a ``model`` that is not fitted, or to other features;
+        otherwise as for the ``fit`` of :class:`SparseAutoencoder`.
     KeyboardInterrupt
         Ctrl-C, in the fit too.
 

@@ -135,7 +135,8 @@ def suggest_beta(
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        ``rho``, ``tol`` or ``beta_range`` out of its range; otherwise as for the ``fit`` of
+        :class:`SparseAutoencoder`.
 
     Examples
     --------

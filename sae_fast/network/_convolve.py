@@ -71,8 +71,8 @@ def convolve(
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape; images smaller than a patch, cells larger than
-        the map.
+        Arrays that are not of one float type, or do not hold patches of this size; an unknown unit or pooling; an
+        ``out`` that cannot be written to as it is; images smaller than a patch, cells larger than the map.
 
     Examples
     --------

@@ -59,7 +59,8 @@ def deep_forward(
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        Layers that are not of one float type or do not fit on each other, or samples that do not fit them; not one unit
+        a layer that ``loss`` can be taken of; an ``out`` that cannot be written to as it is.
 
     Examples
     --------
@@ -157,7 +158,7 @@ def deep_cost_and_grad(
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        As for :func:`deep_forward`; targets or labels that do not fit; a penalty out of its range, or not one a layer.
 
     Examples
     --------

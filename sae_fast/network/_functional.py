@@ -57,7 +57,7 @@ def init_params(
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        A size that is no integer >= 1, a dtype that is neither type, or a ``random_state`` that is none.
 
     Examples
     --------
@@ -113,7 +113,8 @@ def encode(
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        Arrays that are not of one float type or do not fit together, or samples that do not fit them; an unknown unit;
+        an ``out`` that cannot be written to as it is; a number of threads that is none.
 
     Examples
     --------
@@ -160,7 +161,7 @@ def decode(
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        As for :func:`encode`.
 
     Examples
     --------
@@ -214,7 +215,7 @@ def forward(
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        As for :func:`encode`.
 
     Examples
     --------
@@ -265,7 +266,8 @@ def deltas(
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        Arrays that are not of one float type or do not fit together, or samples that do not fit them; an unknown unit;
+        ``rho``, ``beta`` or weights out of their range.
 
     Examples
     --------
@@ -323,7 +325,7 @@ def cost(
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        As for :func:`cost_and_grad`.
 
     Examples
     --------
@@ -384,7 +386,9 @@ def cost_and_grad(
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        Arrays that are not of one float type or do not fit together, or samples that do not fit them; an unknown unit;
+        ``rho``, ``beta``, ``weight_decay`` or weights out of their range; an ``out`` that cannot be written to as it
+        is.
 
     Notes
     -----

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ._checks import check_count, check_hidden, check_output, check_penalty
+from ._checks import check_count, check_hidden, check_output, check_penalty, listed
 from ._settings import Settings, check_autoencoder
 from ._solvers import check_solver
 from ._types import Hidden, Output
+from ._units import UNITS
 
 
 class Parameters(Protocol):
@@ -100,10 +101,10 @@ def plan_layers(model: Parameters) -> list[LayerPlan]:
     output = fitting if isinstance(model.output, str) else per_layer("output", model.output, n)
     for layer, unit in enumerate(output):
         check_output(unit)
-        if layer > 0 and unit == "sigmoid" and hidden[layer - 1] == "tanh":
+        if layer > 0 and unit not in (reaching := _reaching(hidden[layer - 1])):
             raise ValueError(
-                f"output of layer {layer + 1} must be 'tanh' or 'linear' to reach the codes of tanh units below, got "
-                "'sigmoid'"
+                f"output of layer {layer + 1} must be {listed(reaching)} to reach the codes of {hidden[layer - 1]} "
+                f"units below, got {unit!r}"
             )
     solver = per_layer("solver", model.solver, n)
     for name in solver:
@@ -113,3 +114,9 @@ def plan_layers(model: Parameters) -> list[LayerPlan]:
     max_iter = [check_count("max_iter", value) for value in per_layer("max_iter", model.max_iter, n)]
     return [LayerPlan(*columns[:3], *columns[3], *columns[4:])
             for columns in zip(sizes, hidden, output, penalties, solver, max_iter, strict=True)]  # fmt: skip
+
+
+def _reaching(hidden: str) -> list[str]:
+    """Output units that reach all that these hidden units can give."""
+    codes = UNITS[hidden]
+    return [name for name, unit in UNITS.items() if unit.low <= codes.low and codes.high <= unit.high]

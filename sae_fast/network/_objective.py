@@ -60,7 +60,8 @@ class Objective:
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        An ``X`` that is no table of numbers; a number of units that is no integer >= 1; otherwise as for
+        :func:`cost_and_grad`.
 
     Examples
     --------
@@ -183,7 +184,7 @@ def check_gradient(
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        As for :func:`cost_and_grad`; an ``eps`` that is not > 0, or a number of directions that is no integer >= 1.
 
     Examples
     --------

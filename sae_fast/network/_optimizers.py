@@ -120,7 +120,7 @@ class SGD(_Optimizer):
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        Arrays that cannot be updated in place; a rate or momentum out of its range.
 
     Examples
     --------
@@ -167,7 +167,7 @@ class Adam(_Optimizer):
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        Arrays that cannot be updated in place; a rate or factor out of its range.
 
     Examples
     --------

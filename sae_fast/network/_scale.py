@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .._public import public_in
 from ._checks import check_in, check_output
 from ._types import FloatArray, Output
+from ._units import UNITS
 
 Scaling: TypeAlias = Literal["none", "minmax", "ufldl"]
 Clip: TypeAlias = Literal["error", "ignore"]
@@ -21,7 +22,6 @@ Affine: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Weights W and bias b of ``W x + b``."""
 
 SCALINGS = ("none", "minmax", "ufldl")
-RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 MARGIN = 0.1
 CUTS = (
     "cuts data, which no affine map does; clip='ignore' leaves the cut out, and codes of samples that it would not "
@@ -45,10 +45,11 @@ def shift_and_divide(
 
 
 def target_range(output: Output, margin: float) -> tuple[float, float]:
-    """Where scaled data lie: the range of the output unit less ``margin`` of it at both ends."""
+    """Where scaled data lie: the range of the output unit less ``margin`` of it at both ends, [0, 1] if it has none."""
     check_output(output)
     check_in("margin", margin, 0.0, 0.5, "in [0, 0.5)")
-    low, high = RANGES.get(output, RANGES["sigmoid"])
+    unit = UNITS[output]
+    low, high = (unit.low, unit.high) if unit.bounded else (0.0, 1.0)
     free = margin * (high - low)
     return low + free, high - free
 

@@ -83,7 +83,8 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        An argument of the wrong kind, or of a wrong value or shape.
+        As for :func:`cost_and_grad`; an unknown solver, or one of its arguments out of its range; counts that are no
+        integers >= 1; a ``callback`` that cannot be called.
     KeyboardInterrupt
         Ctrl-C, within a fraction of a second.
 

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._public import public_in
+from ._losses import Loss as Loss
+from ._units import Hidden as Hidden
+from ._units import Output as Output
 
 AnyParams: TypeAlias = Union["Params", tuple["Layer", ...]]
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
-Hidden: TypeAlias = Literal["sigmoid", "tanh"]
-Output: TypeAlias = Literal["sigmoid", "tanh", "linear"]
-Loss: TypeAlias = Literal["squared", "softmax"]
 Pooling: TypeAlias = Literal["mean", "max"]
 
 

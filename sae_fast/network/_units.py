@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
+
+Hidden: TypeAlias = Literal["sigmoid", "tanh"]
+Output: TypeAlias = Literal["sigmoid", "tanh", "linear"]
 
 
 class UnitFacts(NamedTuple):
