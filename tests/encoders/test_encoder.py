@@ -12,6 +12,8 @@ import sae_fast as sf
 from tests.helpers.estimators import model, patches
 from tests.helpers.networks import DTYPES, HIDDEN, SIZES, make
 
+pytestmark = pytest.mark.core
+
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("hidden", HIDDEN)

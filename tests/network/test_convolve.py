@@ -11,6 +11,8 @@ import sae_fast as sf
 from sae_fast import reference
 from tests.helpers.networks import DTYPES, HIDDEN, OUTPUT, SIZES, TOLERANCE, error, make
 
+pytestmark = pytest.mark.core
+
 # images (n, rows, columns, channels), patch, n_hidden, pool
 PROBLEMS = [
     ((1, 1, 1, 1), (1, 1), 1, (1, 1)),

@@ -9,6 +9,8 @@ import sae_fast as sf
 from sae_fast import reference
 from tests.helpers.networks import DTYPES, HIDDEN, OUTPUT, SIZES, TOLERANCE, error, make
 
+pytestmark = pytest.mark.core
+
 SETTINGS = {"rho": 0.05, "beta": 3.0, "weight_decay": 1e-3}
 
 

@@ -10,6 +10,8 @@ from sae_fast.network import _deep
 from tests.helpers.deep_networks import IMPLEMENTATIONS, Layer, flat, make_data, make_layers
 from tests.helpers.networks import DTYPES, HIDDEN, OUTPUT, SIZES, TOLERANCE, error, make
 
+pytestmark = pytest.mark.core
+
 ENDS = [("squared", "sigmoid"), ("squared", "tanh"), ("squared", "linear"), ("softmax", "linear")]
 
 
@@ -23,6 +25,7 @@ def settings(n_layers, hidden, loss, output, penalised=True):
     return {"units": [*units, output], "loss": loss, "rho": rho, "beta": beta, "weight_decay": decay}
 
 
+@pytest.mark.unsanitized  # thousands of evaluations, on paths that other tests take once
 @pytest.mark.parametrize("impl", IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS)
 @pytest.mark.parametrize("penalised", [False, True])
 @pytest.mark.parametrize(("loss", "output"), ENDS)

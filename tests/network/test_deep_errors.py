@@ -13,6 +13,8 @@ from sae_fast.network._settings import check_settings
 from sae_fast.network._solvers import EpochSolver, trainer_options
 from tests.helpers.deep_networks import IMPLEMENTATIONS, epoch_solver, lbfgs_solver, make_data, make_layers
 
+pytestmark = pytest.mark.core
+
 SIZES = (4, 3, 2, 5)
 LAYERS = make_layers(SIZES)
 X, LABELS = make_data(6, SIZES, "softmax")

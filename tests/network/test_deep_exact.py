@@ -10,6 +10,8 @@ from tests.helpers import exact_deep
 from tests.helpers.deep_networks import IMPLEMENTATIONS, Layer, flat
 from tests.helpers.exact import relative_error
 
+pytestmark = pytest.mark.core
+
 CASES = exact_deep.cases()
 
 

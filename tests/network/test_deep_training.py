@@ -19,6 +19,8 @@ from sae_fast.reference import _deep as _deep_reference
 from tests.helpers.deep_networks import epoch_solver, flat, lbfgs_solver, make_data, make_layers
 from tests.helpers.networks import DTYPES, TOLERANCE, error, make
 
+pytestmark = pytest.mark.core
+
 SIZES = (12, 9, 7, 5)
 NETWORKS = {
     "softmax": {"units": ["sigmoid", "tanh", "linear"], "loss": "softmax", "beta": 0.0, "weight_decay": 1e-3},

@@ -10,6 +10,8 @@ import pytest
 import sae_fast as sf
 from tests.helpers.networks import DTYPES, HIDDEN, make
 
+pytestmark = pytest.mark.core
+
 SETTINGS = {"rho": 0.01, "beta": 3.0, "weight_decay": 1e-4}
 THREADS = (2, 3, 8)
 

@@ -8,6 +8,8 @@ import pytest
 import sae_fast as sf
 from tests.helpers.networks import DTYPES, HIDDEN, OUTPUT, make
 
+pytestmark = pytest.mark.core
+
 SETTINGS = {"rho": 0.1, "beta": 1.0, "weight_decay": 1e-3}
 PARAMS, X = make(5, 4, 3)
 

@@ -11,6 +11,8 @@ from tests.helpers import exact
 from tests.helpers.exact import relative_error
 from tests.helpers.networks import HIDDEN
 
+pytestmark = pytest.mark.core
+
 CASES = exact.cases()
 
 

@@ -7,6 +7,8 @@ import sae_fast as sf
 from sae_fast import reference
 from tests.helpers.networks import DTYPES, HIDDEN, OUTPUT, TOLERANCE, error, make
 
+pytestmark = pytest.mark.core
+
 SETTINGS = {"rho": 0.05, "beta": 3.0, "weight_decay": 1e-3}
 # Whole vectors of samples and padded ones, units that fill their blocks and panels and units that do not.
 SHAPES = [(16, 70, 40), (30, 64, 33), (32, 41, 100), (47, 100, 64), (64, 130, 97), (100, 600, 560), (112, 500, 300)]

@@ -9,6 +9,8 @@ import sae_fast as sf
 from sae_fast.network._objective import compare_gradient
 from tests.helpers.networks import HIDDEN, OUTPUT, make
 
+pytestmark = pytest.mark.core
+
 
 @pytest.mark.parametrize("hidden", HIDDEN)
 @pytest.mark.parametrize("output", OUTPUT)

@@ -10,6 +10,8 @@ import pytest
 import sae_fast as sf
 from tests.helpers.networks import DTYPES, make
 
+pytestmark = pytest.mark.core
+
 STEPS = 100
 RULES = {
     "sgd": (sf.SGD, {"learning_rate": 0.05}),
