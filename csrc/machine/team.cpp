@@ -8,6 +8,7 @@
 // calls.
 #include "team.hpp"
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -23,7 +24,120 @@
 #include <cstring>
 #endif
 
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#else
+#include <thread>
+#endif
+
 namespace sae_fast {
+
+namespace {
+
+// Longer than the members of a team that has the processors for itself wait for one another, and little against the
+// milliseconds for which the system gives a processor to somebody else.
+constexpr std::chrono::microseconds kSpin{100};
+
+void pause() noexcept {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+// Until *word is no longer `value`, or for no reason.
+void sleep_while(std::atomic<std::uint32_t>& word, std::uint32_t value) noexcept {
+#if defined(__linux__)
+    static_assert(sizeof word == sizeof value);
+    syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
+#else
+    if (word.load() == value) std::this_thread::yield();
+#endif
+}
+
+void wake_all([[maybe_unused]] std::atomic<std::uint32_t>& word) noexcept {
+#if defined(__linux__)
+    syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1 << 30, nullptr, nullptr, 0);
+#endif
+}
+
+}  // namespace
+
+// A member that goes to sleep has said so before it looks at the round for the last time (the system looks once more);
+// the last one to arrive changes the round before it asks whether anybody sleeps. So one of the two sees the other.
+void Meeting::wait(int n) noexcept {
+    const std::uint32_t round = round_.load(std::memory_order_relaxed);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == n) {
+        arrived_.store(0, std::memory_order_relaxed);
+        round_.store(round + 1);
+        if (sleeping_.load() > 0) wake_all(round_);
+        return;
+    }
+    std::chrono::steady_clock::time_point end{};
+    do {
+        for (int i = 0; i < 64; ++i) {
+            if (round_.load(std::memory_order_acquire) != round) return;
+            pause();
+        }
+        if (end == std::chrono::steady_clock::time_point{}) end = std::chrono::steady_clock::now() + kSpin;
+    } while (std::chrono::steady_clock::now() < end);
+    sleeping_.fetch_add(1);
+    while (round_.load() == round) sleep_while(round_, round);
+    sleeping_.fetch_sub(1);
+}
+
+namespace {
+
+constexpr int kBits = 24;  // of a beginning or an end
+constexpr std::uint64_t kMask = (std::uint64_t(1) << kBits) - 1;
+
+std::uint64_t word_of(std::uint16_t phase, Range left) noexcept {
+    return std::uint64_t(phase) << (2 * kBits) | static_cast<std::uint64_t>(left.begin) << kBits |
+           static_cast<std::uint64_t>(left.end);
+}
+
+Range left_in(std::uint64_t word) noexcept {
+    return {static_cast<Size>(word >> kBits & kMask), static_cast<Size>(word & kMask)};
+}
+
+// Phases that a word is behind; numbers go round.
+int behind(std::uint64_t word, std::uint16_t phase) noexcept {
+    return static_cast<std::int16_t>(static_cast<std::uint16_t>(phase - (word >> (2 * kBits))));
+}
+
+}  // namespace
+
+void Shares::start(int n) noexcept {
+    for (int i = 0; i < n; ++i) {
+        members_[i].left.store(0, std::memory_order_relaxed);
+        members_[i].phase = 0;
+    }
+}
+
+// Nobody leaves a phase before every word is of that phase, or a later one: so none is ever more than one behind.
+Range Shares::take(int id, int n, Size n_items, Size most) noexcept {
+    const std::uint16_t phase = members_[id].phase;
+    for (int k = 0; k < n; ++k) {
+        const int who = id + k < n ? id + k : id + k - n;
+        std::atomic<std::uint64_t>& word = members_[who].left;
+        std::uint64_t seen = word.load(std::memory_order_relaxed);
+        for (;;) {
+            const int age = behind(seen, phase);
+            if (age < 0) return {0, 0};
+            const Range left = age > 0 ? Team{who, n, nullptr, nullptr}.share(n_items) : left_in(seen);
+            const Size size = left.end - left.begin;
+            if (size == 0 && age == 0) break;
+            const Size taken = std::min(most, k == 0 ? size : (size + 1) / 2);
+            const Range rest = k == 0 ? Range{left.begin + taken, left.end} : Range{left.begin, left.end - taken};
+            if (!word.compare_exchange_weak(seen, word_of(phase, rest), std::memory_order_relaxed)) continue;
+            if (taken == 0) break;
+            return k == 0 ? Range{left.begin, rest.begin} : Range{rest.end, left.end};
+        }
+    }
+    return {0, 0};
+}
 
 #if defined(_OPENMP)
 

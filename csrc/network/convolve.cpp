@@ -244,13 +244,13 @@ void convolve(const Filters<T>& filters, const Images& images, const Pool& pool,
         // No result depends on how the blocks are dealt out; where they are few, each is shared by panels.
         const Size blocks = images.n_images * cells.n_blocks();
         const Size parts = blocks >= 2 * team.n ? 1 : std::min(split.count(), 2 * team.n / blocks);
-        const Range items = team.share(blocks * parts);
-        for (Size item = items.begin; item < items.end && !team.stops(0); ++item) {
-            const Size block = item / parts;
-            const Size part = item % parts;
+        team.each(blocks * parts, 1, [&](Range item) {
+            if (team.stops(0)) return;
+            const Size block = item.begin / parts;
+            const Size part = item.begin % parts;
             convolve_block(team, work, block / cells.n_blocks(), block % cells.n_blocks(),
                            Range{split.count() * part / parts, split.count() * (part + 1) / parts}, own);
-        }
+        });
     });
 }
 

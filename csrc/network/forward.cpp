@@ -97,11 +97,11 @@ void forward(const Network<const T>& network, const Samples& X, T* out, Size out
             std::fill(layer.bias + layer.split.n, layer.bias + layer.split.padded(), T(0));
         }
         team.barrier();
-        // No row depends on another, so the rows are cut by the number of threads, in whole tiles of 8.
-        const Range eighths = team.share((X.n_samples + 7) / 8);
-        const Size end = std::min(eighths.end * 8, X.n_samples);
-        for (Size row = eighths.begin * 8; row < end && !team.stops(kStrip, X.n_features, 1); row += kStrip) {
-            const Size n_rows = std::min(kStrip, end - row);
+        // No row depends on another, so they are shared in any pieces: whole tiles of 8.
+        team.each((X.n_samples + 7) / 8, kStrip / 8, [&](Range eighths) {
+            const Size row = eighths.begin * 8;
+            const Size n_rows = std::min(eighths.end * 8, X.n_samples) - row;
+            if (team.stops(n_rows, X.n_features, 1)) return;
             Left<T> in = plain_rows<T>(X, row);
             if (in.ld == 0) {
                 T* strip = scratch.strips[1] + team.id * kStrip * scratch.widest;
@@ -109,7 +109,7 @@ void forward(const Network<const T>& network, const Samples& X, T* out, Size out
                 in = {strip, kStrip, 0, 0};
             }
             forward_rows(scratch, network.n_layers, network.loss, in, n_rows, team, out + row * out_stride, out_stride);
-        }
+        });
     });
 }
 

@@ -51,10 +51,9 @@ void apply_layer(Team team, const PackedLayer<T>& layer, const Samples& X, T* ou
     }
     const Size n_eighths = (X.n_samples + 7) / 8;  // whole tiles of rows
     const bool far = split.padded() * layer.n_in * Size(sizeof(T)) > kCache;
-    const Range eighths = team.share(n_eighths);
-    const Size end = std::min(eighths.end * 8, X.n_samples);
-    for (Size row = eighths.begin * 8; row < end; row += kStrip) {
-        const Size n_rows = std::min(kStrip, end - row);
+    team.each(n_eighths, kStrip / 8, [&](Range eighths) {
+        const Size row = eighths.begin * 8;
+        const Size n_rows = std::min(eighths.end * 8, X.n_samples) - row;
         Left<T> A = plain_rows<T>(X, row);
         if (buffer.strips != nullptr) {
             T* strip = buffer.strips + team.id * kStrip * PanelSplit(layer.n_in, k.lanes).padded();
@@ -70,7 +69,7 @@ void apply_layer(Team team, const PackedLayer<T>& layer, const Samples& X, T* ou
             }
             apply_panel(k, layer, A, n_rows, p, out + row * out_stride, out_stride);
         }
-    }
+    });
 }
 
 template <class T>

@@ -1,0 +1,78 @@
+// Teams: barriers, and items that are shared while they are worked on.
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include "check.hpp"
+#include "machine/team.hpp"
+
+using namespace sae_fast;
+using namespace sae_fast::test;
+
+namespace {
+
+void rest(int milliseconds) { std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds)); }
+
+// Items 0 ... n - 1 of each phase are done once, whoever is late; pieces are no longer than they may be.
+void every_item_once(int n_threads, Size n, Size most, int n_phases, int barrier_after, int late) {
+    const std::unique_ptr<std::atomic<int>[]> done(new std::atomic<int>[static_cast<std::size_t>(n * n_phases + 1)]());
+    std::atomic<int> too_long{0};
+    parallel(n_threads, [&](Team team) {
+        for (int phase = 0; phase < n_phases; ++phase) {
+            if (late > 0 && (team.id + phase) % team.n == 1 % team.n) rest(late);
+            team.each(n, most, [&](Range r) {
+                if (r.end - r.begin > most || r.begin >= r.end) too_long = 1;
+                for (Size i = r.begin; i < r.end; ++i) ++done[static_cast<std::size_t>(phase * n + i)];
+            });
+            if ((phase + 1) % barrier_after == 0) team.barrier();
+        }
+    });
+    int wrong = 0;
+    for (Size i = 0; i < n * n_phases; ++i) wrong += done[static_cast<std::size_t>(i)] != 1 ? 1 : 0;
+    CHECK(wrong == 0);
+    CHECK(too_long == 0);
+}
+
+const Register items("every item of a phase is done once, by whomever", [] {
+    for (const int n_threads : {1, 2, 3, 8})
+        for (const Size n : {0, 1, 2, 7, 100})
+            for (const Size most : {1, 3, 1000}) every_item_once(n_threads, n, most, 5, most == 3 ? 10 : 1, 0);
+    every_item_once(4, 5, 1, 70'000, 10'000, 0);  // numbers of phases go round
+    every_item_once(3, 40, 1, 20, 1, 1);
+    every_item_once(2, 40, 4, 20, 30, 1);
+    every_item_once(Shares::kMembers + 2, 1000, 1, 3, 1, 0);
+});
+
+const Register shared("who is late finds that others have done its share", [] {
+    if (num_threads(2) < 2) return;
+    std::atomic<int> by_late{0};
+    std::atomic<int> n_members{0};
+    parallel(2, [&](Team team) {
+        n_members = team.n;
+        if (team.id == 1) rest(300);
+        team.each(100, 1, [&](Range) {
+            if (team.id == 1) ++by_late;
+        });
+    });
+    CHECK(n_members < 2 || by_late < 50);
+});
+
+const Register barriers("nobody passes a barrier before all have come, though some sleep", [] {
+    for (const int n_threads : {2, 3, 8}) {
+        std::atomic<int> come{0};
+        std::atomic<int> early{0};
+        parallel(n_threads, [&](Team team) {
+            for (int round = 1; round <= 200; ++round) {
+                if (round % 50 == 0 && team.id == round / 50 % team.n) rest(2);
+                ++come;
+                team.barrier();
+                if (come < round * team.n) ++early;
+                team.barrier();
+            }
+        });
+        CHECK(early == 0);
+    }
+});
+
+}  // namespace
