@@ -7,13 +7,13 @@ from .encoders._encoder import Encoder as Encoder
 from .encoders._fold import fold as fold
 from .encoders._stack_encoder import StackEncoder as StackEncoder
 from .estimators._convolved_features import ConvolvedFeatures as ConvolvedFeatures
-from .estimators._estimator import DataRangeWarning as DataRangeWarning
+from .estimators._data_range import DataRangeWarning as DataRangeWarning
 from .estimators._estimator import SparseAutoencoder as SparseAutoencoder
-from .estimators._estimator import UnitWarning as UnitWarning
 from .estimators._fit import FitInterruptedWarning as FitInterruptedWarning
 from .estimators._stacked import StackedAutoencoder as StackedAutoencoder
 from .estimators._stacked_classifier import StackedAutoencoderClassifier as StackedAutoencoderClassifier
 from .estimators._unit_report import UnitReport as UnitReport
+from .estimators._unit_report import UnitWarning as UnitWarning
 from .files._model_file import ModelFileError as ModelFileError
 from .files._model_file import load as load
 from .inspection._compare import Coder as Coder

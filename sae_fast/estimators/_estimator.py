@@ -1,14 +1,12 @@
 """SparseAutoencoder: the sparse autoencoder as a scikit-learn transformer.
 
-One class in one file: half of its length is the documentation of its parameters and attributes.
+Half of it is the documentation of parameters and attributes.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import partial
-from os import PathLike
 from typing import Any, Self, cast
 
 import numpy as np
@@ -16,36 +14,34 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 try:
     from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-    from sklearn.utils.validation import check_is_fitted, validate_data
+    from sklearn.utils.validation import check_is_fitted
 except ImportError as error:
     raise ImportError('SparseAutoencoder needs scikit-learn: pip install "sae-fast[estimators]"') from error
 
-from .. import _core
 from .._public import public_in
 from ..encoders._encoder import Encoder
 from ..encoders._fold import fold
 from ..files._kinds import register
 from ..files._model_schema import KIND
-from ..network._checks import (
-    check_count,
-    check_in,
-    check_n_threads,
-    check_rate,
-)
+from ..network._checks import check_count, check_n_threads
 from ..network._data import Data
-from ..network._functional import decode, encode, init_params
+from ..network._functional import decode, encode
 from ..network._layers import copy_params
-from ..network._optimizers import rule_of
 from ..network._scale import SCALINGS, Clip, Scaling
 from ..network._settings import Settings, check_autoencoder
-from ..network._solvers import EpochSolver, LbfgsSolver, Solver, check_solver, trainer_options
-from ..network._types import Cost, EpochInfo, FloatArray, Hidden, Output, Params
-from ..network._units import UNITS
+from ..network._solvers import EpochSolver, check_solver
+from ..network._types import EpochInfo, FloatArray, Hidden, Output, Params
 from ..preprocessing._scalers import UFLDLScaler, UnitScaler
 from ..preprocessing._transformer import anew, check_codes, offered_if, restoring, rng_of, weights_of
+from ._base import Autoencoder
+from ._data_range import warn_of_range
 from ._estimator_file import estimator_from, save
 from ._fit import FitControl, check_finite
-from ._unit_report import BLOCK, UnitReport, judge, judge_codes, statuses
+from ._held_out import Weight, split
+from ._layer_training import Samples, judge_of, options_of, solver_of, start_of
+from ._measured import measure
+from ._scoring import Scored
+from ._unit_report import BLOCK, UnitReport, judge, judge_codes, warn_of_units
 
 _AS_BEFORE = "; the model is as it was before this call"
 _SCALE_OF_ALL = (
@@ -53,22 +49,12 @@ _SCALE_OF_ALL = (
 )
 
 
-@public_in("sae_fast")
-class DataRangeWarning(UserWarning):
-    """The data lie where the output unit cannot reach them."""
-
-
-@public_in("sae_fast")
-class UnitWarning(UserWarning):
-    """Hidden units are dead or saturated."""
-
-
 def _by_epochs(self: SparseAutoencoder) -> bool:
     return self.solver in ("adam", "sgd")
 
 
 @public_in("sae_fast")
-class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Sparse autoencoder (UFLDL): codes that are mostly inactive, to be used where PCA stood.
 
     Parameters
@@ -161,6 +147,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         "params_", "rho_hat_", "cost_", "loss_curve_", "loss_parts_", "validation_curve_", "scaler_", "n_iter_",
         "n_features_in_", "feature_names_in_", "_unit_range_", "_rho_fitted_", "_units_", "_trainer"
     )  # fmt: skip
+    _write = save
 
     def __init__(
         self,
@@ -236,27 +223,14 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             Only before the first iteration. Later, Ctrl-C ends the fit with the best parameters so far and a warning.
         """
         settings = self._check_parameters()
-        threads = check_n_threads(self.n_threads)
         with anew(self, self._learned) as before:
             data = self._validate(X, reset=True)
             weight = weights_of(sample_weight, data)
             data = self._learn_scale(data, weight)
             if self.scaler_ is None:
                 warn_of_range(data, self.output, "take scale='minmax'")
-            rng = rng_of(self.random_state)
-            start = self._start(data, rng, before.get("params_"))
-            seed = int(rng.randint(2**31 - 1))
-            train, train_weight, check, check_weight = self._split(data, weight, rng)
-            solver: Solver[Params]
-            if self.solver == "lbfgs":
-                solver = LbfgsSolver(start, Data(train), train_weight, settings, n_threads=self.n_threads)
-            else:
-                solver = EpochSolver(start, settings, self._options(seed)).use(Data(train), train_weight)
-
-            def validation(params: Params) -> float:
-                return _core.evaluate(params, *Data(check), check_weight, settings.core, n_threads=threads)[0]
-
-            control = FitControl(self, solver, validation if self.early_stopping else None)
+            samples = Samples(Data(data), weight)
+            control = self._control(samples, settings, before.get("params_"))
             control.run()
             self.params_, self._units_ = control.params, (self.hidden, self.output)
             self.n_iter_ = control.n_iter
@@ -264,10 +238,23 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             self.loss_parts_ = np.array([c[1:] for c in control.costs])
             if self.early_stopping:
                 self.validation_curve_ = np.array(control.validation_curve)
-            self._measure(data, weight, settings, threads)
-            check_finite(self.params_, self.cost_.total, self.n_iter_, solver.unit)
-            self._warn_of_units()
+            self._measure(samples, settings)
+            check_finite(self.params_, self.cost_.total, self.n_iter_, control.unit)
+            warn_of_units(self._rho_fitted_, *self._unit_range_)
         return self
+
+    def _control(self, samples: Samples, settings: Settings, last: Params | None) -> FitControl[Params]:
+        """The loop around the solver that the parameters ask for; ``last`` are the parameters of an earlier fit."""
+        rng = rng_of(self.random_state)
+        start = self._start(samples.data.X, rng, last)
+        seed = int(rng.randint(2**31 - 1))
+        judge = None
+        if self.early_stopping:
+            train, check = split(len(samples.data.X), self.validation_fraction, samples.weight, rng)
+            judge = judge_of(samples.rows(check), settings, self.n_threads)
+            samples = samples.rows(train)
+        solver = solver_of(self, self.solver, self.learning_rate, start, samples, settings, seed)
+        return FitControl(self, solver, judge)
 
     @offered_if(_by_epochs, "choose solver='adam' or 'sgd'; 'lbfgs' needs all samples at once")
     def partial_fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
@@ -304,7 +291,6 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             These samples, as the network sees them, lie where the output unit cannot reach them.
         """
         settings = self._check_parameters()
-        threads = check_n_threads(self.n_threads)
         first = not hasattr(self, "params_")
         if not first:
             self._check_unchanged("n_components", "scale", "hidden", "output", "solver")
@@ -320,23 +306,29 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
                 warn_of_range(data, self.output, "take scale='minmax'")
             else:
                 warn_of_range(data, self.output, _SCALE_OF_ALL, "scaled data")
-            trainer: EpochSolver[Params] | None = getattr(self, "_trainer", None)
-            if trainer is None:
-                rng = rng_of(self.random_state)
-                start = self._start(data, rng, None) if first else self.params_
-                trainer = EpochSolver(start, settings, self._options(int(rng.randint(2**31 - 1))))
-            else:
-                trainer.go_on(self.params_, settings, self._options(0))
+            samples = Samples(Data(data), weight)
+            trainer = self._going_on(data, settings)
             with trainer.trial():
-                cost, _ = trainer.use(Data(data), weight).step()
+                cost, _ = trainer.use(*samples).step()
                 self.params_, self._units_ = copy_params(trainer.params), (self.hidden, self.output)
                 self.n_iter_ += 1
                 self.loss_curve_ = np.append(self.loss_curve_, cost.total)
                 self.loss_parts_ = np.vstack([self.loss_parts_, cost[1:]])
-                self._measure(data, weight, settings, threads)
+                self._measure(samples, settings)
                 check_finite(self.params_, self.cost_.total, 1, trainer.unit, after=_AS_BEFORE)
             self._trainer = trainer
         return self
+
+    def _going_on(self, X: NDArray[Any], settings: Settings) -> EpochSolver[Params]:
+        """The solver of the last ``partial_fit`` with the options of now, or a new one."""
+        trainer: EpochSolver[Params] | None = getattr(self, "_trainer", None)
+        if trainer is None:
+            rng = rng_of(self.random_state)
+            start = self.params_ if hasattr(self, "params_") else self._start(X, rng, None)
+            seed = int(rng.randint(2**31 - 1))
+            return EpochSolver(start, settings, options_of(self, self.solver, self.learning_rate, seed))
+        trainer.go_on(self.params_, settings, options_of(self, self.solver, self.learning_rate))
+        return trainer
 
     def _check_unchanged(self, *names: str) -> None:
         """These parameters are those of the fitted network."""
@@ -357,28 +349,16 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return getattr(self, "_units_", (self.hidden, self.output))
 
     def _check_parameters(self) -> Settings:
+        self._check_training()
         check_count("n_components", self.n_components)
         check_count("max_iter", self.max_iter)
-        check_count("batch_size", self.batch_size)
-        check_count("n_iter_no_change", self.n_iter_no_change)
-        check_in("tol", self.tol, 0.0, np.inf, ">= 0 and finite")
-        check_in("momentum", self.momentum, 0.0, 1.0, "in [0, 1)")
-        check_rate("learning_rate", self.learning_rate)
-        fraction = check_in("validation_fraction", self.validation_fraction, 0.0, 1.0, "in (0, 1)")
-        if fraction == 0.0:
-            raise ValueError("validation_fraction must be in (0, 1), got 0.0")
         check_solver("solver", self.solver)
+        check_n_threads(self.n_threads)
         if not isinstance(self.scale, str) or self.scale not in SCALINGS:
             raise ValueError(f"scale must be 'none', 'minmax' or 'ufldl', got {self.scale!r}")
-        if self.callback is not None and not callable(self.callback):
-            raise TypeError(f"callback must be callable or None, got {self.callback!r}")
         return check_autoencoder(self.hidden, self.output, self.rho, self.beta, self.weight_decay)
 
-    def _validate(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
-        data: NDArray[Any] = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
-        return data
-
-    def _learn_scale(self, X: NDArray[Any], weight: NDArray[np.float64] | None) -> NDArray[Any]:
+    def _learn_scale(self, X: NDArray[Any], weight: Weight) -> NDArray[Any]:
         """Set ``scaler_`` by the samples; the scaled samples."""
         self.scaler_ = None
         if self.scale == "minmax":
@@ -396,67 +376,13 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             if last.W1.shape == wanted:
                 return Params(*(a.astype(X.dtype) for a in last))
             raise ValueError(f"warm_start needs the layer sizes of the last fit, {last.W1.shape}, got {wanted}")
-        return init_params(X.shape[1], self.n_components, random_state=rng, dtype=X.dtype)
+        return start_of(X, self.n_components, rng)
 
-    def _options(self, seed: int) -> dict[str, Any]:
-        rule = rule_of(self.solver, self.learning_rate, self.momentum)
-        return trainer_options(rule, batch_size=self.batch_size, seed=seed, n_threads=self.n_threads)
-
-    def _split(
-        self, X: NDArray[Any], weight: NDArray[np.float64] | None, rng: np.random.RandomState
-    ) -> tuple[NDArray[Any], NDArray[np.float64] | None, NDArray[Any], NDArray[np.float64] | None]:
-        if not self.early_stopping:
-            return X, weight, X, weight
-        n = max(1, round(self.validation_fraction * len(X)))
-        if n >= len(X):
-            raise ValueError(f"early_stopping needs samples on both sides of the split, got n_samples = {len(X)}")
-        order = rng.permutation(len(X))
-        check, train = np.sort(order[:n]), np.sort(order[n:])
-        if weight is None:
-            return X[train], None, X[check], None
-        if not weight[train].sum() > 0 or not weight[check].sum() > 0:
-            raise ValueError("sample_weight must have a sum > 0 on both sides of the validation split")
-        return X[train], weight[train], X[check], weight[check]
-
-    def _measure(
-        self,
-        X: NDArray[Any],
-        weight: NDArray[np.float64] | None,
-        settings: Settings,
-        threads: int,
-    ) -> None:
-        """cost_, rho_hat_ and the range of each unit over the training data."""
-        self.rho_hat_ = np.empty(self.params_.W1.shape[0])
-        values = _core.evaluate(
-            self.params_,
-            *Data(X),
-            weight,
-            settings.core,
-            rho_hat=self.rho_hat_,
-            n_threads=threads,
-        )
-        self.cost_ = Cost(*values)
-        low = np.full(len(self.rho_hat_), np.inf)
-        high = np.full(len(self.rho_hat_), -np.inf)
-        for i in range(0, len(X), BLOCK):
-            codes = encode(self.params_, X[i : i + BLOCK], hidden=self._units[0], n_threads=self.n_threads)
-            low, high = np.minimum(low, codes.min(axis=0)), np.maximum(high, codes.max(axis=0))
-        if self._units[0] == "tanh":
-            low, high = (low + 1) / 2, (high + 1) / 2
-        self._unit_range_ = (low.astype(np.float64), high.astype(np.float64))
+    def _measure(self, samples: Samples, settings: Settings) -> None:
+        """cost_, rho_hat_ and the range of each unit over samples as the network sees them."""
+        found = measure(self.params_, samples, settings, self.n_threads)
+        self.cost_, self.rho_hat_, self._unit_range_ = found.cost, found.rho_hat, (found.lowest, found.highest)
         self._rho_fitted_ = float(self.rho)
-
-    def _warn_of_units(self) -> None:
-        status = statuses(self._rho_fitted_, *self._unit_range_)
-        n_dead, n_saturated = int(np.sum(status == "dead")), int(np.sum(status == "saturated"))
-        if n_dead or n_saturated:
-            warnings.warn(
-                f"of {len(status)} hidden units {n_dead} are dead and {n_saturated} saturated "
-                "over the training data: unit_report() shows which; fewer units, a smaller beta or more "
-                "iterations may help",
-                UnitWarning,
-                stacklevel=3,
-            )
 
     # Use
 
@@ -474,34 +400,6 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         a3 = self._decode(check_codes(X, self._n_features_out))
         return a3 if self.scaler_ is None else self.scaler_._scale.backward(a3)
 
-    def reconstruct(self, X: ArrayLike) -> FloatArray:
-        """Reconstructions of the samples, ``inverse_transform(transform(X))`` without wrapping.
-
-        With ``scale="ufldl"`` each is put about the mean of its sample.
-        """
-        check_is_fitted(self)
-        return self._reconstruct(self._validate(X, reset=False))
-
-    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Minus each sample's reconstruction error ``1/2 sum ((reconstruct(x) - x) / unit)^2``, shape (n_samples,).
-
-        Without ``scale`` the unit is 1. With it the errors are those of the scaled data, so that features of any range
-        count alike: ``unit`` is what makes a step of 1 there, ``data_range_ / 0.8`` of each feature for
-        ``scale="minmax"`` (1.6 for a tanh output), ``limit_ / 0.4`` for ``"ufldl"`` (0.8). What ``"ufldl"`` cuts off
-        is part of the error; a feature that was constant in training, which the network sees as the middle, is not.
-        Scores are comparable among models of one ``scale``; across scales, and with other methods, compare
-        ``reconstruct(X)`` with ``X``, in the unit that matters to you.
-        """
-        check_is_fitted(self)
-        data = self._validate(X, reset=False)
-        errors = np.empty(len(data))
-        for i in range(0, len(data), BLOCK):
-            block = data[i : i + BLOCK]
-            wanted = block if self.scaler_ is None else self.scaler_._scale.forward(block, cut=False)
-            difference = (self._decode(self._encode(block)) - wanted).astype(np.float64)
-            errors[i : i + BLOCK] = 0.5 * np.einsum("ij,ij->i", difference, difference)
-        return -errors
-
     def _encode(self, X: NDArray[Any]) -> FloatArray:
         hidden = self._units[0]
         if self.scaler_ is None:
@@ -516,20 +414,15 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         """Reconstructions as the network gives them: scaled."""
         return decode(self.params_, codes, output=self._units[1], n_threads=self.n_threads)
 
+    def _output(self, X: NDArray[Any]) -> FloatArray:
+        return self._decode(self._encode(X))
+
+    def _target(self, X: NDArray[Any]) -> NDArray[Any]:
+        return X if self.scaler_ is None else self.scaler_._scale.forward(X, cut=False)
+
     def _reconstruct(self, X: NDArray[Any]) -> FloatArray:
-        a3 = self._decode(self._encode(X))
+        a3 = self._output(X)
         return a3 if self.scaler_ is None else self.scaler_._scale.restore(a3, X)
-
-    def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
-        """Mean of :meth:`score_samples`; larger is better.
-
-        It is minus the reconstruction part of J, as the network sees the data (and, with ``scale="ufldl"``, the error
-        of what it cuts off). With ``scale`` that is the error in units of the scale, which no feature of large values
-        dominates: searches compare models of one ``scale`` by it. To choose the ``scale`` itself give the search a
-        ``scoring`` that does not depend on it, such as scikit-learn's ``r2_score(X, model.reconstruct(X))``.
-        """
-        scores = self.score_samples(X)
-        return float(np.average(scores, weights=weights_of(sample_weight, scores)))
 
     def unit_report(self, X: ArrayLike | None = None) -> UnitReport:
         """What each hidden unit does on the training data, or on ``X``; see :class:`UnitReport`.
@@ -559,11 +452,6 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         layer = self.params_.W1, self.params_.b1, self._units[0]
         return [layer], [] if self.scaler_ is None else [self.scaler_]
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the model to one safetensors file, whole or not at all; :func:`sae_fast.load` reads it."""
-        check_is_fitted(self)
-        save(self, path)
-
     @property
     def components_(self) -> FloatArray:
         """Encoder weights W1, shape (n_components, n_features)."""
@@ -573,32 +461,9 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     def _n_features_out(self) -> int:
         return int(self.params_.W1.shape[0])
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "params_")
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
         return {k: v for k, v in state.items() if k != "_trainer"}
 
 
 register(KIND, partial(estimator_from, SparseAutoencoder))
-
-
-def warn_of_range(X: NDArray[Any], output: Output, advice: str, what: str = "data") -> None:
-    """Warn the caller of the method that calls this of data that the output unit cannot reach."""
-    low, high = UNITS[output].low, UNITS[output].high
-    if np.isinf(low) and np.isinf(high):
-        return
-    found = float(X.min()), float(X.max())
-    if found[0] < low or found[1] > high:
-        warnings.warn(
-            f"the {what} reach from {found[0]:.4g} to {found[1]:.4g}, but a {output} output unit only from "
-            f"{low:g} to {high:g}: {advice}, or output='linear'",
-            DataRangeWarning,
-            stacklevel=3,
-        )

@@ -81,6 +81,11 @@ class FitControl(Generic[P]):
         self._waited = 0
 
     @property
+    def unit(self) -> str:
+        """What an iteration is called."""
+        return self._solver.unit
+
+    @property
     def n_iter(self) -> int:
         """Iterations done."""
         return len(self.costs)

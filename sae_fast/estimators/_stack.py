@@ -1,37 +1,37 @@
-"""What both stacks share: checks, codes of any hidden layer, what was before fine-tuning, files."""
+"""What both stacks share: their fits, codes of any hidden layer, what was before fine-tuning, files."""
 
 from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Callable
-from os import PathLike
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
-from sklearn.utils.validation import (
-    _generate_get_feature_names_out,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import _generate_get_feature_names_out, check_is_fitted
 
-from ..network._checks import check_count, check_in, check_rate
 from ..network._deep import deep_forward
-from ..network._solvers import check_solver
+from ..network._layer_plan import LayerPlan
+from ..network._settings import Settings
 from ..network._types import Cost, EpochInfo, FloatArray, Hidden
-from ._fit import check_finite
+from ._base import Autoencoder
+from ._fit import FitControl, check_finite
+from ._held_out import Weight
+from ._layer_training import Samples, cost_of
 from ._stack_file import save
-from ._stack_training import Layers
+from ._stack_training import Layers, TrainedLayer, mean_activations
 
 
-class Stack:
+class Stack(Autoencoder):
     """Base of :class:`StackedAutoencoder` and :class:`StackedAutoencoderClassifier`.
 
-    It is apart from scikit-learn's own bases, so that ``transform`` itself wraps the codes and names the columns: their
-    number depends on ``layer``.
+    It is no ``TransformerMixin``, so that ``transform`` itself wraps the codes and names the columns: their number
+    depends on ``layer``.
     """
+
+    _write = save
 
     hidden_layer_sizes: Any
     rho: Any
@@ -63,22 +63,38 @@ class Stack:
     cost_: Cost
     n_iter_: int
 
-    def _check_common(self) -> None:
-        """Parameters that are not by layer."""
-        check_count("batch_size", self.batch_size)
-        check_count("n_iter_no_change", self.n_iter_no_change)
-        check_count("fine_tune_max_iter", self.fine_tune_max_iter)
-        check_in("tol", self.tol, 0.0, np.inf, ">= 0 and finite")
-        check_in("momentum", self.momentum, 0.0, 1.0, "in [0, 1)")
-        check_solver("fine_tune_solver", self.fine_tune_solver)
-        for name in ("learning_rate", "fine_tune_learning_rate"):
-            check_rate(name, getattr(self, name))
-        if self.callback is not None and not callable(self.callback):
-            raise TypeError(f"callback must be callable or None, got {self.callback!r}")
+    def _part(self, layers: Layers) -> None:
+        """Set the attributes that are layers."""
+        raise NotImplementedError
 
-    def _check_finite(self, layers: Layers) -> None:
-        n_iter = sum(map(len, self.loss_curves_)) + len(self.fine_tune_loss_curve_)
-        check_finite(layers, self.cost_.total, n_iter, "iteration")
+    def _keep_greedy(self, plan: Sequence[LayerPlan], trained: Sequence[TrainedLayer]) -> None:
+        """What greedy training leaves besides the layers."""
+        self.units_ = tuple(layer.hidden for layer in plan)
+        self.loss_curves_ = [layer.loss_curve for layer in trained]
+        self.fine_tune_loss_curve_ = np.empty(0)
+
+    def _keep_tuned(self, control: FitControl[Layers]) -> None:
+        """What fine-tuning leaves besides the layers."""
+        self.fine_tune_loss_curve_ = np.array([c.total for c in control.costs])
+        if getattr(self, "early_stopping", False):
+            self.validation_curve_ = np.array(control.validation_curve)
+
+    def _set_layers(self, layers: Layers, samples: Samples, settings: Settings, weight: Weight) -> None:
+        """These layers, and what is measured with them; ``weight`` is that of the samples without their labels."""
+        self._part(layers)
+        self.rho_hat_ = mean_activations(self.encoder_, self.units_, samples.data.X, weight, self.n_threads)
+        self.cost_ = cost_of(layers, samples, settings, self.n_threads)
+        check_finite(layers, self.cost_.total, self._count_iterations(), "iteration")
+
+    def _remember(self) -> None:
+        """Keep what fine-tuning changes."""
+        names = ("encoder_", "decoder_", "head_", "rho_hat_", "cost_")
+        self._before = {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def _count_iterations(self) -> int:
+        curves = (*self.loss_curves_, getattr(self, "head_loss_curve_", ()), self.fine_tune_loss_curve_)
+        self.n_iter_ = sum(map(len, curves))
+        return self.n_iter_
 
     # Use
 
@@ -98,7 +114,7 @@ class Stack:
         """
         check_is_fitted(self)
         top = self._top(layer)
-        data = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        data = self._validate(X, reset=False)
         codes = deep_forward(self.encoder_[:top], data, units=self.units_[:top], n_threads=self.n_threads)
         container = _get_output_config("transform", self)["dense"]
         if container == "default":
@@ -136,10 +152,10 @@ class Stack:
         if not hasattr(self, "_before"):
             raise ValueError("the parameters from before fine-tuning are not kept in model files: fit again")
         other = copy.copy(self)
-        vars(other).update(self._before)
+        other.__dict__.update(self._before)
         other.n_iter_ -= len(self.fine_tune_loss_curve_)
         other.fine_tune_loss_curve_ = np.empty(0)
-        vars(other).pop("validation_curve_", None)
+        other.__dict__.pop("validation_curve_", None)
         return other
 
     _folds_to_stack = True
@@ -147,11 +163,6 @@ class Stack:
     def _fold_layers(self) -> tuple[list[tuple[FloatArray, FloatArray, Hidden]], list[Any]]:
         check_is_fitted(self)
         return [(W, b, unit) for (W, b), unit in zip(self.encoder_, self.units_, strict=True)], []
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the model to one safetensors file, whole or not at all; :func:`sae_fast.load` reads it."""
-        check_is_fitted(self)
-        save(self, path)
 
     @property
     def components_(self) -> FloatArray:
@@ -174,6 +185,3 @@ class Stack:
     @property
     def _n_features_out(self) -> int:
         return len(self.encoder_[-1].b)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "encoder_")

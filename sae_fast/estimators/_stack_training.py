@@ -4,44 +4,37 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network._data import Data, check_data
+from ..network._data import Data
 from ..network._deep import deep_forward
-from ..network._functional import encode, init_params
+from ..network._functional import encode
 from ..network._layer_plan import LayerPlan
-from ..network._optimizers import rule_of
 from ..network._settings import Settings, check_settings
-from ..network._solvers import EpochSolver, LbfgsSolver, Solver, trainer_options
+from ..network._solvers import LbfgsSolver
 from ..network._types import AnyParams, FloatArray, Layer, Params
-from ._fit import Controls, FitControl, FitInterruptedWarning, Stage
+from ._fit import FitControl, FitInterruptedWarning, Stage
+from ._held_out import Weight
+from ._layer_training import Samples, Training, solver_of, start_of
 from ._unit_report import BLOCK
 
 Layers = tuple[Layer, ...]
-Weight = NDArray[np.float64] | None
-P = TypeVar("P", bound=AnyParams)
 
 
-class Training(Controls, Protocol):
-    """Parameters of a stack that say how it is trained."""
+class StackTraining(Training, Protocol):
+    """Parameters of a stack that say how its layers are trained together."""
 
-    @property
-    def batch_size(self) -> int: ...
     @property
     def learning_rate(self) -> float | None: ...
-    @property
-    def momentum(self) -> float: ...
     @property
     def fine_tune_solver(self) -> str: ...
     @property
     def fine_tune_max_iter(self) -> int: ...
     @property
     def fine_tune_learning_rate(self) -> float | None: ...
-    @property
-    def n_threads(self) -> int | None: ...
 
 
 class TrainedLayer(NamedTuple):
@@ -52,7 +45,7 @@ class TrainedLayer(NamedTuple):
 
 
 def train_layers(
-    model: Training, X: NDArray[Any], weight: Weight, plan: Sequence[LayerPlan], rng: np.random.RandomState
+    model: StackTraining, X: NDArray[Any], weight: Weight, plan: Sequence[LayerPlan], rng: np.random.RandomState
 ) -> tuple[list[TrainedLayer], bool]:
     """Each layer on the codes of the one below; fewer layers than planned, and True, after Ctrl-C."""
     done: list[TrainedLayer] = []
@@ -62,7 +55,10 @@ def train_layers(
         for k, layer in enumerate(plan):
             if k > 0:
                 codes = encode(done[-1].params, codes, hidden=plan[k - 1].hidden, n_threads=model.n_threads)
-            solver = _layer_solver(model, codes, weight, layer, rng)
+            start = start_of(codes, layer.n_hidden, rng)
+            seed = int(rng.randint(2**31 - 1))
+            samples = Samples(Data(codes), weight)
+            solver = solver_of(model, layer.solver, model.learning_rate, start, samples, layer.settings, seed)
             control = FitControl(stage(model, layer.max_iter, f"layer {k + 1} of {len(plan)}"), solver, None)
             control.run()
             done.append(TrainedLayer(control.params, np.array([c.total for c in control.costs])))
@@ -78,53 +74,36 @@ def train_layers(
     return done, interrupted
 
 
-def _layer_solver(
-    model: Training, X: FloatArray, weight: Weight, layer: LayerPlan, rng: np.random.RandomState
-) -> Solver[Params]:
-    start = init_params(X.shape[1], layer.n_hidden, random_state=rng, dtype=X.dtype)
-    seed = int(rng.randint(2**31 - 1))
-    return solver_of(model, layer.solver, model.learning_rate, start, Data(X), weight, layer.settings, seed)
-
-
-def solver_of(
-    model: Training,
-    name: str,
-    learning_rate: float | None,
-    start: P,
-    data: Data,
-    weight: Weight,
+def tune(
+    model: StackTraining,
+    layers: Layers,
+    samples: Samples,
     settings: Settings,
     seed: int,
-) -> Solver[P]:
-    """The solver of this name, with its data."""
-    if name == "lbfgs":
-        return LbfgsSolver(start, data, weight, settings, n_threads=model.n_threads)
-    rule = rule_of(name, learning_rate, model.momentum)
-    options = trainer_options(rule, batch_size=model.batch_size, seed=seed, n_threads=model.n_threads)
-    return EpochSolver(start, settings, options).use(data, weight)
-
-
-def tune(
-    model: Training,
-    layers: Layers,
-    X: NDArray[Any],
-    y: NDArray[np.int64] | None,
-    weight: Weight,
-    network: dict[str, Any],
-    seed: int,
-    validation: Callable[[Layers], float] | None = None,
+    judge: Callable[[AnyParams], float] | None = None,
 ) -> FitControl[Layers] | None:
     """Train all layers together; None if Ctrl-C comes before the first iteration."""
+    rate = model.fine_tune_learning_rate
     try:
-        settings = check_settings(**network, n_layers=len(layers))
-        data = check_data(layers, X, y, settings.loss)
-        rate = model.fine_tune_learning_rate
-        solver = solver_of(model, model.fine_tune_solver, rate, layers, data, weight, settings, seed)
-        control = FitControl(stage(model, model.fine_tune_max_iter, "fine-tuning"), solver, validation)
+        solver = solver_of(model, model.fine_tune_solver, rate, layers, samples, settings, seed)
+        control = FitControl(stage(model, model.fine_tune_max_iter, "fine-tuning"), solver, judge)
         control.run()
     except KeyboardInterrupt:
         _warn("the layers are trained and kept, and not fine-tuned")
         return None
+    return control
+
+
+def train_head(
+    model: Training, samples: Samples, n_classes: int, weight_decay: float, max_iter: int
+) -> FitControl[Layers]:
+    """Multinomial logistic regression on labelled codes: the finished run of the one layer."""
+    codes = samples.data.X
+    start: Layers = (Layer(np.zeros((n_classes, codes.shape[1]), codes.dtype), np.zeros(n_classes, codes.dtype)),)
+    settings = check_settings(["linear"], "softmax", 0.5, 0.0, weight_decay, 1)
+    solver = LbfgsSolver(start, *samples, settings, n_threads=model.n_threads)
+    control = FitControl(stage(model, max_iter, "head"), solver, None)
+    control.run()
     return control
 
 

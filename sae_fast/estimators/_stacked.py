@@ -1,6 +1,6 @@
 """StackedAutoencoder: sparse autoencoders one on the other, as a scikit-learn transformer.
 
-One class in one file: half of its length is the documentation of its parameters and attributes.
+Half of it is the documentation of parameters and attributes.
 """
 
 from __future__ import annotations
@@ -9,31 +9,33 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
-    from sklearn.utils.validation import check_is_fitted, validate_data
+    from sklearn.utils.validation import check_is_fitted
 except ImportError as error:
     raise ImportError('StackedAutoencoder needs scikit-learn: pip install "sae-fast[estimators]"') from error
 
 from .._public import public_in
 from ..files._kinds import register
-from ..network._checks import check_in
-from ..network._deep import deep_cost, deep_forward
+from ..network._data import Data
+from ..network._deep import deep_forward
 from ..network._layer_plan import LayerPlan, per_layer, plan_layers
-from ..network._types import Cost, EpochInfo, FloatArray, Layer, Output
+from ..network._settings import Settings, check_settings
+from ..network._types import EpochInfo, FloatArray, Layer, Output
 from ..preprocessing._transformer import anew, check_codes, rng_of, weights_of
-from ._estimator import warn_of_range
+from ._base import check_not_negative
+from ._data_range import warn_of_range
+from ._layer_training import Samples
+from ._scoring import Scored
 from ._stack import Stack
 from ._stack_file import stack_from
-from ._stack_training import Layers, TrainedLayer, Weight, mean_activations, train_layers, tune
-from ._unit_report import BLOCK
+from ._stack_training import Layers, TrainedLayer, train_layers, tune
 
 
 @public_in("sae_fast")
-class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Stacked sparse autoencoders (UFLDL): each layer learns the codes of the one below.
 
     Training is greedy, layer by layer; then encoder and mirrored decoder may be tuned as one deep network, for the
@@ -200,43 +202,39 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
             Only before the first iteration. Later, Ctrl-C ends the fit with a warning: a layer cut short is kept at
             its best and is then the last one; fine-tuning cut short is kept at its best.
         """
-        self._check_common()
+        self._check_training()
         plan = plan_layers(self)
         decay = self._decay(len(plan))
         with anew(self, self._learned):
-            data = validate_data(self, X, dtype=[np.float64, np.float32])
+            data = self._validate(X, reset=True)
             weight = weights_of(sample_weight, data)
+            samples = Samples(Data(data), weight)
             warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
             rng = rng_of(self.random_state)
             trained, interrupted = train_layers(self, data, weight, plan, rng)
             plan = plan[: len(trained)]
-            network = _network(plan, decay)
-            self.units_ = tuple(layer.hidden for layer in plan)
+            settings = _mirrored_settings(plan, decay)
             self.output_units_: tuple[Output, ...] = tuple(layer.output for layer in reversed(plan))
-            self.loss_curves_ = [layer.loss_curve for layer in trained]
-            self.fine_tune_loss_curve_ = np.empty(0)
-            self._set_layers(_mirrored(trained), data, weight, network)
-            self._before = {k: getattr(self, k) for k in ("encoder_", "decoder_", "rho_hat_", "cost_")}
+            self._keep_greedy(plan, trained)
+            self._set_layers(_mirrored(trained), samples, settings, weight)
+            self._remember()
             if self.fine_tune and len(plan) > 1 and not interrupted:
                 seed = int(rng.randint(2**31 - 1))
-                control = tune(self, (*self.encoder_, *self.decoder_), data, None, weight, network, seed)
+                control = tune(self, (*self.encoder_, *self.decoder_), samples, settings, seed)
                 if control is not None:
-                    self.fine_tune_loss_curve_ = np.array([c.total for c in control.costs])
-                    self._set_layers(control.params, data, weight, network)
-            self.n_iter_ = sum(map(len, self.loss_curves_)) + len(self.fine_tune_loss_curve_)
+                    self._keep_tuned(control)
+                    self._set_layers(control.params, samples, settings, weight)
+            self._count_iterations()
         return self
 
     def _decay(self, n_layers: int) -> list[float]:
         decay = self.weight_decay if self.fine_tune_weight_decay is None else self.fine_tune_weight_decay
         name = "fine_tune_weight_decay"
-        return [check_in(name, d, 0.0, np.inf, ">= 0 and finite") for d in per_layer(name, decay, n_layers)]
+        return [check_not_negative(name, d) for d in per_layer(name, decay, n_layers)]
 
-    def _set_layers(self, layers: Layers, X: NDArray[Any], weight: Weight, network: dict[str, Any]) -> None:
+    def _part(self, layers: Layers) -> None:
         n = len(layers) // 2
         self.encoder_, self.decoder_ = layers[:n], layers[n:]
-        self.rho_hat_ = mean_activations(self.encoder_, self.units_, X, weight, self.n_threads)
-        self.cost_: Cost = deep_cost(layers, X, **network, sample_weight=weight, n_threads=self.n_threads)
-        self._check_finite(layers)
 
     # Use
 
@@ -260,35 +258,9 @@ class StackedAutoencoder(Stack, TransformerMixin, BaseEstimator):  # type: ignor
         codes = check_codes(X, len(self.encoder_[top - 1].b))
         return deep_forward(self.decoder_[-top:], codes, units=self.output_units_[-top:], n_threads=self.n_threads)
 
-    def reconstruct(self, X: ArrayLike) -> FloatArray:
-        """Reconstructions of the samples through all layers, ``inverse_transform(transform(X))`` without wrapping."""
-        check_is_fitted(self)
-        return self._reconstruct(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
-
-    def _reconstruct(self, X: NDArray[Any]) -> FloatArray:
+    def _output(self, X: NDArray[Any]) -> FloatArray:
         units = (*self.units_, *self.output_units_)
         return deep_forward((*self.encoder_, *self.decoder_), X, units=units, n_threads=self.n_threads)
-
-    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Minus each sample's reconstruction error ``1/2 sum (a - x)^2``, shape (n_samples,)."""
-        check_is_fitted(self)
-        data = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        errors = np.empty(len(data))
-        for i in range(0, len(data), BLOCK):
-            block = data[i : i + BLOCK]
-            difference = (self._reconstruct(block) - block).astype(np.float64)
-            errors[i : i + BLOCK] = 0.5 * np.einsum("ij,ij->i", difference, difference)
-        return -errors
-
-    def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
-        """Mean of :meth:`score_samples`: minus the reconstruction part of J; larger is better."""
-        scores = self.score_samples(X)
-        return float(np.average(scores, weights=weights_of(sample_weight, scores)))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
 
 def _mirrored(trained: Sequence[TrainedLayer]) -> Layers:
@@ -298,17 +270,13 @@ def _mirrored(trained: Sequence[TrainedLayer]) -> Layers:
     return (*up, *down)
 
 
-def _network(plan: Sequence[LayerPlan], decay: Sequence[float]) -> dict[str, Any]:
-    """The mirrored network's arguments: the decoder's hidden layers, codes themselves, carry no penalty."""
+def _mirrored_settings(plan: Sequence[LayerPlan], decay: Sequence[float]) -> Settings:
+    """Of the mirrored network: the decoder's hidden layers, codes themselves, carry no penalty."""
     n = len(plan)
-    decay = decay[:n]
-    return {
-        "units": [*(layer.hidden for layer in plan), *(layer.output for layer in reversed(plan))],
-        "loss": "squared",
-        "rho": [*(layer.rho for layer in plan), *(layer.rho for layer in plan[: n - 1])],
-        "beta": [*(layer.beta for layer in plan), *([0.0] * (n - 1))],
-        "weight_decay": [*decay, *reversed(decay)],
-    }
+    units = [*(layer.hidden for layer in plan), *(layer.output for layer in reversed(plan))]
+    rho = [*(layer.rho for layer in plan), *(layer.rho for layer in plan[: n - 1])]
+    beta = [*(layer.beta for layer in plan), *([0.0] * (n - 1))]
+    return check_settings(units, "squared", rho, beta, [*decay[:n], *reversed(decay[:n])], 2 * n)
 
 
 register(StackedAutoencoder.__name__, partial(stack_from, StackedAutoencoder))

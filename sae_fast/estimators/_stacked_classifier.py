@@ -1,11 +1,10 @@
 """StackedAutoencoderClassifier: a deep network started by sparse autoencoders, as a scikit-learn classifier.
 
-One class in one file: half of its length is the documentation of its parameters and attributes.
+Half of it is the documentation of parameters and attributes.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
@@ -16,8 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 try:
     from scipy.special import log_softmax
     from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-    from sklearn.model_selection import train_test_split
-    from sklearn.utils.class_weight import compute_class_weight
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
@@ -25,21 +22,20 @@ except ImportError as error:
 
 from .._public import public_in
 from ..files._kinds import register
-from ..network._checks import check_count, check_in
-from ..network._data import check_data
-from ..network._deep import deep_cost, deep_forward
+from ..network._data import Data
+from ..network._deep import deep_forward
 from ..network._layer_plan import per_layer, plan_layers
-from ..network._settings import check_settings
-from ..network._solvers import LbfgsSolver
-from ..network._types import Cost, EpochInfo, FloatArray, Layer
-from ..preprocessing._transformer import anew, rng_of, weights_of
-from ._estimator import warn_of_range
-from ._fit import FitControl
+from ..network._settings import Settings, check_settings
+from ..network._types import EpochInfo, FloatArray, Layer
+from ..preprocessing._transformer import FLOATS, anew, rng_of, weights_of
+from ._base import check_not_negative
+from ._class_weight import weight_by_label
+from ._data_range import warn_of_range
+from ._held_out import split_by_class
+from ._layer_training import Samples, judge_of
 from ._stack import Stack
 from ._stack_file import stack_from
-from ._stack_training import Layers, Weight, mean_activations, stage, train_layers, tune
-
-Labels = NDArray[np.int64]
+from ._stack_training import Layers, train_head, train_layers, tune
 
 
 @public_in("sae_fast")
@@ -139,7 +135,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
     """
 
     _learned = (
-        "classes_", "encoder_", "head_", "units_", "rho_hat_", "cost_", "loss_curves_", "head_loss_curve_",
+        "encoder_", "head_", "classes_", "units_", "rho_hat_", "cost_", "loss_curves_", "head_loss_curve_",
         "fine_tune_loss_curve_", "validation_curve_", "n_iter_", "n_features_in_", "feature_names_in_", "_before"
     )  # fmt: skip
 
@@ -229,139 +225,66 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
             Before the first iteration, or while the head is started. Ctrl-C in greedy training keeps the layers so far
             and trains the head on them; in fine-tuning it keeps the best parameters. Both with a warning.
         """
-        self._check_common()
-        check_count("head_max_iter", self.head_max_iter)
-        head_decay = check_in("head_weight_decay", self.head_weight_decay, 0.0, np.inf, ">= 0 and finite")
-        if check_in("validation_fraction", self.validation_fraction, 0.0, 1.0, "in (0, 1)") == 0.0:
-            raise ValueError("validation_fraction must be in (0, 1), got 0.0")
+        self._check_training()
         plan = plan_layers(self)
-        decay = per_layer(
-            "fine_tune_weight_decay", self.fine_tune_weight_decay, len(plan) + 1, "hidden layer and for the head"
-        )
-        decay = [check_in("fine_tune_weight_decay", d, 0.0, np.inf, ">= 0 and finite") for d in decay]
+        decay = self._decay(len(plan))
         with anew(self, self._learned):
-            data, labels = validate_data(self, X, y, dtype=[np.float64, np.float32])
-            check_classification_targets(labels)
-            self.classes_, target = np.unique(labels, return_inverse=True)
-            if len(self.classes_) < 2:
-                raise ValueError(f"y must have at least two classes, got one class: {self.classes_.tolist()[0]!r}")
-            target = target.astype(np.int64)
+            data, labels = self._validate_labelled(X, y)
             weight = weights_of(sample_weight, data)
-            by_label = self._by_label(target, weight)
+            samples = Samples(
+                Data(data, None, labels), weight_by_label(self.class_weight, self.classes_, labels, weight)
+            )
             warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
             rng = rng_of(self.random_state)
-            seen, held = self._split(target, by_label, rng)  # before the long part, for what may be wrong with it
+            part, held = self._split(samples, rng)  # before the long part, for what may be wrong with it
 
             trained, interrupted = train_layers(self, data, weight, plan, rng)
-            self.units_ = tuple(layer.hidden for layer in plan[: len(trained)])
-            self.loss_curves_ = [layer.loss_curve for layer in trained]
-            self.encoder_ = tuple(Layer(layer.params.W1, layer.params.b1) for layer in trained)
-            network = self._network([*decay[: len(trained)], decay[-1]])
-            part = _rows(seen, data, target, by_label)
-            head, cut = self._train_head(*part, head_decay)
-            self.fine_tune_loss_curve_ = np.empty(0)
-            self._set_layers((*self.encoder_, head), data, target, weight, by_label, network)
-            self._before = {k: getattr(self, k) for k in ("encoder_", "head_", "rho_hat_", "cost_")}
-            if self.fine_tune and not (interrupted or cut):
-                validation = None
-                if held is not None:
-                    validation = self._judge(*_rows(held, data, target, by_label), network)
+            self._keep_greedy(plan[: len(trained)], trained)
+            encoder = tuple(Layer(layer.params.W1, layer.params.b1) for layer in trained)
+            codes = deep_forward(encoder, part.data.X, units=self.units_, n_threads=self.n_threads)
+            coded = Samples(part.data._replace(X=codes), part.weight)
+            head = train_head(self, coded, len(self.classes_), self.head_weight_decay, self.head_max_iter)
+            self.head_loss_curve_ = np.array([c.total for c in head.costs])
+            settings = self._settings([*decay[: len(trained)], decay[-1]])
+            self._set_layers((*encoder, *head.params), samples, settings, weight)
+            self._remember()
+            if self.fine_tune and not (interrupted or head.interrupted):
+                judge = None if held is None else judge_of(held, settings, self.n_threads, "loss")
                 seed = int(rng.randint(2**31 - 1))
-                control = tune(self, (*self.encoder_, head), *part, network, seed, validation)
+                control = tune(self, (*self.encoder_, self.head_), part, settings, seed, judge)
                 if control is not None:
-                    self.fine_tune_loss_curve_ = np.array([c.total for c in control.costs])
-                    if self.early_stopping:
-                        self.validation_curve_ = np.array(control.validation_curve)
-                    self._set_layers(control.params, data, target, weight, by_label, network)
-            curves = (*self.loss_curves_, self.head_loss_curve_, self.fine_tune_loss_curve_)
-            self.n_iter_ = sum(map(len, curves))
+                    self._keep_tuned(control)
+                    self._set_layers(control.params, samples, settings, weight)
+            self._count_iterations()
         return self
 
-    def _by_label(self, y: Labels, weight: Weight) -> Weight:
-        """Weights of the samples where labels count: ``sample_weight`` times that of the class."""
-        given = self.class_weight
-        if given is None:
-            return weight
-        if isinstance(given, str) and given == "balanced":
-            mass = np.bincount(y, weights=weight, minlength=len(self.classes_))
-            classes = mass.sum() / (len(mass) * np.where(mass > 0, mass, np.inf))
-        elif isinstance(given, Mapping):
-            classes = compute_class_weight(dict(given), classes=self.classes_, y=self.classes_[y])
-            if not np.all(np.isfinite(classes)) or np.any(classes < 0):
-                raise ValueError(f"class_weight must have weights that are finite and >= 0, got {given!r}")
-        else:
-            raise ValueError(f"class_weight must be a dict {{label: weight}}, 'balanced' or None, got {given!r}")
-        product: NDArray[np.float64] = classes[y] if weight is None else weight * classes[y]
-        if not product.sum() > 0:
-            raise ValueError(f"class_weight must leave some sample a weight > 0, got {given!r}")
-        return product
+    def _decay(self, n_layers: int) -> list[float]:
+        name = "fine_tune_weight_decay"
+        decay = per_layer(name, self.fine_tune_weight_decay, n_layers + 1, "hidden layer and for the head")
+        return [check_not_negative(name, d) for d in decay]
 
-    def _network(self, decay: Sequence[float]) -> dict[str, Any]:
-        return {
-            "units": [*self.units_, "linear"],
-            "loss": "softmax",
-            "rho": 0.5,
-            "beta": 0.0,
-            "weight_decay": list(decay),
-        }
+    def _validate_labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.intp]]:
+        """Checked samples, and places of their labels in ``classes_``, which is set."""
+        samples, labels = validate_data(self, X, y, dtype=FLOATS)
+        check_classification_targets(labels)
+        self.classes_, target = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y must have at least two classes, got one class: {self.classes_.tolist()[0]!r}")
+        return samples, target.astype(np.intp)
 
-    def _split(
-        self, y: Labels, weight: Weight, rng: np.random.RandomState
-    ) -> tuple[NDArray[np.intp] | None, NDArray[np.intp] | None]:
-        """Rows that head and fine-tuning see, and those that judge; None for all, and for no judge."""
+    def _settings(self, decay: Sequence[float]) -> Settings:
+        return check_settings([*self.units_, "linear"], "softmax", 0.5, 0.0, decay, len(decay))
+
+    def _split(self, samples: Samples, rng: np.random.RandomState) -> tuple[Samples, Samples | None]:
+        """What head and fine-tuning see, and what judges them."""
         if not self.early_stopping:
-            return None, None
-        n, k, fraction = len(y), len(self.classes_), self.validation_fraction
-        counts = np.bincount(y, minlength=k)
-        if counts.min() < 2:
-            rare = self.classes_[[counts.argmin()]].tolist()[0]
-            raise ValueError(f"early_stopping needs two samples of each class, got {counts.min()} of {rare!r}")
-        n_check = math.ceil(fraction * n)
-        for size, side in ((n_check, "hold"), (n - n_check, "leave")):
-            if size < k:
-                raise ValueError(
-                    f"validation_fraction {fraction:g} of {n} samples cannot {side} all {k} classes: early_stopping "
-                    f"needs at least {k} samples on either side, got {n_check} to judge and {n - n_check} to learn"
-                )
-        train, check = train_test_split(np.arange(n), test_size=fraction, random_state=rng, stratify=y)
-        train, check = np.sort(train), np.sort(check)
-        if weight is not None and not (weight[train].sum() > 0 and weight[check].sum() > 0):
-            raise ValueError("sample_weight must have a sum > 0 on both sides of the validation split")
-        return train, check
+            return samples, None
+        labels: Any = samples.data.labels
+        train, check = split_by_class(labels, self.classes_, self.validation_fraction, samples.weight, rng)
+        return samples.rows(train), samples.rows(check)
 
-    def _judge(self, X: NDArray[Any], y: Labels, weight: Weight, network: dict[str, Any]) -> Callable[[Layers], float]:
-        """Softmax loss on samples that were held back."""
-
-        def loss(layers: Layers) -> float:
-            return deep_cost(layers, X, y, **network, sample_weight=weight, n_threads=self.n_threads).loss
-
-        return loss
-
-    def _train_head(self, X: NDArray[Any], y: Labels, weight: Weight, decay: float) -> tuple[Layer, bool]:
-        """Multinomial logistic regression on the last codes; True if Ctrl-C cut it short."""
-        codes = deep_forward(self.encoder_, X, units=self.units_, n_threads=self.n_threads)
-        start = Layer(np.zeros((len(self.classes_), codes.shape[1]), X.dtype), np.zeros(len(self.classes_), X.dtype))
-        settings = check_settings(["linear"], "softmax", 0.5, 0.0, decay, 1)
-        data = check_data((start,), codes, y, settings.loss)
-        solver = LbfgsSolver((start,), data, weight, settings, n_threads=self.n_threads)
-        control = FitControl(stage(self, self.head_max_iter, "head"), solver, None)
-        control.run()
-        self.head_loss_curve_ = np.array([c.total for c in control.costs])
-        return control.params[0], control.interrupted
-
-    def _set_layers(
-        self,
-        layers: Layers,
-        X: NDArray[Any],
-        y: Labels,
-        weight: Weight,
-        by_label: Weight,
-        network: dict[str, Any],
-    ) -> None:
+    def _part(self, layers: Layers) -> None:
         self.encoder_, self.head_ = layers[:-1], layers[-1]
-        self.rho_hat_ = mean_activations(self.encoder_, self.units_, X, weight, self.n_threads)
-        self.cost_: Cost = deep_cost(layers, X, y, **network, sample_weight=by_label, n_threads=self.n_threads)
-        self._check_finite(layers)
 
     # Use
 
@@ -399,21 +322,9 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
 
     def _logits(self, X: ArrayLike) -> FloatArray:
         check_is_fitted(self)
-        data = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        data = self._validate(X, reset=False)
         layers = (*self.encoder_, self.head_)
         return deep_forward(layers, data, units=(*self.units_, "linear"), n_threads=self.n_threads)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-def _rows(
-    rows: NDArray[np.intp] | None, X: NDArray[Any], y: Labels, weight: Weight
-) -> tuple[NDArray[Any], Labels, Weight]:
-    """These rows of the data; all for None."""
-    return (X, y, weight) if rows is None else (X[rows], y[rows], None if weight is None else weight[rows])
 
 
 register(StackedAutoencoderClassifier.__name__, partial(stack_from, StackedAutoencoderClassifier))

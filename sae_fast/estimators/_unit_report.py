@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 BLOCK = 8192
 ENTRIES = 1 << 22  # of a block of cosines: 32 MB
 NEAR = 0.99
+
+
+@public_in("sae_fast")
+class UnitWarning(UserWarning):
+    """Hidden units are dead or saturated."""
 
 
 @public_in("sae_fast")
@@ -118,6 +124,20 @@ def statuses(rho: float, lowest: NDArray[np.float64], highest: NDArray[np.float6
     low = min(0.01, rho / 2)
     high = max(0.99, 1 - (1 - rho) / 2)
     return np.where(highest < low, "dead", np.where(lowest > high, "saturated", "ok"))
+
+
+def warn_of_units(rho: float, lowest: NDArray[np.float64], highest: NDArray[np.float64]) -> None:
+    """Warn the caller of the method that calls this of units that carry nothing."""
+    status = statuses(rho, lowest, highest)
+    n_dead, n_saturated = int(np.sum(status == "dead")), int(np.sum(status == "saturated"))
+    if n_dead or n_saturated:
+        warnings.warn(
+            f"of {len(status)} hidden units {n_dead} are dead and {n_saturated} saturated "
+            "over the training data: unit_report() shows which; fewer units, a smaller beta or more "
+            "iterations may help",
+            UnitWarning,
+            stacklevel=3,
+        )
 
 
 def judge(

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._public import public_in
-from ..estimators._unit_report import BLOCK, statuses
+from ..estimators._measured import ranges
+from ..estimators._unit_report import statuses
 from ..network._functional import cost, encode
 from ..network._types import Cost, Hidden, Output, Params
 
@@ -35,13 +36,7 @@ class Network(NamedTuple):
 
 def find_idle(params: Params, X: NDArray[Any], network: Network) -> NDArray[np.intp]:
     """Units that are dead or saturated on ``X``."""
-    n_hidden = params.W1.shape[0]
-    low, high = np.full(n_hidden, np.inf), np.full(n_hidden, -np.inf)
-    for i in range(0, len(X), BLOCK):
-        codes = encode(params, X[i : i + BLOCK], hidden=network.hidden, n_threads=network.n_threads)
-        low, high = np.minimum(low, codes.min(axis=0)), np.maximum(high, codes.max(axis=0))
-    if network.hidden == "tanh":
-        low, high = (low + 1) / 2, (high + 1) / 2
+    low, high = ranges(params, X, network.hidden, network.n_threads)
     return np.flatnonzero(statuses(network.rho, low, high) != "ok")
 
 

@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._public import public_in
 from ..estimators._inside import network_input
+from ..estimators._layer_training import Samples
 from ..estimators._unit_report import correlations, strongest
-from ..network._checks import check_in, check_n_threads
+from ..network._checks import check_in
+from ..network._data import Data
 from ..network._functional import decode
 from ..network._types import Hidden, Output, Params
 
@@ -132,7 +134,7 @@ def prune_units(model: Model, X: ArrayLike, *, tolerance: float | None = None) -
     new = copy.copy(model)
     new.set_params(n_components=len(kept))
     new.params_ = params
-    new._measure(data, None, new._check_parameters(), check_n_threads(new.n_threads))
+    new._measure(Samples(Data(data)), new._check_parameters())
     after = decode(params, np.asarray(new.transform(X)), output=new.output, n_threads=new.n_threads)
     change = float(np.abs(after.astype(np.float64) - before).max())
     return PruneResult(new, kept, work.merged_into, float(work.change.max()), change)

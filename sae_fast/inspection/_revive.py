@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._public import public_in
 from ..estimators._inside import network_input
+from ..estimators._layer_training import Samples
 from ..network._checks import (
     ParamsLike,
     check_activations,
@@ -22,6 +23,7 @@ from ..network._checks import (
     check_X,
     seed_from,
 )
+from ..network._data import Data
 from ..network._rows import check_dense
 from ..network._types import EpochInfo, Hidden, Output, Params
 from ._new_units import Network, find_idle, set_up
@@ -115,7 +117,7 @@ def revive_units(model: Model, X: ArrayLike, *, n_rounds: int | None = None, ran
         if n_rounds is not None and len(revived):
             new.fit(X)
             continue
-        new._measure(data, None, new._check_parameters(), check_n_threads(new.n_threads))
+        new._measure(Samples(Data(data)), new._check_parameters())
         break
     return new
 

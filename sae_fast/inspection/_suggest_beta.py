@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 from numpy.typing import ArrayLike
 
 from .._public import public_in
-from ..estimators._estimator import DataRangeWarning, SparseAutoencoder, UnitWarning
+from ..estimators._data_range import DataRangeWarning
+from ..estimators._estimator import SparseAutoencoder
 from ..estimators._progress import say
+from ..estimators._unit_report import UnitWarning
 from ..network._checks import check_count, check_in, check_real, check_rho
 from ..network._types import Cost
 

@@ -19,14 +19,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sae_fast as sf
-from sae_fast.estimators._estimator import DataRangeWarning, UnitWarning
+from sae_fast import DataRangeWarning, UnitWarning
 from tests.helpers.estimators import SOLVERS, model, not_equal_to_repetition, patches
 from tests.helpers.networks import DTYPES
 
 
 # The checks feed data of any range, whose warning has its own tests below.
-@pytest.mark.filterwarnings("ignore::sae_fast.estimators._estimator.DataRangeWarning")
-@pytest.mark.filterwarnings("ignore::sae_fast.estimators._estimator.UnitWarning")
+@pytest.mark.filterwarnings("ignore::sae_fast.DataRangeWarning")
+@pytest.mark.filterwarnings("ignore::sae_fast.UnitWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks(
     [

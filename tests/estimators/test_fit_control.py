@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sae_fast as sf
-from sae_fast.estimators._fit import FitInterruptedWarning
+from sae_fast import FitInterruptedWarning
 from tests.helpers.estimators import SOLVERS, assert_held_back, model, patches
 
 
@@ -52,7 +52,7 @@ def ended_by(curve, tol, patience):
     return None
 
 
-@pytest.mark.filterwarnings("ignore::sae_fast.estimators._estimator.UnitWarning")
+@pytest.mark.filterwarnings("ignore::sae_fast.UnitWarning")
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("unit", [0.03, 1.0, 5.0])
 def test_tol_is_a_part_of_the_cost(unit, solver):

@@ -11,7 +11,7 @@ import pytest
 from sklearn.base import clone
 
 import sae_fast as sf
-from sae_fast.estimators._estimator import DataRangeWarning
+from sae_fast import DataRangeWarning
 from tests.helpers.estimators import patches
 from tests.helpers.networks import DTYPES
 
@@ -233,7 +233,7 @@ def test_lbfgs_says_what_to_do():
 # Failures
 
 
-@pytest.mark.filterwarnings("ignore::sae_fast.estimators._estimator.DataRangeWarning")
+@pytest.mark.filterwarnings("ignore::sae_fast.DataRangeWarning")
 @pytest.mark.parametrize("scale", ["none", "minmax", "ufldl"])
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_piece_that_diverges_leaves_the_model_as_it_was(solver, scale):

@@ -30,7 +30,7 @@ def scaler_of(scale, output):
     return sf.UnitScaler(output) if scale == "minmax" else sf.UFLDLScaler(output=output)
 
 
-@pytest.mark.filterwarnings("ignore::sae_fast.estimators._estimator.UnitWarning")
+@pytest.mark.filterwarnings("ignore::sae_fast.UnitWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks(
     [
@@ -121,7 +121,7 @@ def test_new_values_of_a_constant_feature_do_not_count():
     np.testing.assert_array_equal(fitted.score_samples(X), scores)
 
 
-@pytest.mark.filterwarnings("ignore::sae_fast.estimators._estimator.DataRangeWarning")
+@pytest.mark.filterwarnings("ignore::sae_fast.DataRangeWarning")
 @pytest.mark.parametrize("scale", SCALES)
 def test_partial_fit_keeps_the_first_scale(scale):
     """The first samples set the scale; later ones, and a copy from a pickle, go by it."""

@@ -16,8 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sae_fast as sf
-from sae_fast.estimators._estimator import DataRangeWarning
-from sae_fast.estimators._fit import FitInterruptedWarning
+from sae_fast import DataRangeWarning, FitInterruptedWarning
 from sae_fast.network._deep import deep_cost
 from tests.helpers.estimators import SOLVERS, not_equal_to_repetition, patches, stack
 from tests.helpers.networks import DTYPES, HIDDEN
@@ -30,7 +29,7 @@ def assert_same(one, two):
 
 
 # The checks feed data of any range, whose warning has its own tests.
-@pytest.mark.filterwarnings("ignore::sae_fast.estimators._estimator.DataRangeWarning")
+@pytest.mark.filterwarnings("ignore::sae_fast.DataRangeWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks(
     [
@@ -331,7 +330,7 @@ def test_wrong_weights_of_a_score_are_named():
                 model.score(X, sample_weight=weight)
 
 
-@pytest.mark.filterwarnings("ignore::sae_fast.estimators._estimator.DataRangeWarning")
+@pytest.mark.filterwarnings("ignore::sae_fast.DataRangeWarning")
 @pytest.mark.parametrize("kind", [sf.SparseAutoencoder, sf.StackedAutoencoder])
 def test_a_diverging_fit_is_an_error(kind):
     """A fit whose parameters become NaN says so instead of giving a model of NaN."""
@@ -340,7 +339,7 @@ def test_a_diverging_fit_is_an_error(kind):
         kind(4, solver="adam", max_iter=3, random_state=0).fit(X)
 
 
-@pytest.mark.filterwarnings("ignore::sae_fast.estimators._estimator.DataRangeWarning")
+@pytest.mark.filterwarnings("ignore::sae_fast.DataRangeWarning")
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_a_fit_that_ends_with_an_infinite_cost_is_an_error(solver):
     """Parameters that are still finite, of a cost that is not, are no model either."""

@@ -20,7 +20,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sae_fast as sf
-from sae_fast.estimators._fit import FitInterruptedWarning
+from sae_fast import FitInterruptedWarning
 from tests.helpers.estimators import SOLVERS, assert_held_back, not_equal_to_repetition
 from tests.helpers.networks import DTYPES
 
@@ -41,7 +41,7 @@ def classifier(sizes=(16, 12), **options):
 
 
 # The checks feed data of any range, whose warning has its own tests.
-@pytest.mark.filterwarnings("ignore::sae_fast.estimators._estimator.DataRangeWarning")
+@pytest.mark.filterwarnings("ignore::sae_fast.DataRangeWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks(
     [

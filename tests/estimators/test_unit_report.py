@@ -22,7 +22,7 @@ def changed(fitted, **arrays):
 @pytest.mark.parametrize("block", [8192, 70])
 def test_report_on_the_training_data_is_the_report_of_the_fit(hidden, dtype, block, monkeypatch):
     """unit_report(X) on the training data measures what the fit measured, all at once or block by block."""
-    monkeypatch.setattr("sae_fast.estimators._estimator.BLOCK", block)
+    monkeypatch.setattr("sae_fast.estimators._measured.BLOCK", block)
     X = patches(dtype=dtype)
     fitted = model(hidden=hidden).fit(X)
     trained, measured = fitted.unit_report(), fitted.unit_report(X)

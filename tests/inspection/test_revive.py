@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import sae_fast as sf
-from sae_fast.estimators._estimator import UnitWarning
+from sae_fast import UnitWarning
 from sae_fast.inspection._new_units import Network, set_up
 from sae_fast.inspection._revive import RevivalWarning
 from sae_fast.network._checks import seed_from
@@ -65,7 +65,7 @@ def test_revival_reaches_a_lower_cost_than_going_on():
     assert revived.cost_.total < 0.6 * went_on.cost_.total
 
 
-@pytest.mark.filterwarnings("ignore::sae_fast.estimators._estimator.UnitWarning")
+@pytest.mark.filterwarnings("ignore::sae_fast.UnitWarning")
 def test_rounds_end_when_all_units_live():
     """Rounds of revival and fit go on until no unit is idle, and never end higher than they began."""
     X = load_digits().data[:400]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sae_fast as sf
-from sae_fast.estimators._estimator import DataRangeWarning
+from sae_fast import DataRangeWarning
 from tests.helpers.estimators import patches
 from tests.helpers.networks import HIDDEN
 

@@ -12,7 +12,7 @@ from tests.helpers.paths import DOCS
 PAGE = (DOCS / "understanding.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.filterwarnings("ignore:of .* hidden units:sae_fast.estimators._estimator.UnitWarning")
+@pytest.mark.filterwarnings("ignore:of .* hidden units:sae_fast.UnitWarning")
 def test_blocks_run_and_say_what_the_page_says(capsys):
     """The Python blocks run one after another; revival helps, pruning is exact, a beta is found, as the page tells."""
     names: dict[str, object] = {}

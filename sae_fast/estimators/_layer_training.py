@@ -1,0 +1,89 @@
+"""Training of one autoencoder, alone or in a stack: its start, its solver, what judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from ..network._checks import check_n_threads
+from ..network._data import Data
+from ..network._functional import init_params
+from ..network._optimizers import rule_of
+from ..network._settings import Settings
+from ..network._solvers import EpochSolver, LbfgsSolver, Solver, trainer_options
+from ..network._types import AnyParams, Cost, Params
+from ._fit import Controls
+from ._held_out import Rows, Weight, taken
+
+P = TypeVar("P", bound=AnyParams)
+
+
+class Samples(NamedTuple):
+    """What a network learns from, or is judged by: samples with their targets, and their weights."""
+
+    data: Data
+    weight: Weight = None
+
+    def rows(self, rows: Rows) -> Samples:
+        """Some of them."""
+        return Samples(Data(*taken(rows, *self.data)), *taken(rows, self.weight))
+
+
+class Training(Controls, Protocol):
+    """Parameters of an estimator that say how its layers are trained."""
+
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def momentum(self) -> float: ...
+    @property
+    def n_threads(self) -> int | None: ...
+
+
+def start_of(X: NDArray[Any], n_hidden: int, rng: np.random.RandomState) -> Params:
+    """Parameters to start from, for samples as the network sees them."""
+    return init_params(X.shape[1], n_hidden, random_state=rng, dtype=X.dtype)
+
+
+def options_of(model: Training, solver: str, learning_rate: float | None, seed: int = 0) -> dict[str, Any]:
+    """Options of a minibatch solver; the seed is that of its shuffling."""
+    rule = rule_of(solver, learning_rate, model.momentum)
+    return trainer_options(rule, batch_size=model.batch_size, seed=seed, n_threads=model.n_threads)
+
+
+def solver_of(
+    model: Training,
+    solver: str,
+    learning_rate: float | None,
+    start: P,
+    samples: Samples,
+    settings: Settings,
+    seed: int,
+) -> Solver[P]:
+    """The solver of this name, on these samples."""
+    if solver == "lbfgs":
+        return LbfgsSolver(start, *samples, settings, n_threads=model.n_threads)
+    return EpochSolver(start, settings, options_of(model, solver, learning_rate, seed)).use(*samples)
+
+
+def cost_of(params: AnyParams, samples: Samples, settings: Settings, n_threads: int | None) -> Cost:
+    """J and its parts."""
+    data, weight = samples
+    values = _core.evaluate(params, *data, weight, settings.core, n_threads=check_n_threads(n_threads))
+    return Cost(*values)
+
+
+def judge_of(
+    samples: Samples, settings: Settings, n_threads: int | None, part: str = "total"
+) -> Callable[[AnyParams], float]:
+    """J, or a part of it, on samples that were held out."""
+
+    def judge(params: AnyParams) -> float:
+        value: float = getattr(cost_of(params, samples, settings, n_threads), part)
+        return value
+
+    return judge
