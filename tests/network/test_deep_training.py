@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import threading
 
@@ -12,10 +13,10 @@ import scipy.optimize
 import sae_fast as sf
 from sae_fast import reference
 from sae_fast.network import _deep
-from sae_fast.network._data import Data
-from sae_fast.network._settings import check_autoencoder
+from sae_fast.network._data import Data, check_data
+from sae_fast.network._settings import check_autoencoder, check_settings
 from sae_fast.network._solvers import LbfgsSolver
-from sae_fast.reference import _deep as _deep_reference
+from sae_fast.reference._training import epochs as reference_epochs
 from tests.helpers.deep_networks import epoch_solver, flat, lbfgs_solver, make_data, make_layers
 from tests.helpers.networks import DTYPES, TOLERANCE, error, make
 
@@ -66,6 +67,16 @@ class TwinUpdate:
         return sf.Params(W, b, np.zeros(W.shape[::-1], W.dtype), np.zeros(W.shape[1], W.dtype))
 
 
+def twin_epochs(layers, X, y, weight, n, *, step, batch_size, seed, shuffle=True, **network):
+    """Cost and mean activation of n epochs of the reference, in one row each."""
+    settings = check_settings(**network, n_layers=len(layers))
+    data = check_data(layers, X, y, settings.loss)
+    runs = reference_epochs(
+        layers, data, settings, weight, step=step, batch_size=batch_size, seed=seed, shuffle=shuffle
+    )
+    return [(*cost, mean) for cost, mean in itertools.islice(runs, n)]
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("network", NETWORKS)
@@ -79,9 +90,7 @@ def test_training_follows_the_twin(weighted, network, rule, dtype):
     rows = [solver.step() for _ in range(4)]
     twin = tuple(type(layer)(*(a.copy() for a in layer)) for layer in layers)
     settings = {"rho": 0.1, "batch_size": 33, "seed": 11} | NETWORKS[network] | options
-    wanted = _deep_reference.deep_train(
-        twin, X, y, step=TwinUpdate(RULES[rule]), n_epochs=4, sample_weight=weight, **settings
-    )
+    wanted = twin_epochs(twin, X, y, weight, 4, step=TwinUpdate(RULES[rule]), **settings)
     assert error(flat(solver.params), flat(twin)) <= 100 * TOLERANCE[dtype]
     assert [(*cost, mean) for cost, mean in rows] == [pytest.approx(row, rel=50 * TOLERANCE[dtype]) for row in wanted]
     assert all(layer.W is not start.W for layer, start in zip(solver.params, layers, strict=True))
