@@ -73,24 +73,19 @@ private:
             if (!plan_.by_strips()) return hidden_layers(together, {0, plan_.n_strips}, true);
             Worker<T> alone = together;
             alone.team = team.alone();
-            const Range mine = team.share(plan_.n_strips);
-            for (Size s = mine.begin; s < mine.end; s += plan_.group)
-                hidden_layers(alone, {s, std::min(s + plan_.group, mine.end)}, true);
-            return;
+            return team.each(plan_.n_strips, plan_.group, [&](Range strips) { hidden_layers(alone, strips, true); });
         }
-        const Range mine = team.share(plan_.n_strips);
         const Size per_slot = plan_.groups_per_slot();
         Worker<T> w = worker(team, plan_.chunk > 0 ? team.id : team.id / per_slot, 0);
         w.team = team.alone();
         w.packs = !plan_.plain;
-        w.mine = mine;
+        w.mine = team.share(plan_.n_strips);
         w.jump = plan_.n_strips;
-        for (Size s = mine.begin; s < mine.end; s += plan_.group) {
-            w.first = plan_.chunk > 0 ? s : s - team.id % per_slot * plan_.group;
-            const Range strips{s, std::min(s + plan_.group, mine.end)};
+        team.each(plan_.n_strips, plan_.group, [&](Range strips) {
+            w.first = plan_.chunk > 0 ? strips.begin : strips.begin - team.id % per_slot * plan_.group;
             for (Size i = strips.begin; i < strips.end; ++i) rows_.pack_samples_of(w, i);
             for (Size l = 0; l < last_; ++l) rows_.hidden(w, strips, l, true, l + 1 < last_);
-        }
+        });
     }
 
     void hidden_layers(const Worker<T>& w, Range strips, bool first_pass) const noexcept {
@@ -142,8 +137,8 @@ private:
         w.team = team.alone();
         w.mine = {strips.begin + part.begin, strips.begin + part.end};
         w.jump = plan_.strips_per_block() - (part.end - part.begin);
-        for (Size s = w.mine.begin; s < w.mine.end; s += plan_.group)
-            pass2(w, {s, std::min(s + plan_.group, w.mine.end)});
+        team.each(strips.end - strips.begin, plan_.group,
+                  [&](Range r) { pass2(w, {strips.begin + r.begin, strips.begin + r.end}); });
     }
 
     // Chunk by chunk: deltas and gradients of the chunk, a block at a time, in memory of this member's own.
@@ -151,18 +146,17 @@ private:
         Worker<T> w = worker(team, team.id, 0);
         w.team = team.alone();
         w.mine = {0, plan_.n_strips};
-        const Range mine = team.share(plan_.n_chunks);
-        for (Size c = mine.begin; c < mine.end; ++c) {
-            const Range chunk = plan_.strips_of_chunk(c);
+        team.each(plan_.n_chunks, 1, [&](Range c) {
+            const Range chunk = plan_.strips_of_chunk(c.begin);
             for (w.first = chunk.begin; w.first < chunk.end; w.first += plan_.strips_per_block()) {
                 const Range strips{w.first, std::min(w.first + plan_.strips_per_block(), chunk.end)};
                 for (Size s = strips.begin; s < strips.end; ++s) pass2(w, {s, s + 1});
                 if (!plan_.gradient) continue;
                 share_tiles(w.team, [&](Size l, Size p, Size q) {
-                    rows_.gradient_tile(l, w.slot, strips, p, q, tile(l, c, p, q), w.first > chunk.begin);
+                    rows_.gradient_tile(l, w.slot, strips, p, q, tile(l, c.begin, p, q), w.first > chunk.begin);
                 });
             }
-        }
+        });
     }
 
     void sum_chunks(Team team) const noexcept {
@@ -194,25 +188,27 @@ private:
                layer.narrow().offset(q) * layer.wide().width(p);
     }
 
-    // Calls item(l, p, q) for this member's part of the tiles of all gradients, equal in multiply-adds; some narrow
-    // panels take a wide one in turn.
+    // Calls item(l, p, q) for the tiles of all gradients that this member takes; some narrow panels take a wide one in
+    // turn.
     template <class Item>
     void share_tiles(Team team, Item item) const noexcept {
-        const Range mine = team.share(plan_.gradients / plan_.lanes);
-        Size at = 0;
-        for (Size l = 0; l <= last_; ++l) {
+        const auto tiles = [&](Size l) {
+            return scratch_.layers[l].wide().count() * scratch_.layers[l].narrow().count();
+        };
+        Size n_tiles = 0;
+        for (Size l = 0; l <= last_; ++l) n_tiles += tiles(l);
+        team.each(n_tiles, 1, [&](Range tile) {
+            Size i = tile.begin;
+            Size l = 0;
+            for (; i >= tiles(l); ++l) i -= tiles(l);
             const PanelSplit& wide = scratch_.layers[l].wide();
             const PanelSplit& narrow = scratch_.layers[l].narrow();
-            for (Size q0 = 0; q0 < narrow.count(); q0 += plan_.n_left)
-                for (Size p = 0; p < wide.count(); ++p)
-                    for (Size q = q0; q < std::min(q0 + plan_.n_left, narrow.count()); ++q) {
-                        if (at >= mine.begin && at < mine.end) {
-                            if (team.stops(plan_.block, wide.width(p), narrow.used(q))) return;
-                            item(l, p, q);
-                        }
-                        at += wide.vectors(p) * narrow.used(q);
-                    }
-        }
+            const Size q0 = i / (wide.count() * plan_.n_left) * plan_.n_left;
+            const Size n_q = std::min(plan_.n_left, narrow.count() - q0);
+            i -= q0 * wide.count();
+            if (!team.stops(plan_.block, wide.width(i / n_q), narrow.used(q0 + i % n_q)))
+                item(l, i / n_q, q0 + i % n_q);
+        });
     }
 };
 
