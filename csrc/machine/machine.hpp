@@ -9,8 +9,13 @@ namespace sae_fast {
 /// 200 KB, so that its panels stay in the second-level cache from product to product.
 constexpr Size kStrip = 64;
 
-/// Bytes that are to stay in the second-level cache, half of what most processors have (1 MB), or all of the smaller
-/// ones (512 KB on Zen).
+/// Bytes that are to stay in the second-level cache of one processor: half of it, since what is streamed passes through
+/// it too, but of 512 KB and less all, for panels of three vectors and a strip of samples have to find room in any
+/// case. Where the machine does not tell its size, kCache. SAE_FAST_L2, in bytes, stands for that size. Only the order
+/// of pieces of work, and what is asked for in advance, may depend on this: never a sum.
+Size near_cache() noexcept;
+
+/// The same where a way of computing is chosen by it, and bits with it: they must not depend on the machine.
 constexpr Size kCache = Size(1) << 19;
 
 /// Bytes of all matrices of a block: what several cores share of the third-level cache.

@@ -50,7 +50,7 @@ void apply_layer(Team team, const PackedLayer<T>& layer, const Samples& X, T* ou
         return;
     }
     const Size n_eighths = (X.n_samples + 7) / 8;  // whole tiles of rows
-    const bool far = split.padded() * layer.n_in * Size(sizeof(T)) > kCache;
+    const bool far = split.padded() * layer.n_in * Size(sizeof(T)) > near_cache();
     team.each(n_eighths, kStrip / 8, [&](Range eighths) {
         const Size row = eighths.begin * 8;
         const Size n_rows = std::min(eighths.end * 8, X.n_samples) - row;

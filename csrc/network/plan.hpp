@@ -26,7 +26,7 @@ struct LayerPlan {
     LayerPlan(Size n_in, Size n_out, Size lanes, Size element) noexcept
         : in(n_in, lanes),
           out(n_out, lanes),
-          far(std::max(out.padded() * n_in, in.padded() * n_out) * element > kCache),
+          far(std::max(out.padded() * n_in, in.padded() * n_out) * element > near_cache()),
           transposed(out.padded() * n_in < in.padded() * n_out) {}
 
     /// A tile of the gradient is one panel of `narrow` by one panel of `wide`; its vectors run along `wide`.
@@ -83,11 +83,11 @@ struct Plan {
         }
         n_threads = team_size(requested_threads, multiply_adds(problem.network, m, deltas));
         cut(row * element, element);
-        if (far) group = std::clamp<Size>(kCache / (strip * widest * element), 1, 4);
+        if (far) group = std::clamp<Size>(near_cache() / (strip * widest * element), 1, 4);
         n_slots = chunk > 0 ? n_threads : std::min<Size>(n_blocks, 2);
         if (penalised && n_blocks > 1 && chunk == 0)
             n_slots = std::max(n_slots, (n_threads + groups_per_slot() - 1) / groups_per_slot());
-        n_left = std::max<Size>(kCache / (3 * lanes * block * element), 1);
+        n_left = std::max<Size>(near_cache() / (3 * lanes * block * element), 1);
         const bool once = n_blocks == 1 || chunk > 0;
         // Blocks of large gradients are packed all the same: their tiles walk through the samples time and again.
         in_place = plain && once && features.padded() == features.n;

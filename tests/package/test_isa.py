@@ -43,3 +43,29 @@ def test_a_wrong_name_is_an_error_with_the_right_ones(name):
 def test_peak_counts_every_round(float32):
     """The probe counts all rounds of a measurement: one alone in 0.2 s would be a hundredth of any processor's rate."""
     assert _core.multiply_add_rate(float32, 1, 0.2) > 1e8
+
+
+OF_LARGE_LAYERS = """
+import hashlib, numpy as np, sae_fast as sf
+X = np.random.default_rng(0).uniform(0.1, 0.9, (700, 300)).astype(np.float32)
+params = sf.init_params(300, 900, random_state=0, dtype=np.float32)
+settings = dict(rho=0.05, beta=3.0, weight_decay=1e-4)
+J, grad = sf.cost_and_grad(params, X, **settings)
+parts = [np.float64(J), *grad, *sf.deltas(params, X, rho=0.05, beta=3.0), sf.encode(params, X)]
+print(hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in parts)).hexdigest())
+"""
+
+
+def test_the_size_of_a_cache_changes_no_bit():
+    """SAE_FAST_L2 moves the order of work: weights of 1 MB are near to one machine and far to another."""
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", OF_LARGE_LAYERS],
+            env=os.environ | {"SAE_FAST_L2": size, "OMP_NUM_THREADS": "2"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for size in ("1", "262144", "1048576", "16777216", "none", "-5")
+    }
+    assert len(digests) == 1
