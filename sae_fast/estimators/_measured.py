@@ -12,6 +12,7 @@ from ..network._checks import check_n_threads
 from ..network._functional import encode
 from ..network._settings import Settings
 from ..network._types import Cost, Hidden, Params
+from ..network._units import activity
 from ._layer_training import Samples
 from ._unit_report import BLOCK
 
@@ -42,6 +43,4 @@ def ranges(params: Params, X: NDArray[Any], hidden: Hidden, n_threads: int | Non
     for i in range(0, len(X), BLOCK):
         codes = encode(params, X[i : i + BLOCK], hidden=hidden, n_threads=n_threads)
         low, high = np.minimum(low, codes.min(axis=0)), np.maximum(high, codes.max(axis=0))
-    if hidden == "tanh":
-        low, high = (low + 1) / 2, (high + 1) / 2
-    return low, high
+    return activity(low, hidden), activity(high, hidden)

@@ -16,6 +16,7 @@ from ..network._layer_plan import LayerPlan
 from ..network._settings import Settings, check_settings
 from ..network._solvers import LbfgsSolver
 from ..network._types import AnyParams, FloatArray, Layer, Params
+from ..network._units import activity
 from ._fit import FitControl, FitInterruptedWarning, Stage
 from ._held_out import Weight
 from ._layer_training import Samples, Training, solver_of, start_of
@@ -128,4 +129,4 @@ def mean_activations(
             each = codes if weight is None else codes * weight[i : i + BLOCK, np.newaxis]
             sums[k] += np.sum(each, axis=0, dtype=np.float64)
     total = len(X) if weight is None else weight.sum()
-    return [(s / total + 1) / 2 if unit == "tanh" else s / total for s, unit in zip(sums, units, strict=True)]
+    return [activity(s / total, unit) for s, unit in zip(sums, units, strict=True)]

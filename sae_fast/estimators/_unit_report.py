@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._public import public_in
+from ..network._units import activity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,8 +160,7 @@ def judge_codes(rho: float, codes: NDArray[Any], hidden: str, W1: NDArray[Any]) 
     mean = codes.mean(axis=0, dtype=np.float64)
     low, high = codes.min(axis=0).astype(np.float64), codes.max(axis=0).astype(np.float64)
     correlated, correlation = strongest(correlations(codes))
-    if hidden == "tanh":
-        mean, low, high = ((a + 1) / 2 for a in (mean, low, high))
+    mean, low, high = (activity(a, hidden) for a in (mean, low, high))
     report = judge(rho, mean, low, high, W1)
     return UnitReport(**vars(report) | {"correlated": correlated, "correlation": correlation})
 

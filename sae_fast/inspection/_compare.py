@@ -17,6 +17,7 @@ from ..encoders._frozen import thawed
 from ..estimators._estimator import SparseAutoencoder
 from ..estimators._fit import FitInterruptedWarning
 from ..network._checks import check_count, check_random_state, seed_from
+from ..network._units import activity
 from ._code_measures import accuracies, errors, sparsity, speed
 
 if TYPE_CHECKING:
@@ -248,8 +249,7 @@ def compare_with_pca(
     check_is_fitted(model)
     codes = np.asarray(model.transform(X))
     units = model.units_[-1:] if hasattr(model, "units_") else getattr(model, "_units", ("sigmoid",))
-    if units[0] == "tanh":
-        codes = (codes + 1) / 2
+    codes = activity(codes, units[0])
     with np.errstate(invalid="ignore"):  # constant data have no variance to share
         pca = PCA(min(codes.shape[1], *data.shape), random_state=seed).fit(data)
     scores = pca.transform(data)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from numpy.typing import NDArray
 
 Hidden: TypeAlias = Literal["sigmoid", "tanh"]
 Output: TypeAlias = Literal["sigmoid", "tanh", "linear"]
@@ -38,3 +40,9 @@ UNITS = {
 OUTPUT = tuple(UNITS)
 HIDDEN = tuple(name for name, unit in UNITS.items() if unit.hidden)
 NUMBER = {name: number for number, name in enumerate(UNITS)}
+
+
+def activity(a: NDArray[Any], unit: str) -> NDArray[Any]:
+    """Activations as penalties and reports see them: mapped to [0, 1], or as they are where they have no bound."""
+    low, high = UNITS[unit].low, UNITS[unit].high
+    return (a - low) / (high - low) if UNITS[unit].bounded and (low, high) != (0, 1) else a

@@ -13,6 +13,7 @@ from ..estimators._unit_report import BLOCK
 from ..network._checks import check_hidden, check_X
 from ..network._functional import decode, encode
 from ..network._types import Hidden, Output, Params
+from ..network._units import activity
 
 F64 = NDArray[np.float64]
 Shape = tuple[int, int] | tuple[int, int, int]
@@ -93,10 +94,10 @@ def _check_fitted(model: Any) -> None:
 
 
 def code_blocks(model: Any, X: ArrayLike, hidden: Hidden | None) -> Iterator[F64]:
-    """Codes mapped to [0, 1] (tanh: ``(a2 + 1) / 2``), block by block."""
-    tanh = hidden_of(model, hidden) == "tanh"
+    """Codes mapped to [0, 1] (tanh: ``(a2 + 1) / 2``) where they are bounded, block by block."""
+    unit = hidden_of(model, hidden)
     for a2 in _encode_blocks(model, X, hidden):
-        yield (a2 + 1) / 2 if tanh else a2
+        yield activity(a2, unit)
 
 
 def codes(model: Any, X: ArrayLike, hidden: Hidden | None) -> F64:
