@@ -12,6 +12,8 @@ from ..estimators._measured import ranges
 from ..estimators._unit_report import statuses
 from ..network._functional import cost, encode
 from ..network._types import Cost, Hidden, Output, Params
+from ..network._units import UNITS, activity
+from ..reference._units import UNITS as FORMULAS
 
 # Limits of the standard deviation of a new unit's pre-activation: below, it tells samples apart too little, above,
 # it is saturated from the start.
@@ -53,8 +55,9 @@ def set_up(
     longest = float(np.linalg.norm(W1[living], axis=1).max(initial=0)) or np.inf
     spread = SPREAD[0] if len(living) == 0 else float(np.clip(np.median((X @ W1[living].T).std(axis=0)), *SPREAD))
     z3 = a2 @ W2.T + b2
+    hidden, output = FORMULAS[network.hidden], FORMULAS[network.output]
     for unit in idle:
-        a3, slope = output_and_slope(z3, network.output)
+        a3, slope = output.value(z3), output.slope(z3)
         residual = X - a3
         error = np.einsum("ij,ij->i", residual, residual)
         top = error.max()
@@ -71,7 +74,7 @@ def set_up(
         size = min(spread / deviation, longest)
         W1[unit] = size * direction
         b1[unit] = threshold(size * projection, network)
-        a = activation(size * projection + b1[unit], network.hidden)
+        a = hidden.value(size * projection + b1[unit])
         mean = a.mean()
         a -= mean
         # Gauss-Newton's length of the column, for the error's mean and the decay.
@@ -84,39 +87,21 @@ def set_up(
     return bare, Params(W1, b1, W2, b2)
 
 
-def output_and_slope(z3: NDArray[np.float64], output: Output) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Reconstruction g(z3) and its slope g'(z3)."""
-    if output == "linear":
-        return z3, np.ones_like(z3)
-    if output == "tanh":
-        a3 = np.tanh(z3)
-        return a3, 1 - a3**2
-    from scipy.special import expit
-
-    a3 = expit(z3)
-    return a3, a3 * expit(-z3)
-
-
-def activation(z2: NDArray[np.float64], hidden: Hidden) -> NDArray[np.float64]:
-    """f(z2)."""
-    from scipy.special import expit
-
-    return np.tanh(z2) if hidden == "tanh" else np.asarray(expit(z2))
-
-
 def threshold(projection: NDArray[np.float64], network: Network) -> float:
-    """The bias that gives ``projection + bias`` a mean activation, mapped to [0, 1], of rho."""
-    from scipy.optimize import brentq
-    from scipy.special import expit, logit
+    """The bias that gives ``projection + bias`` a mean activation, mapped to [0, 1], of rho.
 
-    k = 2.0 if network.hidden == "tanh" else 1.0  # (1 + tanh z) / 2 = sigmoid(2 z)
-    middle = float(logit(network.rho)) / k
-    low, high = middle - projection.max(), middle - projection.min()
-    if high - low < 1e-9 * (1 + abs(low)):
-        return float(low)
-    room = 1e-6 * (high - low)
+    Units without a bound have no such mean, and get the bias that puts the mean projection where they begin.
+    """
+    from scipy.optimize import brentq
+
+    if not UNITS[network.hidden].bounded:
+        return -float(projection.mean())
 
     def excess(bias: float) -> float:
-        return float(expit(k * (projection + bias)).mean()) - network.rho
+        a2 = FORMULAS[network.hidden].value(projection + bias)
+        return float(activity(a2, network.hidden).mean()) - network.rho
 
-    return float(brentq(excess, low - room, high + room))
+    room = 1.0
+    while excess(-projection.max() - room) > 0 or excess(room - projection.min()) < 0:
+        room *= 2
+    return float(brentq(excess, -projection.max() - room, room - projection.min()))

@@ -18,13 +18,13 @@ from ..network._checks import check_in
 from ..network._data import Data
 from ..network._functional import decode
 from ..network._types import Hidden, Output, Params
+from ..reference._units import UNITS as FORMULAS
 
 if TYPE_CHECKING:
     from ..estimators._estimator import SparseAutoencoder
 
 Model = TypeVar("Model", bound="SparseAutoencoder")
 
-STEEPEST = {"sigmoid": 0.25, "tanh": 1.0, "linear": 1.0}  # largest slope of a unit
 ROUNDING = 16
 
 
@@ -162,7 +162,7 @@ class Removal:
         self.change = np.zeros(len(self.b2))
         self._codes = codes
         self._rounding = rounding
-        self._slope = STEEPEST[output]
+        self._slope = steepest(output)
         self._tolerance = tolerance
         self._correlations: NDArray[np.float64] | None = None
 
@@ -219,9 +219,14 @@ def affine(x: NDArray[Any], y: NDArray[Any], limit: float) -> tuple[float, float
     return c, d, 0.0 if deviation <= limit else deviation
 
 
+def steepest(unit: str) -> float:
+    """Largest slope of a unit: at 0, or where a unit with kinks is neither off nor at its bound."""
+    return float(FORMULAS[unit].slope(np.array([0.0, 0.5])).max())
+
+
 def rounding(params: Params, X: NDArray[Any], codes: NDArray[Any], hidden: Hidden) -> NDArray[np.float64]:
     """What each unit's activations may be off by for rounding alone: that of the pre-activation, and their own."""
     size = np.abs(params.W1).astype(np.float64) @ np.abs(X).max(axis=0) + np.abs(params.b1)
     largest = np.abs(codes).max(axis=0).astype(np.float64)
-    limit: NDArray[np.float64] = 2 * STEEPEST[hidden] * size + 4 * largest
+    limit: NDArray[np.float64] = 2 * steepest(hidden) * size + 4 * largest
     return float(np.finfo(codes.dtype).eps) * limit
