@@ -2,8 +2,8 @@
 // that are padding.
 #pragma once
 
-#include "activation.hpp"
 #include "folded.hpp"
+#include "units.hpp"
 
 namespace sae_fast {
 namespace {
@@ -14,7 +14,7 @@ inline T sum_in_pairs(Vec<T> v) noexcept {
     return unfold_columns<T, static_cast<int>(kLanes<T>)>(v)[0];
 }
 
-template <class T, Unit U>
+template <class T, class U>
 void hidden_columns_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* weight, double* sum_s,
                        double* sum_c) noexcept {
     constexpr Size n = kLanes<T>;
@@ -23,7 +23,7 @@ void hidden_columns_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* we
         Vec<T> beyond{}, big{}, small{};
         for (Size j = 0; j < width; j += n) {
             const Vec<T> w = load(weight + j);
-            const Hidden<T> h = hidden_unit<T, U>(load(z + j) + bias[r]);
+            const Hidden<T> h = U::hidden(load(z + j) + bias[r]);
             store(z + j, h.folded);
             beyond += w * h.beyond;
             big += sign_bit<T>(h.beyond) ? w : Vec<T>{};
@@ -37,17 +37,11 @@ void hidden_columns_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* we
 template <class T>
 void hidden_columns(Unit u, T* z, Size n_rows, Size n_vec, const T* bias, const T* weight, double* sum_s,
                     double* sum_c) noexcept {
-    switch (u) {
-        case Unit::sigmoid:
-            return hidden_columns_as<T, Unit::sigmoid>(z, n_rows, n_vec, bias, weight, sum_s, sum_c);
-        case Unit::tanh:
-            return hidden_columns_as<T, Unit::tanh>(z, n_rows, n_vec, bias, weight, sum_s, sum_c);
-        default:
-            return hidden_columns_as<T, Unit::linear>(z, n_rows, n_vec, bias, weight, sum_s, sum_c);
-    }
+    with_unit<T>(
+        u, [&](auto unit) { hidden_columns_as<T, decltype(unit)>(z, n_rows, n_vec, bias, weight, sum_s, sum_c); });
 }
 
-template <class T, Unit U>
+template <class T, class U>
 double output_columns_as(T* z, const T* X, Size n_rows, Size n_vec, const T* bias, const T* weight,
                          double* sum_delta) noexcept {
     constexpr Size n = kLanes<T>;
@@ -56,7 +50,7 @@ double output_columns_as(T* z, const T* X, Size n_rows, Size n_vec, const T* bia
     for (Size r = 0; r < n_rows; ++r, z += width, X += width) {
         Vec<T> sum{}, squares{};
         for (Size j = 0; j < width; j += n) {
-            const Error<T> e = output_error<T, U>(load(z + j) + bias[r], load(X + j));
+            const Error<T> e = U::error(load(z + j) + bias[r], load(X + j));
             const Vec<T> weighted = load(weight + j) * e.difference;
             squares += e.difference * weighted;
             const Vec<T> delta = weighted * e.slope;
@@ -72,17 +66,12 @@ double output_columns_as(T* z, const T* X, Size n_rows, Size n_vec, const T* bia
 template <class T>
 double output_columns(Unit u, T* z, const T* X, Size n_rows, Size n_vec, const T* bias, const T* weight,
                       double* sum_delta) noexcept {
-    switch (u) {
-        case Unit::sigmoid:
-            return output_columns_as<T, Unit::sigmoid>(z, X, n_rows, n_vec, bias, weight, sum_delta);
-        case Unit::tanh:
-            return output_columns_as<T, Unit::tanh>(z, X, n_rows, n_vec, bias, weight, sum_delta);
-        default:
-            return output_columns_as<T, Unit::linear>(z, X, n_rows, n_vec, bias, weight, sum_delta);
-    }
+    return with_unit<T>(u, [&](auto unit) {
+        return output_columns_as<T, decltype(unit)>(z, X, n_rows, n_vec, bias, weight, sum_delta);
+    });
 }
 
-template <class T, Unit U>
+template <class T, class U>
 void hidden_delta_columns_as(T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* weight,
                              double* sum_delta) noexcept {
     constexpr Size n = kLanes<T>;
@@ -91,7 +80,7 @@ void hidden_delta_columns_as(T* d, const T* folded, Size n_rows, Size n_vec, con
         Vec<T> sum{};
         for (Size j = 0; j < width; j += n) {
             const Vec<T> pull = load(weight + j) * slope[r];
-            const Vec<T> delta = folded_slope<T, U>(load(folded + j)) * (load(d + j) + pull);
+            const Vec<T> delta = U::slope(load(folded + j)) * (load(d + j) + pull);
             sum += delta;
             store(d + j, delta);
         }
@@ -102,14 +91,9 @@ void hidden_delta_columns_as(T* d, const T* folded, Size n_rows, Size n_vec, con
 template <class T>
 void hidden_delta_columns(Unit u, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* weight,
                           double* sum_delta) noexcept {
-    switch (u) {
-        case Unit::sigmoid:
-            return hidden_delta_columns_as<T, Unit::sigmoid>(d, folded, n_rows, n_vec, slope, weight, sum_delta);
-        case Unit::tanh:
-            return hidden_delta_columns_as<T, Unit::tanh>(d, folded, n_rows, n_vec, slope, weight, sum_delta);
-        default:
-            return hidden_delta_columns_as<T, Unit::linear>(d, folded, n_rows, n_vec, slope, weight, sum_delta);
-    }
+    with_unit<T>(u, [&](auto unit) {
+        hidden_delta_columns_as<T, decltype(unit)>(d, folded, n_rows, n_vec, slope, weight, sum_delta);
+    });
 }
 
 }  // namespace

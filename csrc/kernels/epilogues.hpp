@@ -1,14 +1,14 @@
 // What happens to a panel of a product while it is still in cache: activation, means, error, deltas.
 #pragma once
 
-#include "activation.hpp"
+#include "units.hpp"
 
 namespace sae_fast {
 namespace {
 
 // Big are the units with s of at least 1/2: the sum of s is their number, or weight, and what all of them are beyond 0
 // or 1; that of 1 - s likewise. At most half of a sum cancels.
-template <class T, Unit U, bool Weighted>
+template <class T, class U, bool Weighted>
 void hidden_forward_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* row_weight, T* sum_s, T* sum_c) noexcept {
     constexpr Size n = kLanes<T>;
     const Size width = n_vec * n;
@@ -18,7 +18,7 @@ void hidden_forward_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* ro
         IntVec<T> n_big{};
         for (Size r = 0; r < n_rows; ++r) {
             T* at = z + r * width + j;
-            const Hidden<T> h = hidden_unit<T, U>(load(at) + b);
+            const Hidden<T> h = U::hidden(load(at) + b);
             store(at, h.folded);
             if constexpr (Weighted) {
                 const Vec<T> weight = splat(row_weight[r]);
@@ -39,28 +39,21 @@ void hidden_forward_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* ro
     }
 }
 
-template <class T, Unit U>
-void hidden_forward_of(T* z, Size n_rows, Size n_vec, const T* bias, const T* row_weight, T* sum_s, T* sum_c) noexcept {
-    if (row_weight != nullptr) return hidden_forward_as<T, U, true>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c);
-    return hidden_forward_as<T, U, false>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c);
-}
-
 template <class T>
 void hidden_forward(Unit u, T* z, Size n_rows, Size n_vec, const T* bias, const T* row_weight, T* sum_s,
                     T* sum_c) noexcept {
-    switch (u) {
-        case Unit::sigmoid:
-            return hidden_forward_of<T, Unit::sigmoid>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c);
-        case Unit::tanh:
-            return hidden_forward_of<T, Unit::tanh>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c);
-        default:
-            return hidden_forward_as<T, Unit::linear, false>(z, n_rows, n_vec, bias, nullptr, sum_s, sum_c);
-    }
+    with_unit<T>(u, [&](auto unit) {
+        using U = decltype(unit);
+        if (row_weight != nullptr)
+            hidden_forward_as<T, U, true>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c);
+        else
+            hidden_forward_as<T, U, false>(z, n_rows, n_vec, bias, row_weight, sum_s, sum_c);
+    });
 }
 
 // One copy of this code for one row and for many, whole vectors and edges: in two copies the compiler may contract a
 // multiplication and an addition here and not there, and the last bit of a code would depend on its company.
-template <class T, Unit U>
+template <class T, class U>
 SAE_FAST_ONE_COPY void activate_as(const T* z, Size n_rows, Size n_vec, Size n_used, const T* bias, T* out,
                                    Size out_stride) noexcept {
     constexpr Size n = kLanes<T>;
@@ -69,7 +62,7 @@ SAE_FAST_ONE_COPY void activate_as(const T* z, Size n_rows, Size n_vec, Size n_u
         const Vec<T> b = load(bias + j);
         const Size some = n_used - j;
         for (Size r = 0; r < n_rows; ++r) {
-            const Vec<T> a = unit<T, U>(load(z + r * width + j) + b);
+            const Vec<T> a = U::value(load(z + r * width + j) + b);
             if (some >= n)
                 store(out + r * out_stride + j, a);
             else
@@ -81,37 +74,23 @@ SAE_FAST_ONE_COPY void activate_as(const T* z, Size n_rows, Size n_vec, Size n_u
 template <class T>
 void activate(Unit u, const T* z, Size n_rows, Size n_vec, Size n_used, const T* bias, T* out,
               Size out_stride) noexcept {
-    switch (u) {
-        case Unit::sigmoid:
-            return activate_as<T, Unit::sigmoid>(z, n_rows, n_vec, n_used, bias, out, out_stride);
-        case Unit::tanh:
-            return activate_as<T, Unit::tanh>(z, n_rows, n_vec, n_used, bias, out, out_stride);
-        default:
-            return activate_as<T, Unit::linear>(z, n_rows, n_vec, n_used, bias, out, out_stride);
-    }
+    with_unit<T>(u,
+                 [&](auto unit) { activate_as<T, decltype(unit)>(z, n_rows, n_vec, n_used, bias, out, out_stride); });
 }
 
 template <class T>
 void unfold(Unit u, const T* folded, T* a, Size n_rows, Size n_vec) noexcept {
-    constexpr Size n = kLanes<T>;
-    const Size all = n_rows * n_vec * n;
-    switch (u) {
-        case Unit::sigmoid:
-            for (Size i = 0; i < all; i += n) store(a + i, unfold_unit<T, Unit::sigmoid>(load(folded + i)));
-            return;
-        case Unit::tanh:
-            for (Size i = 0; i < all; i += n) store(a + i, unfold_unit<T, Unit::tanh>(load(folded + i)));
-            return;
-        default:
-            for (Size i = 0; i < all; i += n) store(a + i, load(folded + i));
-    }
+    with_unit<T>(u, [&](auto unit) {
+        const Size all = n_rows * n_vec * kLanes<T>;
+        for (Size i = 0; i < all; i += kLanes<T>) store(a + i, unit.unfold(load(folded + i)));
+    });
 }
 
 // Rows whose squares are summed in T before the sum goes to double.
 constexpr Size kShortSum = 16;
 
 // z -> delta3 for one vector of columns; `used` masks columns beyond the matrix.
-template <class T, Unit U, bool Weighted, bool Masked>
+template <class T, class U, bool Weighted, bool Masked>
 Vec<T> output_delta_column(T* z, const T* X, Size x_stride, Size width, Size n_rows, Vec<T> b, Vec<T> used,
                            const T* row_weight, DoubleSum<T>& total) noexcept {
     Vec<T> sum{};
@@ -120,7 +99,7 @@ Vec<T> output_delta_column(T* z, const T* X, Size x_stride, Size width, Size n_r
         Vec<T> squares{};
         for (Size r = r0; r < r1; ++r) {
             T* at = z + r * width;
-            Error<T> e = output_error<T, U>(load(at) + b, load(X + r * x_stride));
+            Error<T> e = U::error(load(at) + b, load(X + r * x_stride));
             if constexpr (Masked) e.difference *= used;
             Vec<T> weighted = e.difference;
             if constexpr (Weighted) weighted *= row_weight[r];
@@ -134,7 +113,7 @@ Vec<T> output_delta_column(T* z, const T* X, Size x_stride, Size width, Size n_r
     return sum;
 }
 
-template <class T, Unit U, bool Weighted>
+template <class T, class U, bool Weighted>
 double output_delta_as(T* z, const T* X, Size x_stride, Size n_rows, Size n_vec, Size n_used, const T* bias,
                        const T* row_weight, T* sum_delta) noexcept {
     constexpr Size n = kLanes<T>;
@@ -150,29 +129,17 @@ double output_delta_as(T* z, const T* X, Size x_stride, Size n_rows, Size n_vec,
     return total.value();
 }
 
-template <class T, Unit U>
-double output_delta_of(T* z, const T* X, Size x_stride, Size n_rows, Size n_vec, Size n_used, const T* bias,
-                       const T* row_weight, T* sum_delta) noexcept {
-    if (row_weight != nullptr)
-        return output_delta_as<T, U, true>(z, X, x_stride, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
-    return output_delta_as<T, U, false>(z, X, x_stride, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
-}
-
 template <class T>
 double output_delta(Unit u, T* z, const T* X, Size x_stride, Size n_rows, Size n_vec, Size n_used, const T* bias,
                     const T* row_weight, T* sum_delta) noexcept {
-    switch (u) {
-        case Unit::sigmoid:
-            return output_delta_of<T, Unit::sigmoid>(z, X, x_stride, n_rows, n_vec, n_used, bias, row_weight,
-                                                     sum_delta);
-        case Unit::tanh:
-            return output_delta_of<T, Unit::tanh>(z, X, x_stride, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
-        default:
-            return output_delta_of<T, Unit::linear>(z, X, x_stride, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
-    }
+    return with_unit<T>(u, [&](auto unit) {
+        const auto run = row_weight != nullptr ? output_delta_as<T, decltype(unit), true>
+                                               : output_delta_as<T, decltype(unit), false>;
+        return run(z, X, x_stride, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
+    });
 }
 
-template <class T, Unit U>
+template <class T, class U>
 void hidden_delta_as(T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
                      T* sum_delta) noexcept {
     constexpr Size n = kLanes<T>;
@@ -183,7 +150,7 @@ void hidden_delta_as(T* d, const T* folded, Size n_rows, Size n_vec, const T* sl
         for (Size r = 0; r < n_rows; ++r) {
             T* at = d + r * width + j;
             const Vec<T> pull = row_weight != nullptr ? row_weight[r] * k : k;
-            const Vec<T> delta = folded_slope<T, U>(load(folded + r * width + j)) * (load(at) + pull);
+            const Vec<T> delta = U::slope(load(folded + r * width + j)) * (load(at) + pull);
             sum += delta;
             store(at, delta);
         }
@@ -194,14 +161,9 @@ void hidden_delta_as(T* d, const T* folded, Size n_rows, Size n_vec, const T* sl
 template <class T>
 void hidden_delta(Unit u, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
                   T* sum_delta) noexcept {
-    switch (u) {
-        case Unit::sigmoid:
-            return hidden_delta_as<T, Unit::sigmoid>(d, folded, n_rows, n_vec, slope, row_weight, sum_delta);
-        case Unit::tanh:
-            return hidden_delta_as<T, Unit::tanh>(d, folded, n_rows, n_vec, slope, row_weight, sum_delta);
-        default:
-            return hidden_delta_as<T, Unit::linear>(d, folded, n_rows, n_vec, slope, row_weight, sum_delta);
-    }
+    with_unit<T>(u, [&](auto unit) {
+        hidden_delta_as<T, decltype(unit)>(d, folded, n_rows, n_vec, slope, row_weight, sum_delta);
+    });
 }
 
 }  // namespace

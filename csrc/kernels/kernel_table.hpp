@@ -204,7 +204,7 @@ struct Kernels {
     void (*outer)(const T* A, Size a_stride, Size n_i, const T* B, Size b_stride, Size n_vec, Size n_k, T* C,
                   bool accumulate, Size ahead);
 
-    /// One panel, in place: z (n_rows, width) without bias -> folded activation (see activation.hpp), and the
+    /// One panel, in place: z (n_rows, width) without bias -> folded activation (see units.hpp), and the
     /// (weighted) sums over these rows of s and 1 - s.
     void (*hidden_forward)(Unit unit, T* z, Size n_rows, Size n_vec, const T* bias, const T* row_weight, T* sum_s,
                            T* sum_c);

@@ -45,15 +45,6 @@ Cost cost_of(const Network<const T>& network, double m, Terms losses, Of terms) 
     return cost;
 }
 
-/// The activation that pass 1 has kept as a folded one (see kernels/activation.hpp).
-template <class T>
-double unfolded(Unit unit, T folded) noexcept {
-    const double t = static_cast<double>(folded);
-    if (unit == Unit::linear) return t;
-    if (unit == Unit::sigmoid) return std::signbit(t) ? 1 + t : t;
-    return std::fabs(t) < 1 ? t : std::copysign(1 - 1 / std::fabs(t), t);
-}
-
 /// z of unit j of layer l for sample i, in double. row: (n_features,); folded(f): the folded activation of unit f
 /// below.
 template <class T, class Folded>
@@ -65,8 +56,14 @@ double pre_activation(const Problem<T>& problem, Size l, Size i, Size j, T* row,
         read_sample(problem.X, i, row);
         for (Size f = 0; f < layer.n_in; ++f) z += static_cast<double>(w[f]) * static_cast<double>(row[f]);
     } else {
-        const Unit unit = problem.network.settings[l - 1].unit;
-        for (Size f = 0; f < layer.n_in; ++f) z += static_cast<double>(w[f]) * unfolded(unit, folded(f));
+        constexpr Size some = 64;  // whole vectors
+        for (Size begin = 0; begin < layer.n_in; begin += some) {
+            const Size n = std::min(some, layer.n_in - begin);
+            double a[some] = {};
+            for (Size f = 0; f < n; ++f) a[f] = static_cast<double>(folded(begin + f));
+            kernels<double>().unfold(problem.network.settings[l - 1].unit, a, a, 1, some / kernels<double>().lanes);
+            for (Size f = 0; f < n; ++f) z += static_cast<double>(w[begin + f]) * a[f];
+        }
     }
     return z;
 }
@@ -98,7 +95,7 @@ public:
     void settle(Size j, double s, double c, Z z) const noexcept {
         const double m = static_cast<double>(m_);
         Mean mean = mean_of(s / m, c / m);
-        if (exists() && is_tiny<T>(mean)) mean = logarithmic_mean(z);
+        if (exists() && has_tails() && is_tiny<T>(mean)) mean = logarithmic_mean(z);
         if (running_ != nullptr) mean = moved(j, mean);
         mean_[j] = mean;
         if (rho_hat_ != nullptr) rho_hat_[j] = mean.s;
@@ -108,13 +105,14 @@ public:
     }
 
     /// Is its mean beyond the type's range?
-    bool is_tiny_unit(Size j) const noexcept { return is_tiny<T>(mean_[j]); }
+    bool is_tiny_unit(Size j) const noexcept { return has_tails() && is_tiny<T>(mean_[j]); }
 
     /// The penalty's term of delta for sample i and a unit j whose mean is beyond the type's range.
     T tiny_delta(Size i, Size j, double z) const noexcept {
         const double weight = row_weight_ == nullptr ? 1 : static_cast<double>(row_weight_[i]);
+        const double rate = facts(settings_.unit).rate;
         return static_cast<T>(settings_.penalty.beta * share_of_batch() * weight *
-                              penalty_delta(z, settings_.unit, settings_.penalty.rho, mean_[j]));
+                              (rate * penalty_delta(rate * z, settings_.penalty.rho, mean_[j])));
     }
 
 private:
@@ -138,10 +136,15 @@ private:
         return mean;
     }
 
+    // Does s approach 0 and 1 without reaching them? Then it may leave the type's range, and the mean is that of its
+    // logarithms.
+    bool has_tails() const noexcept { return facts(settings_.unit).rate > 0; }
+
+    // A unit without tails that is at one end for all samples has no slope.
     T slope_of(const Mean& mean) const noexcept {
-        if (is_tiny<T>(mean)) return 0;
-        const double factor = settings_.unit == Unit::tanh ? 0.5 : 1;
-        return static_cast<T>(settings_.penalty.beta * factor * share_of_batch() *
+        if (has_tails() ? is_tiny<T>(mean) : !(mean.s > 0 && mean.c > 0)) return 0;
+        const UnitFacts& unit = facts(settings_.unit);
+        return static_cast<T>(settings_.penalty.beta / (unit.high - unit.low) * share_of_batch() *
                               divergence_slope(settings_.penalty.rho, mean));
     }
 
@@ -152,11 +155,11 @@ private:
 
     template <class Z>
     Mean logarithmic_mean(Z z) const noexcept {
-        const double scale = settings_.unit == Unit::tanh ? 2 : 1;
+        const double rate = facts(settings_.unit).rate;
         LogMean s;
         LogMean c;
         for (Size i = 0; i < m_; ++i) {
-            const double x = scale * z(i);
+            const double x = rate * z(i);
             const double weight = row_weight_ == nullptr ? 1 : static_cast<double>(row_weight_[i]);
             s.add(log_sigmoid(x), weight);
             c.add(log_sigmoid(-x), weight);

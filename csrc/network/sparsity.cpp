@@ -41,15 +41,12 @@ double divergence(double rho, const Mean& mean) noexcept {
     return rho * (std::log(rho) - mean.log_s) + (1 - rho) * (std::log1p(-rho) - mean.log_c);
 }
 
-double penalty_delta(double z, Unit hidden, double rho, const Mean& mean) noexcept {
-    if (hidden == Unit::tanh) z *= 2;
+double penalty_delta(double z, double rho, const Mean& mean) noexcept {
     const double log_s = log_sigmoid(z);
     const double log_c = log_sigmoid(-z);
     const double active = std::exp(log_s - mean.log_s) * std::exp(log_c);
     const double inactive = std::exp(log_c - mean.log_c) * std::exp(log_s);
-    // f' ds/da: s c for sigmoid, 4 s c / 2 for tanh.
-    const double factor = hidden == Unit::tanh ? 2 : 1;
-    return factor * (-rho * active + (1 - rho) * inactive);
+    return -rho * active + (1 - rho) * inactive;
 }
 
 }  // namespace sae_fast

@@ -43,9 +43,9 @@ inline double divergence_slope(double rho, const Mean& mean) noexcept { return e
 /// log sigmoid(z).
 inline double log_sigmoid(double z) noexcept { return z < 0 ? z - std::log1p(std::exp(z)) : -std::log1p(std::exp(-z)); }
 
-/// One sample's share of delta2 from the penalty, beta and the weight of the sample left out:
-/// f'(z) ds/da (-rho / rho_hat + (1 - rho) / (1 - rho_hat)), from logarithms.
-double penalty_delta(double z, Unit hidden, double rho, const Mean& mean) noexcept;
+/// One sample's share of the penalty's derivative by z, beta and the weight of the sample left out, where s is
+/// sigmoid(z): s (1 - s) (-rho / rho_hat + (1 - rho) / (1 - rho_hat)), from logarithms.
+double penalty_delta(double z, double rho, const Mean& mean) noexcept;
 
 /// log of the weighted mean of exp(x), fed one by one.
 class LogMean {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <iterator>
 #include <vector>
 
 #include "problem.hpp"
@@ -9,6 +10,17 @@
 namespace sae_fast::test {
 
 using Real = long double;
+
+constexpr Size n_units = std::size(kUnits);
+
+/// Unit n, from the beginning again after the last one.
+inline Unit nth_unit(Size n) { return static_cast<Unit>(n % n_units); }
+
+inline std::vector<Unit> all_units() {
+    std::vector<Unit> units;
+    for (Size n = 0; n < n_units; ++n) units.push_back(nth_unit(n));
+    return units;
+}
 
 inline Real unit_naive(Unit unit, Real z) {
     if (unit == Unit::sigmoid) return 1 / (1 + std::exp(-z));
@@ -58,7 +70,8 @@ Naive evaluate_naive(const Arrays<T>& p, const std::vector<T>& X, Unit hidden, U
         }
     const Real rho = penalty.rho;
     for (const Real q : r.rho_hat)
-        r.sparsity += penalty.beta * (rho * std::log(rho / q) + (1 - rho) * std::log((1 - rho) / (1 - q)));
+        if (penalty.beta > 0)
+            r.sparsity += penalty.beta * (rho * std::log(rho / q) + (1 - rho) * std::log((1 - rho) / (1 - q)));
     for (Size i = 0; i < m; ++i) {
         for (Size k = 0; k < v; ++k) {
             const Real d = a3[at(i * v + k)] - X[at(i * v + k)];
@@ -67,7 +80,9 @@ Naive evaluate_naive(const Arrays<T>& p, const std::vector<T>& X, Unit hidden, U
         }
         for (Size j = 0; j < h; ++j) {
             const Real q = r.rho_hat[at(j)];
-            Real back = penalty.beta * (-rho / q + (1 - rho) / (1 - q)) * (hidden == Unit::tanh ? 0.5L : 1.0L);
+            Real back = 0;
+            if (penalty.beta > 0)
+                back = penalty.beta * (-rho / q + (1 - rho) / (1 - q)) * (hidden == Unit::tanh ? 0.5L : 1.0L);
             for (Size k = 0; k < v; ++k) back += r.delta3[at(i * v + k)] * p.W2[at(k * h + j)];
             r.delta2[at(i * h + j)] = back * slope_naive(hidden, a2[at(i * h + j)]);
         }

@@ -12,7 +12,6 @@ using namespace sae_fast::test;
 
 namespace {
 
-constexpr Unit kUnits[] = {Unit::sigmoid, Unit::tanh, Unit::linear};
 constexpr Size kSizes[] = {1, 2, 7, 8, 9, 17, 33, 65};
 constexpr Size kInputs[] = {1, 2, 5, 16, 25, 61};
 
@@ -30,7 +29,7 @@ void shapes() {
     for (const Size m : kSizes)
         for (const Size in : kSizes)
             for (const Size n_out : kSizes) {
-                const Unit unit = kUnits[(m + in + n_out) % 3];
+                const Unit unit = nth_unit(m + in + n_out);
                 const auto W = numbers<T>(n_out * in, 1), b = numbers<T>(n_out, 2), X = numbers<T>(m * in, 3);
                 const auto wanted = layer_forward_naive(W.data(), b.data(), X, in, n_out, unit);
                 const double rounding = 4 * std::numeric_limits<T>::epsilon() * static_cast<double>(in + 4);
@@ -45,7 +44,7 @@ void widths() {
     const Size m = 15;
     for (const Size in : kInputs)
         for (Size n_out = 1; n_out <= 62; ++n_out) {
-            const Unit unit = kUnits[(in + n_out) % 3];
+            const Unit unit = nth_unit(in + n_out);
             const auto W = numbers<T>(n_out * in, 1), b = numbers<T>(n_out, 2), X = numbers<T>(m * in, 3);
             std::vector<T> apart(static_cast<std::size_t>(m * (in + 20)), std::numeric_limits<T>::quiet_NaN());
             for (Size i = 0; i < m; ++i) std::copy_n(X.begin() + i * in, in, apart.begin() + i * (in + 20));

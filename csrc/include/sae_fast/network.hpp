@@ -13,7 +13,8 @@ namespace sae_fast {
 /// What the output is compared with: real targets, or the label of a class.
 enum class Loss : int { squared = 0, softmax = 1 };
 
-/// What a layer does. All but the last layer are hidden; beta > 0 counts for those alone, and needs sigmoid or tanh.
+/// What a layer does. All but the last layer are hidden; beta > 0 counts for those alone, and needs a
+/// bounded mean.
 struct LayerSettings {
     Unit unit = Unit::sigmoid;
     Penalty penalty;
@@ -26,9 +27,6 @@ struct Network {
     Size n_layers = 0;
     Loss loss = Loss::squared;
 };
-
-/// Has a unit a mean activation, mapped to [0, 1], that a penalty can hold at rho?
-constexpr bool has_mean(Unit unit) noexcept { return unit != Unit::linear; }
 
 /// Hidden units with a mean: the length of Results::rho_hat.
 template <class T>
@@ -61,7 +59,7 @@ template <class T>
 struct Results {
     const Layer<T>* grad = nullptr;  // (n_layers,)
     T* const* deltas = nullptr;  // (n_layers,): each (n_samples, n_out), times sample weight over mean weight; or null
-    double* rho_hat = nullptr;   // (n_means,): mean activations of hidden units, mapped to [0, 1]
+    double* rho_hat = nullptr;  // (n_means,): mean activations of hidden units, mapped to [0, 1] where they are bounded
 };
 
 /// Cost (its part `reconstruction` is the loss), and what `results` asks for. Where a layer has a sparsity penalty,

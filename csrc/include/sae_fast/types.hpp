@@ -8,8 +8,29 @@ namespace sae_fast {
 
 using Size = std::ptrdiff_t;
 
-/// Activation of a layer.
+/// Activation of a layer. What kernels know of it is in kernels/units.hpp, all else here.
 enum class Unit : int { sigmoid = 0, tanh = 1, linear = 2 };
+
+struct UnitFacts {
+    const char* name;
+    double low, high;  // of activations
+    double rate;       // (a - low) / (high - low) = sigmoid(rate z); 0: a = z, cut to [low, high]
+};
+
+constexpr double kInfinity = __builtin_inf();
+constexpr UnitFacts kUnits[] = {
+    {"sigmoid", 0, 1, 1},
+    {"tanh", -1, 1, 2},
+    {"linear", -kInfinity, kInfinity, 0},
+};
+
+constexpr const UnitFacts& facts(Unit unit) noexcept { return kUnits[static_cast<int>(unit)]; }
+
+/// Has a unit a mean of s = (a - low) / (high - low), or of a - low where it has no upper bound?
+constexpr bool has_mean(Unit unit) noexcept { return facts(unit).low > -kInfinity; }
+
+/// Is that in [0, 1], so that a penalty can hold it at rho?
+constexpr bool has_bounded_mean(Unit unit) noexcept { return has_mean(unit) && facts(unit).high < kInfinity; }
 
 /// What becomes of the codes in a cell of a map.
 enum class Pooling : int { mean = 0, max = 1 };

@@ -1,0 +1,113 @@
+// The units, one struct each: everything that a kernel has to know of one. What the rest of the core knows is a line
+// of kUnits (types.hpp).
+//
+//   value     the activation itself
+//   hidden    a folded activation t, one number that keeps everything between the passes: pass 2 needs the activation
+//             and the slope f'(z) also where it has rounded to its limit; and what s, which is the activation mapped to
+//             [0, 1], is beyond 0 or 1, whichever is nearer: s or -(1 - s). Where there is no s, 0
+//   unfold    the activation from t
+//   slope     f'(z) from t
+//   error     g(z) - x and g'(z), each precise where g has rounded to its limit
+//
+//   sigmoid:  s = a.  t = s where s < 1/2, else -(1 - s): the smaller of s and its complement, the sign says which.
+//             a = t or 1 + t,  f' = |t| (1 - |t|).
+//   tanh:     s = (a + 1) / 2 = sigmoid(2 z).  u = 1 - |a|.  t = a where |a| <= near_zero, else sign(a) / u, which is
+//             beyond 2.  a = t or sign (1 - u),  f' = 1 - a^2 or u (2 - u).
+//   linear:   t = a = z.
+//
+// A NaN stays one.
+#pragma once
+
+#include "elementary.hpp"
+
+namespace sae_fast {
+namespace {
+
+template <class T>
+struct Hidden {
+    Vec<T> folded, beyond;
+};
+
+template <class T>
+struct Error {
+    Vec<T> difference, slope;
+};
+
+template <class T>
+struct Sigmoid {
+    static Vec<T> value(Vec<T> z) noexcept {
+        const Vec<T> e = exp_of_size<T>(z);
+        return (z < Vec<T>{} ? e : splat(T(1))) / (T(1) + e);
+    }
+    static Hidden<T> hidden(Vec<T> z) noexcept {
+        const Vec<T> folded = with_opposite_sign<T>(small_sigmoid<T>(z), z);
+        return {folded, folded};
+    }
+    static Vec<T> unfold(Vec<T> t) noexcept { return sign_bit<T>(t) ? T(1) + t : t; }
+    static Vec<T> slope(Vec<T> t) noexcept {
+        const Vec<T> size = absolute<T>(t);
+        return size * (T(1) - size);
+    }
+    static Error<T> error(Vec<T> z, Vec<T> x) noexcept {
+        const Vec<T> small = small_sigmoid<T>(z);
+        return {z < Vec<T>{} ? small - x : (T(1) - x) - small, small - small * small};
+    }
+};
+
+template <class T>
+struct Tanh {
+    static Vec<T> value(Vec<T> z) noexcept {
+        const Vec<T> small = small_sigmoid<T>(z + z);
+        const Vec<T> far = T(1) - (small + small);
+        return absolute<T>(z) <= TanhConstants<T>::near_zero ? tanh_near_zero<T>(z) : (z < Vec<T>{} ? -far : far);
+    }
+    static Hidden<T> hidden(Vec<T> z) noexcept {
+        const Vec<T> small = small_sigmoid<T>(z + z);
+        const Vec<T> far = T(0.5) / small;
+        const Vec<T> size = absolute<T>(z);
+        const Vec<T> folded = size <= TanhConstants<T>::near_zero ? tanh_near_zero<T>(z) : (z < Vec<T>{} ? -far : far);
+        return {folded, with_opposite_sign<T>(small, z)};
+    }
+    static Vec<T> unfold(Vec<T> t) noexcept {
+        const Vec<T> size = absolute<T>(t);
+        const Vec<T> a = T(1) - T(1) / maximum<T>(splat(T(1)), size);
+        return size < T(1) ? t : (t < Vec<T>{} ? -a : a);
+    }
+    static Vec<T> slope(Vec<T> t) noexcept {
+        const Vec<T> size = absolute<T>(t);
+        const Vec<T> u = T(1) / maximum<T>(splat(T(1)), size);
+        return size < T(1) ? T(1) - t * t : u * (T(2) - u);
+    }
+    static Error<T> error(Vec<T> z, Vec<T> x) noexcept {
+        const Vec<T> small = small_sigmoid<T>(z + z);
+        const Vec<T> twice = small + small;
+        const Vec<T> far = z < Vec<T>{} ? twice - (T(1) + x) : (T(1) - x) - twice;
+        const Vec<T> size = absolute<T>(z);
+        return {size <= TanhConstants<T>::near_zero ? tanh_near_zero<T>(z) - x : far, T(4) * (small - small * small)};
+    }
+};
+
+template <class T>
+struct Linear {
+    static Vec<T> value(Vec<T> z) noexcept { return z; }
+    static Hidden<T> hidden(Vec<T> z) noexcept { return {z, Vec<T>{}}; }
+    static Vec<T> unfold(Vec<T> t) noexcept { return t; }
+    static Vec<T> slope(Vec<T>) noexcept { return splat(T(1)); }
+    static Error<T> error(Vec<T> z, Vec<T> x) noexcept { return {z - x, splat(T(1))}; }
+};
+
+/// f(unit) with the struct of the unit, so that the compiler knows it.
+template <class T, class F>
+inline auto with_unit(Unit unit, F f) noexcept {
+    switch (unit) {
+        case Unit::sigmoid:
+            return f(Sigmoid<T>());
+        case Unit::tanh:
+            return f(Tanh<T>());
+        default:
+            return f(Linear<T>());
+    }
+}
+
+}  // namespace
+}  // namespace sae_fast
