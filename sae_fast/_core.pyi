@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .network._types import FloatArray, Layer, Params
 
+UNITS: tuple[str, ...]
+MAX_THREADS: int
+
 class Workspace:
     def size(self) -> int: ...
 

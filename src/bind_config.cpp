@@ -1,6 +1,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings.hpp"
+#include "numbers.hpp"
 #include "sae_fast/isa.hpp"
 #include "sae_fast/probe.hpp"
 #include "sae_fast/threads.hpp"
@@ -22,6 +23,8 @@ const char* compiler() {
 }  // namespace
 
 void bind_config(pybind11::module_& m) {
+    m.attr("UNITS") = names_of(kUnits);
+    m.attr("MAX_THREADS") = kMaxThreads;
     m.def("isa", &isa);
     m.def("available_isas", &available_isas);
     m.def("has_openmp", &has_openmp);

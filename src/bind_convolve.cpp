@@ -3,6 +3,7 @@
 #include "array.hpp"
 #include "bindings.hpp"
 #include "local_workspace.hpp"
+#include "numbers.hpp"
 #include "sae_fast/convolve.hpp"
 #include "unlocked.hpp"
 
@@ -35,7 +36,7 @@ void convolve_any(const py::array& W1, const py::array& b1, const py::array& X, 
                   Size patch_columns, int pooling, Size pool_rows, Size pool_columns, py::array out, int n_threads) {
     const Pool pool{static_cast<Pooling>(pooling), pool_rows, pool_columns};
     const auto run = holds<float>(W1) ? convolve_as<float> : convolve_as<double>;
-    run(W1, b1, X, static_cast<Unit>(hidden), patch_rows, patch_columns, pool, out, n_threads);
+    run(W1, b1, X, unit_of(hidden), patch_rows, patch_columns, pool, out, n_threads);
 }
 
 }  // namespace

@@ -5,8 +5,10 @@
 #include "array.hpp"
 #include "bindings.hpp"
 #include "local_workspace.hpp"
+#include "numbers.hpp"
 #include "object.hpp"
 #include "sae_fast/encoder.hpp"
+#include "sae_fast/threads.hpp"
 #include "unlocked.hpp"
 
 namespace sae_fast::bindings {
@@ -22,7 +24,7 @@ public:
         if (W1.ndim() != 2) throw py::value_error("W1 must have 2 dimensions");
         h_ = W1.shape(0);
         v_ = W1.shape(1);
-        const Unit unit = static_cast<Unit>(hidden);
+        const Unit unit = unit_of(hidden);
         if (holds<float>(W1))
             f32_ = std::make_unique<Encoder<float>>(input<float>(W1, v_ * h_, "W1"), input<float>(b1, h_, "b1"), v_, h_,
                                                     unit);
@@ -52,8 +54,9 @@ private:
         if (!number) throw py::error_already_set();
         int overflow = 0;
         const long n = PyLong_AsLongAndOverflow(number.ptr(), &overflow);
-        if (overflow != 0 || n < 1 || n > 4096)
-            throw py::value_error("n_threads must be >= 1 (and at most 4096) or None, got " + text(n_threads));
+        if (overflow != 0 || n < 1 || n > kMaxThreads)
+            throw py::value_error("n_threads must be >= 1 (and at most " + std::to_string(kMaxThreads) +
+                                  ") or None, got " + text(n_threads));
         return static_cast<int>(n);
     }
 

@@ -7,6 +7,7 @@
 #include "bindings.hpp"
 #include "local_workspace.hpp"
 #include "network_data.hpp"
+#include "sae_fast/threads.hpp"
 #include "unlocked.hpp"
 
 namespace sae_fast::bindings {
@@ -14,18 +15,18 @@ namespace sae_fast::bindings {
 namespace {
 
 template <class T>
-void layer_as(const py::array& W, const py::array& b, const py::array& X, int unit, py::array& out, int n_threads) {
+void layer_as(const py::array& W, const py::array& b, const py::array& X, Unit unit, py::array& out, int n_threads) {
     const std::vector<Layer<const T>> layer = layers_of<const T>({W, b});
     const Samples x = samples(X, layer[0].n_in);
     T* to = output<T>(out, x.n_samples * layer[0].n_out, "out");
     unlocked([&] {
         LocalWorkspace workspace;
-        layer_forward(layer[0], x, static_cast<Unit>(unit), to, layer[0].n_out, n_threads, workspace.get());
+        layer_forward(layer[0], x, unit, to, layer[0].n_out, n_threads, workspace.get());
     });
 }
 
 void layer(const py::array& W, const py::array& b, const py::array& X, int unit, py::array out, int n_threads) {
-    (holds<float>(W) ? layer_as<float> : layer_as<double>)(W, b, X, unit, out, n_threads);
+    (holds<float>(W) ? layer_as<float> : layer_as<double>)(W, b, X, unit_of(unit), out, n_threads);
 }
 
 template <class T>
@@ -146,18 +147,9 @@ py::object quick_as(const Tuple& params, const py::array& X, const LayerSettings
     return py::float_(cost.total());
 }
 
-// Position of a unit in names, -1 if it is not there.
-int unit_of(const py::object& unit, const char* const* names, int n) {
-    if (!PyUnicode_Check(unit.ptr())) return -1;
-    for (int i = 0; i < n; ++i)
-        if (PyUnicode_CompareWithASCIIString(unit.ptr(), names[i]) == 0) return i;
-    return -1;
-}
-
 py::object quick_cost_and_grad(const py::object& params, const py::object& X, const py::object& rho,
                                const py::object& beta, const py::object& weight_decay, const py::object& hidden,
                                const py::object& output, const py::object& out, const py::object& n_threads) {
-    static const char* const units[] = {"sigmoid", "tanh", "linear"};
     if (!PyTuple_Check(params.ptr()) || PyTuple_GET_SIZE(params.ptr()) != 4 || !PyTuple_Check(out.ptr()) ||
         PyTuple_GET_SIZE(out.ptr()) != 4 || !py::isinstance<py::array>(X))
         return py::none();
@@ -165,22 +157,24 @@ py::object quick_cost_and_grad(const py::object& params, const py::object& X, co
         if (!PyFloat_CheckExact(number->ptr())) return py::none();
     const Penalty penalty{PyFloat_AS_DOUBLE(rho.ptr()), PyFloat_AS_DOUBLE(beta.ptr()),
                           PyFloat_AS_DOUBLE(weight_decay.ptr())};
-    const int unit[2] = {unit_of(hidden, units, 2), unit_of(output, units, 3)};
+    const int unit[2] = {number_of(hidden, kUnits), number_of(output, kUnits)};
     long n = 0;
     if (!n_threads.is_none()) {
         if (!PyLong_CheckExact(n_threads.ptr())) return py::none();
         int overflow = 0;
         n = PyLong_AsLongAndOverflow(n_threads.ptr(), &overflow);
-        if (overflow != 0 || n < 1 || n > 4096) return py::none();
+        if (overflow != 0 || n < 1 || n > kMaxThreads) return py::none();
     }
     constexpr double inf = std::numeric_limits<double>::infinity();
-    const bool good = unit[0] >= 0 && unit[1] >= 0 && penalty.rho > 0 && penalty.rho < 1 && penalty.beta >= 0 &&
-                      penalty.beta < inf && penalty.weight_decay >= 0 && penalty.weight_decay < inf;
+    if (unit[0] < 0 || unit[1] < 0) return py::none();
+    const LayerSettings settings[2] = {{static_cast<Unit>(unit[0]), penalty}, {static_cast<Unit>(unit[1]), penalty}};
+    const bool serves = penalty.beta > 0 ? has_bounded_mean(settings[0].unit) : has_mean(settings[0].unit);
+    const bool good = serves && penalty.rho > 0 && penalty.rho < 1 && penalty.beta >= 0 && penalty.beta < inf &&
+                      penalty.weight_decay >= 0 && penalty.weight_decay < inf;
     const auto given = py::reinterpret_borrow<Tuple>(params);
     if (!good || !py::isinstance<py::array>(given[0])) return py::none();
     const auto W1 = py::reinterpret_borrow<py::array>(given[0]);
     if (W1.ndim() != 2 || W1.size() == 0) return py::none();
-    const LayerSettings settings[2] = {{static_cast<Unit>(unit[0]), penalty}, {static_cast<Unit>(unit[1]), penalty}};
     const auto data = py::reinterpret_borrow<py::array>(X);
     const auto grad = py::reinterpret_borrow<Tuple>(out);
     if (holds<float>(W1)) return quick_as<float>(given, data, settings, grad, static_cast<int>(n));

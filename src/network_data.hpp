@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "array.hpp"
+#include "numbers.hpp"
 #include "object.hpp"
 #include "sae_fast/network.hpp"
 
@@ -22,9 +23,9 @@ struct Settings : public PythonObject {
         if (n < 1 || rho.size() != n || beta.size() != n || weight_decay.size() != n)
             throw py::value_error("units, rho, beta and weight_decay must have one value a layer");
         for (std::size_t l = 0; l < n; ++l) {
-            layers.push_back({static_cast<Unit>(units[l]), {rho[l], beta[l], weight_decay[l]}});
-            if (l + 1 < n && !has_mean(layers[l].unit) && beta[l] > 0)
-                throw py::value_error("beta must be 0 for a linear layer");
+            layers.push_back({unit_of(units[l]), {rho[l], beta[l], weight_decay[l]}});
+            if (l + 1 < n && beta[l] > 0 && !has_bounded_mean(layers[l].unit))
+                throw py::value_error(std::string("beta must be 0 for ") + facts(layers[l].unit).name);
         }
         if (loss == Loss::softmax && layers.back().unit != Unit::linear)
             throw py::value_error("the last unit must be linear with softmax");

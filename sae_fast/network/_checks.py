@@ -111,8 +111,8 @@ def check_n_threads(n_threads: int | None) -> int:
         number = operator.index(n_threads)
     except TypeError:
         raise TypeError(f"n_threads must be an integer or None, got {n_threads!r}") from None
-    if not 1 <= number <= 4096:
-        raise ValueError(f"n_threads must be >= 1 (and at most 4096) or None, got {n_threads!r}")
+    if not 1 <= number <= _core.MAX_THREADS:
+        raise ValueError(f"n_threads must be >= 1 (and at most {_core.MAX_THREADS}) or None, got {n_threads!r}")
     return number
 
 

@@ -3,6 +3,9 @@
 
 namespace sae_fast {
 
+/// What a caller may ask for at most; calls take no more than is of use.
+constexpr int kMaxThreads = 4096;
+
 /// Threads that the machine really gives this process: OpenMP's own limit (OMP_NUM_THREADS, threadpoolctl), and, where
 /// OMP_NUM_THREADS is not set, no more than its processors (affinity) and its cgroup quota. 1 in a forked child whose
 /// parent had already used threads, since OpenMP's pool does not survive a fork, and 1 without OpenMP.

@@ -1,0 +1,37 @@
+// What Python calls by name and the core by number: the names, in the core's order, and both ways between them.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <cstddef>
+#include <iterator>
+
+#include "sae_fast/types.hpp"
+
+namespace sae_fast::bindings {
+
+/// Names of a table, in its order.
+template <class Facts, std::size_t N>
+pybind11::tuple names_of(const Facts (&table)[N]) {
+    pybind11::tuple names(N);
+    for (std::size_t i = 0; i < N; ++i) names[i] = table[i].name;
+    return names;
+}
+
+/// The number of a name in a table, -1 if it is not there.
+template <class Facts, std::size_t N>
+int number_of(const pybind11::object& name, const Facts (&table)[N]) {
+    if (!PyUnicode_Check(name.ptr())) return -1;
+    for (std::size_t i = 0; i < N; ++i)
+        if (PyUnicode_CompareWithASCIIString(name.ptr(), table[i].name) == 0) return static_cast<int>(i);
+    return -1;
+}
+
+/// The unit of a number; ValueError where there is none.
+inline Unit unit_of(int number) {
+    if (number < 0 || number >= static_cast<int>(std::size(kUnits)))
+        throw pybind11::value_error("there is no such unit");
+    return static_cast<Unit>(number);
+}
+
+}  // namespace sae_fast::bindings
