@@ -14,6 +14,7 @@
 //   tanh:     s = (a + 1) / 2 = sigmoid(2 z).  u = 1 - |a|.  t = a where |a| <= near_zero, else sign(a) / u, which is
 //             beyond 2.  a = t or sign (1 - u),  f' = 1 - a^2 or u (2 - u).
 //   linear:   t = a = z.
+//   relu:     t = a = max(z, 0). s = a.
 //
 // A NaN stays one.
 #pragma once
@@ -96,6 +97,15 @@ struct Linear {
     static Error<T> error(Vec<T> z, Vec<T> x) noexcept { return {z - x, splat(T(1))}; }
 };
 
+template <class T>
+struct Relu {
+    static Vec<T> value(Vec<T> z) noexcept { return z <= Vec<T>{} ? Vec<T>{} : z; }
+    static Hidden<T> hidden(Vec<T> z) noexcept { return {value(z), value(z)}; }
+    static Vec<T> unfold(Vec<T> t) noexcept { return t; }
+    static Vec<T> slope(Vec<T> t) noexcept { return t > Vec<T>{} ? splat(T(1)) : Vec<T>{}; }
+    static Error<T> error(Vec<T> z, Vec<T> x) noexcept { return {value(z) - x, slope(z)}; }
+};
+
 /// f(unit) with the struct of the unit, so that the compiler knows it.
 template <class T, class F>
 inline auto with_unit(Unit unit, F f) noexcept {
@@ -104,8 +114,10 @@ inline auto with_unit(Unit unit, F f) noexcept {
             return f(Sigmoid<T>());
         case Unit::tanh:
             return f(Tanh<T>());
-        default:
+        case Unit::linear:
             return f(Linear<T>());
+        default:
+            return f(Relu<T>());
     }
 }
 

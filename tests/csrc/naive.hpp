@@ -24,11 +24,13 @@ inline std::vector<Unit> all_units() {
 
 inline Real unit_naive(Unit unit, Real z) {
     if (unit == Unit::sigmoid) return 1 / (1 + std::exp(-z));
+    if (unit == Unit::relu) return z > 0 ? z : 0;
     return unit == Unit::tanh ? std::tanh(z) : z;
 }
 
 inline Real slope_naive(Unit unit, Real a) {
     if (unit == Unit::sigmoid) return a * (1 - a);
+    if (unit == Unit::relu) return a > 0 ? 1 : 0;
     return unit == Unit::tanh ? 1 - a * a : 1;
 }
 
