@@ -15,6 +15,7 @@
 //             beyond 2.  a = t or sign (1 - u),  f' = 1 - a^2 or u (2 - u).
 //   linear:   t = a = z.
 //   relu:     t = a = max(z, 0). s = a.
+//   satlin:   s = t = a = min(max(z, 0), 1) (MATLAB's). f' is 0 at both ends.
 //
 // A NaN stays one.
 #pragma once
@@ -106,6 +107,21 @@ struct Relu {
     static Error<T> error(Vec<T> z, Vec<T> x) noexcept { return {value(z) - x, slope(z)}; }
 };
 
+template <class T>
+struct Satlin {
+    static Vec<T> value(Vec<T> z) noexcept {
+        const Vec<T> a = z <= Vec<T>{} ? Vec<T>{} : z;
+        return a > T(1) ? splat(T(1)) : a;
+    }
+    static Hidden<T> hidden(Vec<T> z) noexcept {
+        const Vec<T> a = value(z);
+        return {a, a < T(0.5) ? a : -(T(1) - a)};  // -0 where a is 1
+    }
+    static Vec<T> unfold(Vec<T> t) noexcept { return t; }
+    static Vec<T> slope(Vec<T> t) noexcept { return (t > Vec<T>{}) & (t < T(1)) ? splat(T(1)) : Vec<T>{}; }
+    static Error<T> error(Vec<T> z, Vec<T> x) noexcept { return {value(z) - x, slope(z)}; }
+};
+
 /// f(unit) with the struct of the unit, so that the compiler knows it.
 template <class T, class F>
 inline auto with_unit(Unit unit, F f) noexcept {
@@ -116,8 +132,10 @@ inline auto with_unit(Unit unit, F f) noexcept {
             return f(Tanh<T>());
         case Unit::linear:
             return f(Linear<T>());
-        default:
+        case Unit::relu:
             return f(Relu<T>());
+        default:
+            return f(Satlin<T>());
     }
 }
 

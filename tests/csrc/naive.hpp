@@ -25,12 +25,14 @@ inline std::vector<Unit> all_units() {
 inline Real unit_naive(Unit unit, Real z) {
     if (unit == Unit::sigmoid) return 1 / (1 + std::exp(-z));
     if (unit == Unit::relu) return z > 0 ? z : 0;
+    if (unit == Unit::satlin) return z > 0 ? (z < 1 ? z : 1) : 0;
     return unit == Unit::tanh ? std::tanh(z) : z;
 }
 
 inline Real slope_naive(Unit unit, Real a) {
     if (unit == Unit::sigmoid) return a * (1 - a);
     if (unit == Unit::relu) return a > 0 ? 1 : 0;
+    if (unit == Unit::satlin) return a > 0 && a < 1 ? 1 : 0;
     return unit == Unit::tanh ? 1 - a * a : 1;
 }
 
@@ -86,7 +88,8 @@ Naive evaluate_naive(const Arrays<T>& p, const std::vector<T>& X, Unit hidden, U
             if (penalty.beta > 0)
                 back = penalty.beta * (-rho / q + (1 - rho) / (1 - q)) * (hidden == Unit::tanh ? 0.5L : 1.0L);
             for (Size k = 0; k < v; ++k) back += r.delta3[at(i * v + k)] * p.W2[at(k * h + j)];
-            r.delta2[at(i * h + j)] = back * slope_naive(hidden, a2[at(i * h + j)]);
+            const Real slope = slope_naive(hidden, a2[at(i * h + j)]);
+            r.delta2[at(i * h + j)] = slope == 0 ? 0 : back * slope;  // where a unit is at one end, KL is infinite
         }
     }
     for (Size j = 0; j < h * v; ++j) {

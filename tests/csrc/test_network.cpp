@@ -1,4 +1,5 @@
 // Cost, deltas and gradients: naive twin, finite differences, threads, memory.
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -30,7 +31,8 @@ void against_naive(Size m, Size v, Size h, Unit hidden, Unit output, double tole
     const auto check = [&](const Cost& found) {
         CHECK(std::fabs(found.reconstruction / static_cast<double>(wanted.reconstruction) - 1) < tolerance);
         CHECK(std::fabs(found.weight_decay / static_cast<double>(wanted.weight_decay) - 1) < tolerance);
-        CHECK(std::fabs(found.sparsity - static_cast<double>(wanted.sparsity)) <= tolerance * found.sparsity);
+        const double sparsity = static_cast<double>(wanted.sparsity);
+        CHECK(found.sparsity == sparsity || std::fabs(found.sparsity - sparsity) <= tolerance * sparsity);
         CHECK(error(grad.W1, wanted.W1) < tolerance);
         CHECK(error(grad.b1, wanted.b1) < tolerance);
         CHECK(error(grad.W2, wanted.W2) < tolerance);
@@ -52,18 +54,22 @@ double cost_of(const Arrays<double>& p, const std::vector<double>& X, Unit hidde
         .total();
 }
 
-// Moves pre-activations away from kinks, to all sides of them.
-void avoid_kinks(std::vector<double>& W, std::vector<double>& b, Unit unit) {
+// Moves pre-activations away from kinks, to all sides of them; those of hidden satlin units stay between both, since a
+// unit at one end for all samples has an infinite KL.
+void avoid_kinks(std::vector<double>& W, std::vector<double>& b, Unit unit, bool hidden) {
     if (facts(unit).rate > 0 || unit == Unit::linear) return;
     for (double& w : W) w *= 0.1;
-    for (std::size_t j = 0; j < b.size(); ++j) b[j] = (j % 2 == 0 ? 0.5 : -0.5) + 0.1 * b[j];
+    for (std::size_t j = 0; j < b.size(); ++j) {
+        const double middle = hidden && unit == Unit::satlin ? 0.5 : -0.5 + static_cast<double>(j % 3);
+        b[j] = middle + 0.1 * b[j];
+    }
 }
 
 // Largest error of the gradient against central differences of fourth order, over every parameter of one block.
 double gradient_error(std::vector<double> Arrays<double>::* block, Unit hidden, Unit output) {
     Arrays<double> p(6, 5), grad(6, 5);
-    avoid_kinks(p.W1, p.b1, hidden);
-    avoid_kinks(p.W2, p.b2, output);
+    avoid_kinks(p.W1, p.b1, hidden, true);
+    avoid_kinks(p.W2, p.b2, output, false);
     const std::vector<double> X = data<double>(9, 6);
     const std::array<Layer<double>, 2> view = grad.view();
     Workspace workspace;
@@ -167,6 +173,45 @@ TEST("saturated units stay finite: the textbook formula gives NaN here") {
                 for (const double g : *block) CHECK(std::isfinite(g));
             if (beta > 0) CHECK(std::fabs(grad.b1[0]) > 0.01);
         }
+}
+
+TEST("a satlin unit that is at one end for all samples has an infinite KL, which moves nothing") {
+    for (const double b : {-5.0, 5.0})
+        for (const Size m : {9, 64}) {
+            Arrays<double> p(40, 35), grad(40, 35), without(40, 35);
+            for (double& w : p.W1) w *= 0.01;
+            std::fill(p.b1.begin(), p.b1.end(), 0.5);
+            p.b1[3] = b;
+            const std::vector<double> X = data<double>(m, 40);
+            Workspace workspace;
+            const auto evaluated = [&](Arrays<double>& to, double beta) {
+                const std::array<Layer<double>, 2> view = to.view();
+                const Autoencoder<double> given(p, X, Unit::satlin, Unit::linear, Penalty{0.1, beta, 0});
+                return evaluate(given.problem(), Results<double>{view.data(), nullptr, nullptr}, 1, workspace);
+            };
+            CHECK(evaluated(grad, 2.0).sparsity == HUGE_VAL);
+            CHECK(evaluated(without, 0.0).sparsity == 0);
+            CHECK(grad.b1[3] == 0 && without.b1[3] == 0);
+            CHECK(std::isfinite(grad.b1[4]) && grad.b1[4] != without.b1[4]);
+            CHECK(grad.W2 == without.W2);
+        }
+}
+
+TEST("units without tails are 0 at -0, count it as 0, and keep a NaN") {
+    for (const Unit unit : {Unit::relu, Unit::satlin}) {
+        Arrays<float> p(1, 1);
+        p.W1 = {0}, p.b1 = {-0.0F}, p.W2 = {1}, p.b2 = {0};
+        double rho_hat = 7;
+        Workspace workspace;
+        std::vector<float> X(20, -0.5F);
+        const auto run = [&] {
+            return evaluate(Autoencoder<float>(p, X, unit, Unit::linear, Penalty{0.1, 0, 0}).problem(),
+                            Results<float>{nullptr, nullptr, &rho_hat}, 1, workspace);
+        };
+        CHECK(run().reconstruction == 0.125 && rho_hat == 0);
+        X[7] = NAN;
+        CHECK(std::isnan(run().reconstruction) && std::isnan(rho_hat));
+    }
 }
 
 TEST("the second call with one workspace takes no memory") {

@@ -9,7 +9,7 @@ namespace sae_fast {
 using Size = std::ptrdiff_t;
 
 /// Activation of a layer. What kernels know of it is in kernels/units.hpp, all else here.
-enum class Unit : int { sigmoid = 0, tanh = 1, linear = 2, relu = 3 };
+enum class Unit : int { sigmoid = 0, tanh = 1, linear = 2, relu = 3, satlin = 4 };
 
 struct UnitFacts {
     const char* name;
@@ -23,6 +23,7 @@ constexpr UnitFacts kUnits[] = {
     {"tanh", -1, 1, 2},
     {"linear", -kInfinity, kInfinity, 0},
     {"relu", 0, kInfinity, 0},
+    {"satlin", 0, 1, 0},
 };
 
 constexpr const UnitFacts& facts(Unit unit) noexcept { return kUnits[static_cast<int>(unit)]; }
