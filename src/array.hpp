@@ -118,14 +118,40 @@ bool is_plain(const py::array& x) {
            reinterpret_cast<std::uintptr_t>(x.data()) % sizeof(T) == 0;
 }
 
-/// Is x a contiguous array of T of this shape (0: no such dimension), ready to be read or written?
+/// NumPy's own record of an array, for calls that take little longer than to ask an object for its fields.
+using Record = py::detail::PyArray_Proxy;
+
+/// The record of x; null if x is no array.
+inline const Record* record_of(PyObject* x) noexcept {
+    PyTypeObject* const type = py::detail::npy_api::get().PyArray_Type_;
+    return Py_TYPE(x) == type || PyType_IsSubtype(Py_TYPE(x), type) != 0 ? py::detail::array_proxy(x) : nullptr;
+}
+
 template <class T>
-bool fits(const py::handle& x, const Size (&shape)[2], bool written) {
-    if (!py::isinstance<py::array>(x)) return false;
-    const auto a = py::reinterpret_borrow<py::array>(x);
-    const bool same = shape[1] == 0 ? a.ndim() == 1 && a.shape(0) == shape[0]
-                                    : a.ndim() == 2 && a.shape(0) == shape[0] && a.shape(1) == shape[1];
-    return same && holds<T>(a) && is_contiguous(a) && (!written || a.writeable());
+bool holds(const Record& a) noexcept {
+    using Npy = py::detail::npy_api;
+    const auto* const type = py::detail::array_descriptor_proxy(a.descr);
+    return type->type_num == (sizeof(T) == sizeof(float) ? Npy::NPY_FLOAT_ : Npy::NPY_DOUBLE_) &&
+           (type->byteorder == '=' || type->byteorder == '|');
+}
+
+/// Data of x if it is a contiguous array of T of this shape (0: no such dimension), ready to be read or written; null
+/// otherwise.
+template <class T>
+T* plain_data(PyObject* x, const Size (&shape)[2], bool written) noexcept {
+    using Npy = py::detail::npy_api;
+    const Record* const a = record_of(x);
+    if (a == nullptr || a->nd != (shape[1] == 0 ? 1 : 2) || a->dimensions[0] != shape[0]) return nullptr;
+    if (shape[1] != 0 && a->dimensions[1] != shape[1]) return nullptr;
+    const int wanted = Npy::NPY_ARRAY_C_CONTIGUOUS_ | (written ? Npy::NPY_ARRAY_WRITEABLE_ : 0);
+    return (a->flags & wanted) == wanted && holds<T>(*a) ? reinterpret_cast<T*>(a->data) : nullptr;
+}
+
+/// samples() of what is known to be a matrix of T.
+template <class T>
+Samples samples(const Record& X) noexcept {
+    const DType dtype = sizeof(T) == sizeof(float) ? DType::float32 : DType::float64;
+    return {X.data, dtype, X.dimensions[0], X.dimensions[1], X.strides[0], X.strides[1], nullptr};
 }
 
 inline std::string text(const py::handle& x) { return py::cast<std::string>(py::repr(x)); }
@@ -201,16 +227,22 @@ struct Extent {
     std::uintptr_t begin = 0, end = 0;
 
     Extent() = default;
-    explicit Extent(const py::array& a) {
-        const auto at = reinterpret_cast<std::uintptr_t>(a.data());
-        std::ptrdiff_t low = 0;
-        std::ptrdiff_t high = a.itemsize();
-        for (py::ssize_t i = 0; i < a.ndim(); ++i) {
-            const std::ptrdiff_t reach = (a.shape(i) - 1) * a.strides(i);
+    explicit Extent(const py::array& a) : Extent(a.data(), a.itemsize(), a.ndim(), a.shape(), a.strides()) {}
+    /// Of n_bytes in one piece.
+    Extent(const void* data, Size n_bytes) noexcept
+        : begin(reinterpret_cast<std::uintptr_t>(data)), end(begin + static_cast<std::uintptr_t>(n_bytes)) {}
+    Extent(const void* data, Size itemsize, Size ndim, const Size* shape, const Size* strides) noexcept {
+        const auto at = reinterpret_cast<std::uintptr_t>(data);
+        Size low = 0;
+        Size high = itemsize;
+        bool empty = false;
+        for (Size i = 0; i < ndim; ++i) {
+            const Size reach = (shape[i] - 1) * strides[i];
             (reach < 0 ? low : high) += reach;
+            empty = empty || shape[i] == 0;
         }
         begin = at + static_cast<std::uintptr_t>(low);
-        end = a.size() == 0 ? begin : at + static_cast<std::uintptr_t>(high);
+        end = empty ? begin : at + static_cast<std::uintptr_t>(high);
     }
     bool meets(const Extent& other) const noexcept { return begin < other.end && other.begin < end; }
 };

@@ -15,9 +15,6 @@ namespace sae_fast::bindings {
 
 namespace {
 
-// Rows shorter than this many multiply-adds are encoded with the GIL held.
-constexpr Size kShort = Size(1) << 18;
-
 class AnyEncoder : public PythonObject {
 public:
     AnyEncoder(const py::array& W1, const py::array& b1, int hidden, py::object read) : read_(std::move(read)) {

@@ -20,7 +20,7 @@ pybind11::tuple names_of(const Facts (&table)[N]) {
 
 /// The number of a name in a table, -1 if it is not there.
 template <class Facts, std::size_t N>
-int number_of(const pybind11::object& name, const Facts (&table)[N]) {
+int number_of(pybind11::handle name, const Facts (&table)[N]) {
     if (!PyUnicode_Check(name.ptr())) return -1;
     for (std::size_t i = 0; i < N; ++i)
         if (PyUnicode_CompareWithASCIIString(name.ptr(), table[i].name) == 0) return static_cast<int>(i);

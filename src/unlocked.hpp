@@ -8,8 +8,13 @@
 #include <type_traits>
 
 #include "sae_fast/interrupt.hpp"
+#include "sae_fast/types.hpp"
 
 namespace sae_fast::bindings {
+
+/// Calls of fewer multiply-adds may keep the GIL: for some microseconds, about the time that it takes to give it away
+/// and to get it back from somebody.
+constexpr Size kShort = Size(1) << 18;
 
 /// Looks for signals that Python has caught: not before a call has taken 50 ms, then every 50 ms. Python handles them
 /// in its main thread alone; a call of another thread is not stopped.
