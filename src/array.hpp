@@ -111,15 +111,23 @@ inline Samples one_sample(const py::array& x) {
     return view;
 }
 
+template <class T>
+bool is_aligned(const T* data) noexcept {
+    return reinterpret_cast<std::uintptr_t>(data) % sizeof(T) == 0;
+}
+
 /// Can a kernel read this one-dimensional array as it is?
 template <class T>
 bool is_plain(const py::array& x) {
     return holds<T>(x) && x.strides(0) == static_cast<py::ssize_t>(sizeof(T)) &&
-           reinterpret_cast<std::uintptr_t>(x.data()) % sizeof(T) == 0;
+           is_aligned(static_cast<const T*>(x.data()));
 }
 
 /// NumPy's own record of an array, for calls that take little longer than to ask an object for its fields.
 using Record = py::detail::PyArray_Proxy;
+
+/// Is x an array, and of no class derived from it?
+inline bool is_plain_array(PyObject* x) noexcept { return Py_TYPE(x) == py::detail::npy_api::get().PyArray_Type_; }
 
 /// The record of x; null if x is no array.
 inline const Record* record_of(PyObject* x) noexcept {
@@ -160,7 +168,7 @@ inline std::string shape_text(const py::array& a) { return text(a.attr("shape"))
 /// Any array_like as an array of real numbers that dtype_of knows; what is no plain array of them, read(x, name) makes
 /// one of.
 inline py::array real_array(const py::object& x, const py::object& read, const char* name) {
-    if (Py_TYPE(x.ptr()) == py::detail::npy_api::get().PyArray_Type_) {
+    if (is_plain_array(x.ptr())) {
         auto a = py::reinterpret_borrow<py::array>(x);
         const char kind = a.dtype().kind();
         if ((kind == 'f' || kind == 'i' || kind == 'u') && is_native(a) && a.itemsize() <= 8) return a;

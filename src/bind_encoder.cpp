@@ -5,6 +5,7 @@
 #include "array.hpp"
 #include "bindings.hpp"
 #include "local_workspace.hpp"
+#include "method.hpp"
 #include "numbers.hpp"
 #include "object.hpp"
 #include "sae_fast/encoder.hpp"
@@ -35,6 +36,10 @@ public:
     }
     py::object encode_one(const py::object& x, const py::object& out) const {
         return f32_ != nullptr ? one(*f32_, x, out) : one(*f64_, x, out);
+    }
+    /// encode_one of arrays that are just right; false for all others.
+    bool encode_quickly(PyObject* x, PyObject* out) const noexcept {
+        return v_ * h_ < kShort && (f32_ != nullptr ? quick(*f32_, x, out) : quick(*f64_, x, out));
     }
 
 private:
@@ -82,6 +87,18 @@ private:
     }
 
     template <class T>
+    bool quick(const Encoder<T>& encoder, PyObject* x, PyObject* out) const noexcept {
+        if (!is_plain_array(x)) return false;
+        const T* const from = plain_data<T>(x, {v_, 0}, false);
+        T* const to = plain_data<T>(out, {h_, 0}, true);
+        if (from == nullptr || to == nullptr || !is_aligned(from)) return false;
+        const Size size = sizeof(T);
+        if (Extent(from, v_ * size).meets(Extent(to, h_ * size))) return false;
+        encoder.encode_one(from, to);
+        return true;
+    }
+
+    template <class T>
     py::object one(const Encoder<T>& encoder, const py::object& x, const py::object& out) const {
         const py::array data = real_array(x, read_, "x");
         if (data.ndim() != 1 || data.shape(0) != v_)
@@ -103,17 +120,36 @@ private:
     }
 };
 
+// One sample, with x and out by position or by name: a method of Python's own kind, since pybind11's reading of
+// arguments takes as long as a small layer.
+PyObject* encode_one(PyObject* self, PyObject* const* given, Py_ssize_t n_given, PyObject* names) noexcept {
+    return raising([=] {
+        PyObject* read[2] = {nullptr, nullptr};
+        read_arguments("encode_one", {"x", "out"}, given, n_given, names, read);
+        if (read[0] == nullptr) throw py::type_error("encode_one() missing argument 'x'");
+        PyObject* const out = read[1] == nullptr ? Py_None : read[1];
+        const auto& encoder = object_in<const AnyEncoder>(self);
+        if (encoder.encode_quickly(read[0], out)) return Py_NewRef(out);
+        return encoder.encode_one(py::reinterpret_borrow<py::object>(read[0]), py::reinterpret_borrow<py::object>(out))
+            .release()
+            .ptr();
+    });
+}
+
 }  // namespace
 
 void bind_encoder(py::module_& m) {
-    py::class_<AnyEncoder>(m, "Encoder")
-        .def(py::init<const py::array&, const py::array&, int, py::object>(), py::arg("W1"), py::arg("b1"),
+    py::class_<AnyEncoder> type(m, "Encoder");
+    type.def(py::init<const py::array&, const py::array&, int, py::object>(), py::arg("W1"), py::arg("b1"),
              py::arg("hidden"), py::arg("read"))
         .def("__call__", &AnyEncoder::call, py::arg("X"), py::arg("out") = py::none(),
              py::arg("n_threads") = py::none(),
-             "Codes (n_samples, n_hidden) of X (n_samples, n_visible), any real dtype and strides; out if given.")
-        .def("encode_one", &AnyEncoder::encode_one, py::arg("x"), py::arg("out") = py::none(),
-             "Code (n_hidden,) of one sample x (n_visible,), on the calling thread; out if given.");
+             "Codes (n_samples, n_hidden) of X (n_samples, n_visible), any real dtype and strides; out if given.");
+    static PyMethodDef method = {"encode_one", as_method(encode_one), METH_FASTCALL | METH_KEYWORDS,
+                                 "encode_one($self, /, x, out=None)\n--\n\n"
+                                 "Code (n_hidden,) of one sample x (n_visible,), on the calling thread; out if given."};
+    type.attr("encode_one") =
+        py::reinterpret_steal<py::object>(PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(type.ptr()), &method));
 }
 
 }  // namespace sae_fast::bindings

@@ -46,6 +46,15 @@ inline void refuse_pickles(const pybind11::module_& m) {
     }
 }
 
+/// The object of class T in self, which Python knows to be an instance, for methods of Python's own kind.
+template <class T>
+T& object_in(PyObject* self) {
+    const auto* const instance = reinterpret_cast<const pybind11::detail::instance*>(self);
+    if (instance->simple_layout && instance->simple_holder_constructed)
+        return *static_cast<T*>(instance->simple_value_holder[0]);
+    return pybind11::cast<T&>(pybind11::handle(self));  // of several bases, or not initialised, which is an error
+}
+
 }  // namespace sae_fast::bindings
 
 namespace pybind11::detail {

@@ -127,3 +127,44 @@ def test_errors(call, kind, message):
     """Every error names its argument, the value got and the value wanted."""
     with pytest.raises(kind, match=message):
         call(sf.Encoder(PARAMS))
+
+
+def test_encode_one_reads_its_arguments_as_python_does():
+    """By position or by name; what is missing, twice there or unknown is named."""
+    params, X = make(1, 12, 7, np.float64)
+    encoder, x, out = sf.Encoder(params), X[0], np.empty(7)
+    wanted = encoder.encode_one(x)
+    for given, named in (((x, out), {}), ((x,), {"out": out}), ((), {"out": out, "x": x})):
+        out.fill(0)
+        assert encoder.encode_one(*given, **named) is out
+        np.testing.assert_array_equal(out, wanted)
+    np.testing.assert_array_equal(encoder.encode_one(x=x, out=None), wanted)
+    for call, words in (
+        (lambda: encoder.encode_one(), "missing argument 'x'"),
+        (lambda: encoder.encode_one(out=out), "missing argument 'x'"),
+        (lambda: encoder.encode_one(x, out, 1), "at most 2 arguments, got 3"),
+        (lambda: encoder.encode_one(x, x=x), "multiple values for argument 'x'"),
+        (lambda: encoder.encode_one(x, to=out), "unexpected keyword argument 'to'"),
+        (lambda: sf.Encoder.encode_one(params, x), "Encoder"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            call()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_encode_one_writes_apart_from_its_sample(dtype):
+    """Outputs may touch neither end of x; unaligned samples and outputs of derived classes are taken."""
+    params, _ = make(1, 12, 7, dtype)
+    encoder = sf.Encoder(params)
+    room = np.linspace(0, 1, 40, dtype=dtype)
+    x = room[10:22]
+    wanted = encoder.encode_one(x.copy())
+    for begin in (4, 15, 21):
+        with pytest.raises(ValueError, match="must not overlap"):
+            encoder.encode_one(x, room[begin : begin + 7])
+    np.testing.assert_array_equal(encoder.encode_one(x, room[22:29]), wanted)
+    np.testing.assert_array_equal(encoder.encode_one(x, room[3:10]), wanted)
+    raw = np.empty(12 * room.itemsize + 1, np.uint8)
+    unaligned = raw[1:].view(dtype)
+    unaligned[:] = x
+    np.testing.assert_array_equal(encoder.encode_one(unaligned, np.empty(7, dtype).view(np.recarray)), wanted)
