@@ -11,6 +11,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from .. import _core
 from ._rows import real_rows
 from ._types import FloatArray, Params
 from ._units import HIDDEN, NUMBER, OUTPUT
