@@ -171,6 +171,7 @@ struct Kernels {
     const char* isa;  // "baseline", "avx2", ...
     Size lanes;       // elements in a vector
     Size tile_rows;   // rows of a tile of a product
+    Size outer_rows;  // of one partial sum of `outer`: its operands are then in the first-level cache
 
     /// dst panels, rows row0 ... row0 + n_rows - 1  <-  src (n_rows, n_cols), rows src_stride apart.
     void (*pack_rows)(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0);

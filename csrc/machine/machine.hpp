@@ -21,9 +21,8 @@ constexpr Size kCache = Size(1) << 19;
 /// Bytes of all matrices of a block: what several cores share of the third-level cache.
 constexpr Size kBlockBytes = Size(3) << 19;
 
-/// Rows of one partial sum of a weight gradient, and of the shortest block: fewer would add to the sum more often
-/// than its multiply-adds are worth.
-constexpr Size kOuterRows = 256;
+/// Rows of the shortest block: fewer would add to gradients more often than their multiply-adds are worth.
+constexpr Size kBlockRows = 256;
 
 /// Bytes of all weight gradients up to which each chunk of samples sums its own. Beyond, the sums of all chunks would
 /// push the samples out of cache.

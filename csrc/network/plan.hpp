@@ -113,14 +113,14 @@ private:
         const Size eighth = ((m + 7) / 8 + 7) / 8 * 8;
         strip = std::min<Size>(eighth, kStrip);
         n_strips = (m + strip - 1) / strip;
-        const Size least = gradients * element < kHugeGradient ? kOuterRows : 2 * kOuterRows;
-        const Size fitting = std::clamp<Size>(kBlockBytes / row_bytes, least, 4 * kOuterRows) / strip * strip;
+        const Size least = gradients * element < kHugeGradient ? kBlockRows : 2 * kBlockRows;
+        const Size fitting = std::clamp<Size>(kBlockBytes / row_bytes, least, 4 * kBlockRows) / strip * strip;
         block = n_strips * strip <= fitting + fitting / 2 ? n_strips * strip : fitting;
         n_blocks = (n_strips * strip + block - 1) / block;
         if (n_blocks == 1 || gradients * element > kSmallGradient) return;
         chunk = (n_strips + kChunks - 1) / kChunks;
         n_chunks = (n_strips + chunk - 1) / chunk;
-        block = std::min<Size>(chunk * strip, kOuterRows);
+        block = std::min<Size>(chunk * strip, kBlockRows);
     }
 };
 

@@ -206,9 +206,9 @@ public:
         const View B = layer.transposed ? of_delta : of_input;
         const Size step = A.stride == narrow.width(q) ? A.stride * plan_.block : narrow.width(q);
         const Size ahead = q + 1 < narrow.count() ? step : 0;
-        for (Size r = 0; r < n_rows; r += kOuterRows)
+        for (Size r = 0; r < n_rows; r += k_.outer_rows)
             k_.outer(A.data + r * A.stride, A.stride, narrow.used(q), B.data + r * B.stride, B.stride,
-                     layer.wide().vectors(p), std::min(kOuterRows, n_rows - r), C, accumulate || r > 0, ahead);
+                     layer.wide().vectors(p), std::min(k_.outer_rows, n_rows - r), C, accumulate || r > 0, ahead);
     }
 
     void finish_tile(Size l, Size p, Size q, const T* C) const noexcept {
