@@ -68,8 +68,13 @@ def check_autoencoder(hidden: str, output: str, rho: object, beta: object, weigh
     """The settings of an autoencoder, from its arguments."""
     check_hidden(hidden)
     check_output(output)
-    decay = check_in("weight_decay", weight_decay, 0.0, math.inf, ">= 0 and finite")
-    return Settings((hidden, output), "squared", (check_rho(rho),), (check_beta(beta),), (decay, decay))
+    penalty = check_beta(beta)
+    if penalty > 0 and not UNITS[hidden].bounded:
+        raise ValueError(
+            f"beta must be 0 for hidden={hidden!r}, whose mean activation has no upper bound, got {beta!r}"
+        )
+    decay = _check_decay(weight_decay)
+    return Settings((hidden, output), "squared", (check_rho(rho),), (penalty,), (decay, decay))
 
 
 def check_beta(beta: object) -> float:
@@ -89,7 +94,9 @@ def check_settings(
     decays = _per_layer("weight_decay", weight_decay, n_layers, "layers", _check_decay)
     for i, penalty in enumerate(betas):
         if penalty > 0 and not UNITS[names[i]].bounded:
-            raise ValueError(f"beta must be 0 for layer {i}, whose unit is {names[i]!r}, got {penalty!r}")
+            raise ValueError(
+                f"beta must be 0 for layer {i}, whose unit is {names[i]!r} and has no upper bound, got {penalty!r}"
+            )
     return Settings(names, loss, rhos, betas, decays)
 
 

@@ -6,8 +6,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from numpy.typing import NDArray
 
-Hidden: TypeAlias = Literal["sigmoid", "tanh"]
-Output: TypeAlias = Literal["sigmoid", "tanh", "linear"]
+from .. import _core
+
+Hidden: TypeAlias = Literal["sigmoid", "tanh", "relu"]
+Output: TypeAlias = Literal["sigmoid", "tanh", "linear", "relu"]
 
 
 class UnitFacts(NamedTuple):
@@ -36,10 +38,11 @@ UNITS = {
     "sigmoid": UnitFacts(0.0, 1.0, hidden=True),
     "tanh": UnitFacts(-1.0, 1.0, hidden=True),
     "linear": UnitFacts(-INF, INF, hidden=False),
+    "relu": UnitFacts(0.0, INF, hidden=True),
 }
 OUTPUT = tuple(UNITS)
 HIDDEN = tuple(name for name, unit in UNITS.items() if unit.hidden)
-NUMBER = {name: number for number, name in enumerate(UNITS)}
+NUMBER = {name: number for number, name in enumerate(_core.UNITS)}
 
 
 def activity(a: NDArray[Any], unit: str) -> NDArray[Any]:

@@ -75,8 +75,13 @@ def _tanh_sides(z: Array) -> Sides:
     return sides._replace(log_slope=sides.log_slope + np.log(2))
 
 
+def _relu(z: Array) -> Array:
+    return np.maximum(z, 0)
+
+
 UNITS = {
     "sigmoid": Unit(lambda z: pair(z)[0], _sigmoid_slope, _sigmoid_error, _sigmoid_sides),
     "tanh": Unit(np.tanh, lambda z: 4 * _sigmoid_slope(2 * z), _tanh_error, _tanh_sides),
     "linear": Unit(lambda z: z, np.ones_like, lambda z, x: z - x, None),
+    "relu": Unit(_relu, lambda z: (z > 0).astype(z.dtype), lambda z, x: _relu(z) - x, None),
 }

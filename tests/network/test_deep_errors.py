@@ -77,7 +77,7 @@ WRONG = [
     (
         {"units": ["linear", "tanh", "linear"], "beta": 3.0},
         ValueError,
-        "beta must be 0 for layer 0, whose unit is 'linear', got 3.0",
+        "beta must be 0 for layer 0, whose unit is 'linear' and has no upper bound, got 3.0",
     ),
     (
         {"weight_decay": [1, 2]},

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import sae_fast as sf
+from sae_fast import _core
 from sae_fast.network._checks import listed
 from sae_fast.network._deep import deep_forward
 from sae_fast.network._losses import LOSSES, Loss
-from sae_fast.network._units import HIDDEN, OUTPUT, UNITS, Hidden, Output
+from sae_fast.network._units import HIDDEN, NUMBER, OUTPUT, UNITS, Hidden, Output
 
 
 def test_types_name_the_units_and_losses_of_the_tables():
@@ -42,6 +43,21 @@ def test_messages_list_all_names():
         deep_forward([params[:2]], X, units=["softsign"])
     with pytest.raises(ValueError, match=f"^loss must be {listed(LOSSES)}, got 'hinge'$"):
         deep_forward([params[:2]], X, units=["sigmoid"], loss="hinge")
+
+
+def test_the_core_knows_the_same_names():
+    """The table has the core's units, under the core's numbers."""
+    assert set(UNITS) == set(_core.UNITS)
+    assert [NUMBER[name] for name in _core.UNITS] == list(range(len(UNITS)))
+
+
+def test_units_without_bound_have_no_penalty_on_their_mean(impl):
+    """Beta > 0 is refused for them, with the bound that is missing."""
+    params, X = sf.init_params(4, 2, random_state=0), np.full((3, 4), 0.5)
+    rest = {"rho": 0.1, "weight_decay": 0.0}
+    with pytest.raises(ValueError, match="^beta must be 0 for hidden='relu', whose mean activation has no upper bound"):
+        impl.cost(params, X, **rest, beta=3.0, hidden="relu")
+    assert impl.cost(params, X, **rest, beta=0.0, hidden="relu").sparsity == 0
 
 
 def test_names_in_a_sentence():
