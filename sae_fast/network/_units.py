@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from .. import _core
 
-Hidden: TypeAlias = Literal["sigmoid", "tanh", "relu"]
-Output: TypeAlias = Literal["sigmoid", "tanh", "linear", "relu"]
+Hidden: TypeAlias = Literal["sigmoid", "tanh", "relu", "satlin"]
+Output: TypeAlias = Literal["sigmoid", "tanh", "linear", "relu", "satlin"]
 
 
 class UnitFacts(NamedTuple):
@@ -39,6 +39,7 @@ UNITS = {
     "tanh": UnitFacts(-1.0, 1.0, hidden=True),
     "linear": UnitFacts(-INF, INF, hidden=False),
     "relu": UnitFacts(0.0, INF, hidden=True),
+    "satlin": UnitFacts(0.0, 1.0, hidden=True),
 }
 OUTPUT = tuple(UNITS)
 HIDDEN = tuple(name for name, unit in UNITS.items() if unit.hidden)

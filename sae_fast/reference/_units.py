@@ -79,9 +79,21 @@ def _relu(z: Array) -> Array:
     return np.maximum(z, 0)
 
 
+def _satlin_sides(z: Array) -> Sides:
+    s, c = np.clip(z, 0, 1), np.clip(1 - z, 0, 1)
+    with np.errstate(divide="ignore"):
+        return Sides(s, c, np.log(s), np.log(c), np.log(((z > 0) & (z < 1)).astype(z.dtype)))
+
+
 UNITS = {
     "sigmoid": Unit(lambda z: pair(z)[0], _sigmoid_slope, _sigmoid_error, _sigmoid_sides),
     "tanh": Unit(np.tanh, lambda z: 4 * _sigmoid_slope(2 * z), _tanh_error, _tanh_sides),
     "linear": Unit(lambda z: z, np.ones_like, lambda z, x: z - x, None),
     "relu": Unit(_relu, lambda z: (z > 0).astype(z.dtype), lambda z, x: _relu(z) - x, None),
+    "satlin": Unit(
+        lambda z: np.clip(z, 0, 1),
+        lambda z: ((z > 0) & (z < 1)).astype(z.dtype),
+        lambda z, x: np.clip(z, 0, 1) - x,
+        _satlin_sides,
+    ),
 }
