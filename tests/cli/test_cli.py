@@ -176,7 +176,7 @@ def test_dtype_option(tmp_path, data):
         (["fit", "X.npy", "-o", "m.safetensors", "--max-iter", "many"], "must be an integer, got 'many'"),
         (["fit", "X.npy", "-o", "m.safetensors", "--random-state", "-1"], "must be >= 0, got -1"),
         (["fit", "X.npy", "-o", "m.safetensors", "--learning-rate", "0"], "learning_rate must be > 0 and finite"),
-        (["fit", "X.npy", "-o", "m.safetensors", "--hidden", "relu"], "invalid choice: 'relu'"),
+        (["fit", "X.npy", "-o", "m.safetensors", "--hidden", "swish"], "invalid choice: 'swish'"),
     ],
 )
 def test_wrong_usage_is_2(arguments, message, capsys):

@@ -119,7 +119,7 @@ READ_ONLY.flags.writeable = False
         (lambda e: e.encode_one(X), ValueError, r"x must have shape \(4,\), got \(9, 4\)"),
         (lambda e: e.encode_one(X[0], np.empty(4)), ValueError, r"out must have shape \(3,\), got \(4,\)"),
         (lambda e: e.encode_one(X[0], X[0][:3]), ValueError, "out must not overlap the memory of an input"),
-        (lambda e: sf.Encoder(PARAMS, hidden="relu"), ValueError, "hidden must be 'sigmoid' or 'tanh', got 'relu'"),
+        (lambda e: sf.Encoder(PARAMS, hidden="swish"), ValueError, "hidden must be 'sigmoid', .*, got 'swish'"),
         (lambda e: sf.Encoder(PARAMS[:2]), TypeError, "params must be a sequence"),
     ],
 )

@@ -195,7 +195,7 @@ def test_an_encoder_is_a_file(dtype, tmp_path):
             "W1 must have dtype float32 or float64, got int",
         ),
         ({"W1": np.zeros((2, 3)), "b1": np.array([0, np.nan])}, "tanh", "b1 must be finite, got NaN"),
-        ({"W1": np.zeros((2, 3)), "b1": np.zeros(2)}, "relu", "hidden must be 'sigmoid' or 'tanh', got 'relu'"),
+        ({"W1": np.zeros((2, 3)), "b1": np.zeros(2)}, "swish", "hidden must be 'sigmoid', .*, got 'swish'"),
     ],
 )
 def test_a_file_that_holds_no_encoder_is_an_error(arrays, hidden, message, tmp_path):

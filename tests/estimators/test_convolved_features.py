@@ -180,7 +180,7 @@ TABLE = IMAGES.reshape(6, -1)
         ({"patch_size": 10}, IMAGES, ValueError, "images must be at least as large as a patch"),
         ({"pool_size": 8}, IMAGES, ValueError, r"pool_size must be at most the positions .* \(7, 7\), got \(8, 8\)"),
         ({"pooling": "median"}, IMAGES, ValueError, "pooling must be 'mean' or 'max', got 'median'"),
-        ({"hidden": "relu"}, IMAGES, ValueError, "hidden must be .*, got 'relu'"),
+        ({"hidden": "swish"}, IMAGES, ValueError, "hidden must be .*, got 'swish'"),
         ({"flatten": "yes"}, IMAGES, TypeError, "flatten must be True or False, got 'yes'"),
         ({"n_threads": 0}, IMAGES, ValueError, "n_threads must be >= 1"),
         ({"encoder": None}, IMAGES, TypeError, "params must be a sequence"),

@@ -55,7 +55,7 @@ def test_every_parameter_of_an_estimator_has_a_check(estimator, checks):
             check(name, "many")
 
 
-@pytest.mark.parametrize("wrong", [{"rho": 7}, {"n_components": "many"}, {"hidden": "relu"}, {"verbose": "loud"}])
+@pytest.mark.parametrize("wrong", [{"rho": 7}, {"n_components": "many"}, {"hidden": "swish"}, {"verbose": "loud"}])
 def test_a_file_that_could_not_be_read_is_not_written(tmp_path, wrong):
     """Parameters that were spoilt after the fit, and weights that are not finite, are an error, and no file."""
     model = sf.SparseAutoencoder(4, **FEW).fit(X)

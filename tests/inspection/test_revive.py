@@ -208,7 +208,7 @@ def test_wrong_arguments_are_named():
         sf.revive_units(dead, X, n_rounds=0)
     with pytest.raises(TypeError, match="random_state"):
         sf.revive_units(dead, X, random_state="x")
-    for wrong, message in (({"every": 0}, "every"), ({"rho": 2.0}, "rho"), ({"hidden": "relu"}, "hidden")):
+    for wrong, message in (({"every": 0}, "every"), ({"rho": 2.0}, "rho"), ({"hidden": "swish"}, "hidden")):
         with pytest.raises(ValueError, match=message):
             sf.ReviveUnits(X, **wrong)
     with pytest.raises(ValueError, match="X must have"):

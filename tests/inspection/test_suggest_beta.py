@@ -119,7 +119,7 @@ def test_data_out_of_range_are_warned_of_once():
         ({"max_iter": 0}, ValueError, "max_iter must be >= 1, got 0"),
         ({"beta": 1.0}, TypeError, "suggest_beta takes no beta: the search sets it"),
         ({"wings": 2}, TypeError, "wings"),
-        ({"hidden": "relu"}, ValueError, "hidden must be"),
+        ({"hidden": "swish"}, ValueError, "hidden must be"),
     ],
 )
 def test_wrong_arguments_are_named(options, kind, message):

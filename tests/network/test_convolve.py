@@ -259,7 +259,7 @@ READ_ONLY.flags.writeable = False
         (lambda f: f(P, X, (3, 2), pool=(0, 1)), ValueError, "pool must be >= 1, got 0"),
         (lambda f: f(P, X, (3, 2), pool="all"), TypeError, "pool must be an integer, got 'all'"),
         (lambda f: f(P, X, (3, 2), pooling="sum"), ValueError, "pooling must be 'mean' or 'max', got 'sum'"),
-        (lambda f: f(P, X, (3, 2), hidden="relu"), ValueError, "hidden must be .* 'linear', got 'relu'"),
+        (lambda f: f(P, X, (3, 2), hidden="swish"), ValueError, "hidden must be .* 'linear', .*, got 'swish'"),
         (lambda f: f(P, X, (3, 2), n_threads=0), ValueError, "n_threads must be >= 1"),
         (lambda f: f(P[:2], X, (3, 2)), TypeError, "params must be a sequence"),
         (lambda f: f(P, X, (3, 2), out=[]), TypeError, "out must be a NumPy array, got list"),
