@@ -20,7 +20,10 @@ def assert_same(params, X, tolerance, **options):
     units = {"hidden": options.get("hidden", "sigmoid"), "output": options.get("output", "sigmoid")}
     weight = {"sample_weight": options.get("sample_weight")}
     threads = {"n_threads": options.get("n_threads")}
-    assert error(sf.forward(params, X, **units, **threads), reference.forward(params, X, **units)) <= tolerance
+    a2, a3 = reference.forward(params, X, **units)
+    assert error(sf.forward(params, X, **units, **threads), (a2, a3)) <= tolerance
+    assert error(sf.encode(params, X, hidden=units["hidden"], **threads), a2) <= tolerance
+    assert error(sf.decode(params, a2, output=units["output"], **threads), a3) <= tolerance
     settings = SETTINGS | {"beta": options.get("beta", SETTINGS["beta"])}
     penalty = {"rho": settings["rho"], "beta": settings["beta"]}
     ours = sf.deltas(params, X, **penalty, **units, **weight, **threads)

@@ -46,7 +46,6 @@ def test_set_and_get():
         sf.set_num_threads(0)
 
 
-@pytest.mark.unsanitized  # the sanitizers' libraries go into the processes that it starts, and write on their own
 def test_default_is_what_the_process_may_use():
     """Without OMP_NUM_THREADS the default is at most the processors of this process; with it, its value."""
     if not sf._core.has_openmp():
@@ -69,7 +68,6 @@ def test_default_follows_the_affinity():
     assert done.stdout == "1\n"
 
 
-@pytest.mark.unsanitized
 def test_threadpoolctl_limits_hold():
     """A limit set by threadpoolctl is the default within it."""
     with threadpoolctl.threadpool_limits(1):
