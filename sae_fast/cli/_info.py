@@ -11,8 +11,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..files._kinds import ENCODERS, KIND
 from ..files._model_file import read_tensors
-from ..files._model_schema import ENCODERS, KIND
 
 _NAMES = 8  # of features and classes that are shown
 _MARGIN = 19

@@ -33,7 +33,7 @@ class Encoder(_core.Encoder):
     ----------
     params : Params or sequence (W1, b1, W2, b2)
         float32 or float64, which is the dtype of the codes. Only ``W1`` and ``b1`` are used.
-    hidden : {"sigmoid", "tanh"}
+    hidden : {"sigmoid", "tanh", "relu", "satlin"}
         Activation f.
     feature_names : sequence of str, optional
         Names of the features; data frames with other names, or with these in another order, are refused. Arrays have no
@@ -157,7 +157,7 @@ class Encoder(_core.Encoder):
 
         The way to ship what :func:`sae_fast.fold` made of a pipeline.
         """
-        about = {"format": 2, "kind": _KIND, "hidden": self.hidden} | names_to_json(self)
+        about = {"kind": _KIND, "hidden": self.hidden} | names_to_json(self)
         files.write_tensors(path, {"W1": self.W1, "b1": self.b1}, about)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -152,7 +152,7 @@ class StackEncoder:
         arrays = {f"encoder.{k}.W": layer.W1 for k, layer in enumerate(self._layers)}
         arrays |= {f"encoder.{k}.b": layer.b1 for k, layer in enumerate(self._layers)}
         units = [layer.hidden for layer in self._layers]
-        files.write_tensors(path, arrays, {"format": 2, "kind": KIND, "units": units} | names_to_json(self))
+        files.write_tensors(path, arrays, {"kind": KIND, "units": units} | names_to_json(self))
 
     _folds_to_stack = True
 

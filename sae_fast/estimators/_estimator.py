@@ -21,8 +21,7 @@ except ImportError as error:
 from .._public import public_in
 from ..encoders._encoder import Encoder
 from ..encoders._fold import fold
-from ..files._kinds import register
-from ..files._model_schema import KIND
+from ..files._kinds import KIND, register
 from ..network._checks import check_count, check_n_threads
 from ..network._data import Data
 from ..network._functional import decode, encode

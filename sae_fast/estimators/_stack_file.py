@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from ..files._model_fields import labels
 from ..files._model_file import write_tensors
-from ..files._model_schema import FORMAT
 from ..network._types import Cost, Layer
 from ._estimator_file import feature_names, hyper_parameters, make
 
@@ -34,7 +33,6 @@ def save(model: Any, path: str | PathLike[str]) -> None:
         if hasattr(model, f"{name}_"):
             arrays[name] = getattr(model, f"{name}_")
     about: dict[str, Any] = {
-        "format": FORMAT,
         "kind": type(model).__name__,
         "units": list(model.units_),
         "hyper_parameters": hyper_parameters(model),

@@ -1,4 +1,4 @@
-"""What makes an object of the contents of a model file, by its kind."""
+"""Kinds of model files, and what makes an object of the contents of each."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from os import PathLike
 from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
+
+KIND = "SparseAutoencoder"  # of files that name none
+ENCODERS = ("Encoder", "StackEncoder")
+STACKS = ("StackedAutoencoder", "StackedAutoencoderClassifier")
+KINDS = (KIND, *ENCODERS, *STACKS)
 
 Maker: TypeAlias = Callable[[str | PathLike[str], dict[str, NDArray[Any]], dict[str, Any]], Any]
 MAKERS: dict[str, Maker] = {}

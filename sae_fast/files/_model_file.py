@@ -3,10 +3,10 @@
 Layout of a single layer's: tensors ``W1``, ``b1``, ``W2``, ``b2``, ``rho_hat``, ``loss_curve``, ``unit_lowest``,
 ``unit_highest``; the metadata entry ``sae_fast`` holds a JSON object with ``format`` (a number), ``versions``,
 ``hyper_parameters``, ``fitted``, ``feature_names`` and ``checksum``, the SHA-256 over all tensors and the rest of the
-object. Files that an older version would misread have format 2: models that scale their data (``scale`` holds its
-numbers, and the tensors ``scale_minimum`` and ``scale_span`` those of each feature); an encoder's, with a ``kind``,
-``hidden``, ``W1`` and ``b1``; and a stack's or its encoder's, with a ``kind`` and tensors of their own (see
-``_stack_file.py``). What each field must be is in ``_model_schema.py``, and holds of all that is read and written.
+object. A model that scales its data has ``scale`` too, with its numbers, and tensors ``scale_minimum`` and
+``scale_span`` with those of each feature. An encoder's file has a ``kind``, ``hidden``, ``W1`` and ``b1``; a stack's or
+its encoder's a ``kind`` and tensors of their own (see ``_stack_file.py``). Which of them have which format is
+in ``_model_format.py``, and what each field must be in ``_model_schema.py``; it holds of all that is read and written.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from .._version import __version__
 from ..network._scale import Scale, scale_from_json, scale_to_json
 from ..network._types import Hidden, Output, Params
 from ._atomic import replacing
-from ._kinds import MAKERS
+from ._kinds import KIND, MAKERS
 from ._model_fields import short
-from ._model_schema import FORMAT, KIND, check_contents
+from ._model_format import FORMAT, as_stored
+from ._model_schema import check_contents
 
 _KEY = "sae_fast"
 _LONGEST_HEADER = 100_000_000  # bytes, of any safetensors file
@@ -68,7 +69,6 @@ def import_safetensors() -> Any:
 def write(path: str | PathLike[str], model: ModelFile) -> None:
     """Write the file of a single layer, whole or not at all."""
     about = {
-        "format": 1 if model.scale is None else 2,
         "hidden": model.hidden,
         "output": model.output,
         "hyper_parameters": model.hyper_parameters,
@@ -93,7 +93,7 @@ def write_tensors(path: str | PathLike[str], arrays: dict[str, NDArray[Any]], ab
     library = import_safetensors()
     # safetensors stores the memory of an array as it lies: only C order is what its shape says.
     tensors = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
-    about = about | {"versions": {"sae_fast": __version__, "numpy": np.__version__}}
+    about = as_stored(about) | {"versions": {"sae_fast": __version__, "numpy": np.__version__}}
     try:
         check_contents(tensors, about)
     except (TypeError, ValueError) as error:
@@ -200,7 +200,7 @@ def single_layer(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> Mod
     """The single layer that checked contents hold."""
     arrays = dict(tensors)
     params = Params(*(arrays.pop(k) for k in _PARAMS))
-    scale = scale_from_json(about["scale"], arrays, params.W1.shape[1]) if about["format"] >= 2 else None
+    scale = scale_from_json(about["scale"], arrays, params.W1.shape[1]) if "scale" in about else None
     return ModelFile(
         params,
         about["hidden"],

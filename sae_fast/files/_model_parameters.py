@@ -9,6 +9,7 @@ from typing import Any
 from ..network._checks import check_count, check_in, check_n_threads, check_rho
 from ..network._layer_plan import per_layer, plan_layers
 from ..network._scale import SCALINGS
+from ..network._settings import check_autoencoder
 from ..network._solvers import check_solver
 from ._model_fields import Check, hidden_unit, one_of, output_unit, short
 
@@ -70,6 +71,7 @@ HYPER_PARAMETERS: dict[str, Check] = {
     "n_threads": lambda _, value: check_n_threads(value),
     "verbose": _verbosity,
 }
+_OF_COST = ("rho", "beta", "weight_decay", "hidden", "output")
 BY_LAYER = ("hidden_layer_sizes", "rho", "beta", "weight_decay", "hidden", "output", "solver", "max_iter")
 STACK_PARAMETERS: dict[str, Check] = {
     name: check for name, check in HYPER_PARAMETERS.items() if name not in (*BY_LAYER, "n_components", "scale")
@@ -86,6 +88,10 @@ STACK_PARAMETERS: dict[str, Check] = {
 
 def check_hyper_parameters(name: str, value: Any) -> None:
     _check_each(name, value, HYPER_PARAMETERS)
+    for key in _OF_COST:
+        if key not in value:
+            raise ValueError(f"{name}.{key} is missing")
+    check_autoencoder(**{key: value[key] for key in _OF_COST})
 
 
 def _check_each(name: str, value: Any, checks: dict[str, Check]) -> None:

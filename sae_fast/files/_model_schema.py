@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network._checks import check_rho
-from ..network._units import HIDDEN, OUTPUT
+from ..network._units import HIDDEN, OUTPUT, UNITS
+from ._kinds import KIND, KINDS
 from ._model_fields import (
     Check,
     check_cost,
@@ -32,15 +33,10 @@ from ._model_fields import (
     short,
     units_of,
 )
+from ._model_format import format_of
 from ._model_parameters import check_hyper_parameters, check_stack_parameters
 
-FORMAT = 2  # the newest that is read; what older versions understand is still written in format 1
-KIND = "SparseAutoencoder"  # of files that name none
-ENCODERS = ("Encoder", "StackEncoder")
-STACKS = ("StackedAutoencoder", "StackedAutoencoderClassifier")
-KINDS = (KIND, *ENCODERS, *STACKS)
 _ROUNDING = 1e-6  # of means of numbers in [0, 1]
-
 Tensors = dict[str, NDArray[Any]]
 
 
@@ -57,7 +53,6 @@ def check_contents(tensors: Tensors, about: dict[str, Any]) -> str:
     contents = _Contents(tensors, about)
     kind = _kind_of(about)
     contents.fields.discard("kind")
-    contents.field("format", one_of((1, FORMAT) if kind == KIND else (FORMAT,)))
     contents.field("versions", check_versions)
     contents.fields.discard("checksum")
     if kind == "Encoder":
@@ -68,6 +63,7 @@ def check_contents(tensors: Tensors, about: dict[str, Any]) -> str:
         _single_layer(contents)
     else:
         _stack(contents, kind)
+    contents.field("format", one_of((format_of(about),)))
     contents.finish()
     return kind
 
@@ -149,18 +145,27 @@ def _single_layer(contents: _Contents) -> None:
     n_hidden, n_visible, dtype = _layer(contents, "W1", "b1", None)
     contents.tensor("W2", (n_visible, n_hidden), (dtype,))
     contents.tensor("b2", (n_visible,), (dtype,))
-    contents.tensor("rho_hat", (n_hidden,), low=-_ROUNDING, high=1 + _ROUNDING)
-    low, high = (contents.tensor(f"unit_{end}", (n_hidden,), low=0, high=1) for end in ("lowest", "highest"))
+    _means(contents, "rho_hat", n_hidden, contents.about["hidden"])
+    least, most = _reach(contents.about["hidden"])
+    low, high = (contents.tensor(f"unit_{end}", (n_hidden,), low=least, high=most) for end in ("lowest", "highest"))
     if not np.all(low <= high):
         raise ValueError("unit_lowest must be <= unit_highest")
     (n_iter,) = contents.tensor("loss_curve", (None,), finite=False).shape
     contents.tensor("loss_parts", (n_iter, 3), finite=False)
     contents.field("fitted", numbers(n_iter=check_integer, cost=check_cost, rho=lambda _, value: check_rho(value)))
     contents.field("feature_names", names_of(n_visible))
-    if contents.about["format"] >= 2 and contents.field("scale", check_scale)["kind"] == "minmax":
+    if "scale" in contents.about:
+        _scale(contents, n_visible, dtype)
+    contents.field("hyper_parameters", check_hyper_parameters)
+
+
+def _scale(contents: _Contents, n_visible: int, dtype: np.dtype[Any]) -> None:
+    scale = contents.field("scale", check_scale)
+    if scale["kind"] == "minmax":
         contents.tensor("scale_minimum", (n_visible,))
         contents.tensor("scale_span", (n_visible,), low=0)
-    contents.field("hyper_parameters", check_hyper_parameters)
+    elif scale["limit"] > float(np.finfo(dtype).max):
+        raise ValueError(f"scale.limit must be a number that {dtype} holds, got {scale['limit']}")
 
 
 def _stack(contents: _Contents, kind: str) -> None:
@@ -177,12 +182,23 @@ def _stack(contents: _Contents, kind: str) -> None:
         if contents.has("validation_curve"):
             contents.tensor("validation_curve", (None,), finite=False)
     for k, size in enumerate(sizes):
-        contents.tensor(f"rho_hat.{k}", (size,), low=-_ROUNDING, high=1 + _ROUNDING)
+        _means(contents, f"rho_hat.{k}", size, units[k])
         contents.tensor(f"loss_curve.{k}", (None,), finite=False)
     contents.tensor("fine_tune_loss_curve", (None,), finite=False)
     contents.field("fitted", numbers(n_iter=check_integer, cost=check_cost))
     contents.field("feature_names", names_of(n_visible))
     contents.field("hyper_parameters", check_stack_parameters(n_more=0 if kind == "StackedAutoencoder" else 1))
+
+
+def _reach(unit: str) -> tuple[float, float]:
+    """Between what the activations of a unit are, mapped to [0, 1] where they have bounds."""
+    facts = UNITS[unit]
+    return (0.0, 1.0) if facts.bounded else (facts.low, facts.high)
+
+
+def _means(contents: _Contents, name: str, size: int, unit: str) -> None:
+    low, high = _reach(unit)
+    contents.tensor(name, (size,), low=low - _ROUNDING, high=high + _ROUNDING)
 
 
 def _layer(

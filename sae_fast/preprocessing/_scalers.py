@@ -1,4 +1,7 @@
-"""Scalers that bring data into the range of an output unit."""
+"""Scalers that bring data into the range of an output unit.
+
+Both are one choice, which ``scaler_from`` makes again from a file; half of the length is their documentation.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +35,8 @@ class UnitScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
 
     Parameters
     ----------
-    output : {"sigmoid", "tanh", "linear"}
-        The unit. A linear one reaches everything, and is given the range of sigmoid.
+    output : {"sigmoid", "tanh", "linear", "relu", "satlin"}
+        The unit. A linear one reaches everything, and relu has no upper bound: they are given the range of sigmoid.
     margin : float
         Share of the unit's range left free at each end, in [0, 0.5): units reach their limits only with infinite
         weights.
@@ -173,7 +176,7 @@ class UFLDLScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
     ----------
     n_sigma : float
         Where to cut, in standard deviations of all entries about their patches' means; > 0.
-    output : {"sigmoid", "tanh", "linear"}
+    output : {"sigmoid", "tanh", "linear", "relu", "satlin"}
         Output unit that shall reach the data: [-0.8, 0.8] for tanh, else [0.1, 0.9].
     margin : float
         Share of the unit's range left free at each end, in [0, 0.5).

@@ -32,6 +32,27 @@ def test_codes_are_those_of_encode(dtype, hidden, n_hidden):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("hidden", ["relu", "satlin"])
+def test_units_with_kinks(hidden, dtype, tmp_path):
+    """Units relu and satlin are what they are called, to the bit where they are flat, and survive files and pickles."""
+    params, X = make(65, 17, 33, dtype, scale=3.0)
+    encoder = sf.Encoder(params, hidden=hidden)
+    z = X.astype(np.float64) @ params.W1.T.astype(np.float64) + params.b1
+    wanted = np.maximum(z, 0) if hidden == "relu" else np.clip(z, 0, 1)
+    codes = encoder(X)
+    np.testing.assert_allclose(codes, wanted, rtol=0, atol=1e-13 if dtype == np.float64 else 5e-6)
+    assert np.all(codes[z < -1e-5] == 0)
+    assert np.all(codes[z > 1 + 1e-5] == 1) if hidden == "satlin" else codes.max() > 1
+    encoder.save(tmp_path / "e")
+    for again in (sf.Encoder.load(tmp_path / "e"), sf.load(tmp_path / "e"), pickle.loads(pickle.dumps(encoder))):
+        assert repr(again) == f"Encoder(17 -> 33, {hidden}, {np.dtype(dtype)})"
+        out = np.empty_like(codes)
+        assert again(X, out=out) is out
+        np.testing.assert_array_equal(out, codes)
+        np.testing.assert_array_equal(again.encode_one(X[5]), codes[5])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_any_input_is_taken(dtype):
     """Other dtypes, strides, lists and booleans are converted."""
     params, X = make(9, 12, 7, dtype)

@@ -117,6 +117,29 @@ def test_errors():
     assert repr(encoder) == "StackEncoder(9 -> 7 -> 5 -> 4, tanh, sigmoid, sigmoid, float64)"
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_units_with_kinks(dtype, tmp_path):
+    """A stack of relu, satlin and sigmoid units: codes by NumPy, one by one, in out, from files, pickles and folds."""
+    X = correlated(dtype=dtype)
+    units = ("relu", "satlin", "sigmoid")
+    model = sf.StackedAutoencoder((7, 6, 4), hidden=units, beta=0.0, **OPTIONS)
+    pipeline = make_pipeline(StandardScaler(), PCA(6, whiten=True), model).fit(X)
+    encoder, data = sf.fold(pipeline), X.astype(np.float64)
+    wanted = pipeline[:-1].transform(data)
+    functions = (lambda z: np.maximum(z, 0), lambda z: np.clip(z, 0, 1), lambda z: 1 / (1 + np.exp(-z)))
+    for (W, b), f in zip(model.encoder_, functions, strict=True):
+        wanted = f(wanted @ W.T.astype(np.float64) + b)
+    codes = encoder(X)
+    np.testing.assert_allclose(codes, wanted, rtol=0, atol=1e-12 if dtype == np.float64 else 2e-5)
+    encoder.save(tmp_path / "e")
+    for again in (sf.StackEncoder.load(tmp_path / "e"), sf.load(tmp_path / "e"), pickle.loads(pickle.dumps(encoder))):
+        assert repr(again) == f"StackEncoder(9 -> 7 -> 6 -> 4, relu, satlin, sigmoid, {np.dtype(dtype)})"
+        out = np.empty_like(codes)
+        assert again(X, out=out) is out
+        np.testing.assert_array_equal(out, codes)
+        np.testing.assert_array_equal(again.encode_one(X[7]), codes[7])
+
+
 def test_filters_are_single_layers():
     """ConvolvedFeatures, which slides one layer over images, refuses a stack."""
     pipeline, _ = fitted()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 
@@ -9,9 +10,9 @@ import pytest
 
 import sae_fast as sf
 from sae_fast.cli import main
-from sae_fast.files._model_file import ModelFileError
+from sae_fast.files._model_file import ModelFileError, read_tensors
 from sae_fast.files._model_parameters import BY_LAYER, HYPER_PARAMETERS, STACK_PARAMETERS
-from tests.helpers.hostile_files import FEW, KINDS, Generator, X, try_many
+from tests.helpers.hostile_files import FEW, KINDS, Generator, X, serialised, try_many
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -55,7 +56,10 @@ def test_every_parameter_of_an_estimator_has_a_check(estimator, checks):
             check(name, "many")
 
 
-@pytest.mark.parametrize("wrong", [{"rho": 7}, {"n_components": "many"}, {"hidden": "swish"}, {"verbose": "loud"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"rho": 7}, {"n_components": "many"}, {"hidden": "swish"}, {"hidden": "relu"}, {"verbose": "loud"}],
+)
 def test_a_file_that_could_not_be_read_is_not_written(tmp_path, wrong):
     """Parameters that were spoilt after the fit, and weights that are not finite, are an error, and no file."""
     model = sf.SparseAutoencoder(4, **FEW).fit(X)
@@ -66,6 +70,58 @@ def test_a_file_that_could_not_be_read_is_not_written(tmp_path, wrong):
     with pytest.raises(ValueError, match="m cannot be written: b2 must be finite, got NaN"):
         model.save(tmp_path / "m")
     assert list(tmp_path.iterdir()) == []
+
+
+def changed(path, **fields):
+    """Change fields of the JSON of a file, by names like ``hyper_parameters__beta``, and sign it again."""
+    _, tensors, about = read_tensors(path)
+    for name, value in fields.items():
+        *above, key = name.split("__")
+        parent = about
+        for part in above:
+            parent = parent[part]
+        parent[key] = value
+    path.write_bytes(serialised(tensors, about))
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "message"),
+    [
+        ("SparseAutoencoder relu", {"hyper_parameters__beta": 3.0}, "beta must be 0 for hidden='relu'"),
+        ("SparseAutoencoder", {"hyper_parameters__hidden": "relu", "format": 3}, "beta must be 0 for hidden='relu'"),
+        ("SparseAutoencoder", {"hidden": "relu"}, "format must be 3, got 1"),
+        ("SparseAutoencoder", {"format": 3}, "format must be 1, got 3"),
+        ("SparseAutoencoder relu", {"format": 4}, "has format 4 of a newer sae_fast.*upgrade"),
+        (
+            "SparseAutoencoder ufldl",
+            {"scale__limit": 1e39},
+            r"scale.limit must be a number that float32 holds, got 1e\+39",
+        ),
+        ("Encoder", {"hidden": "relu"}, "format must be 3, got 2"),
+        ("Encoder relu", {"hidden": "linear"}, "hidden must be 'sigmoid', 'tanh', 'relu' or 'satlin', got 'linear'"),
+        ("StackedAutoencoder relu", {"hyper_parameters__beta": [0.0, 3.0, 0.0]}, "beta must be one value, or one for"),
+        ("StackedAutoencoder", {"units": ["satlin", "sigmoid"]}, "format must be 3, got 2"),
+    ],
+)
+def test_units_losses_and_penalties_that_do_not_fit(tmp_path, kind, fields, message):
+    """A signed file whose network could not be trained, or whose format has no word for it, is no model."""
+    path = tmp_path / "m"
+    KINDS[kind]().save(path)
+    changed(path, **fields)
+    for load in (sf.load, sf.Encoder.load, sf.StackEncoder.load):
+        with pytest.raises(ModelFileError, match=message):
+            load(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_has_the_oldest_format_that_can_hold_it(tmp_path, kind):
+    """Older versions read all that they understand, and know by the format what they do not."""
+    path = tmp_path / "m"
+    KINDS[kind]().save(path)
+    header = json.loads(path.read_bytes()[8 : 8 + int.from_bytes(path.read_bytes()[:8], "little")])
+    about = json.loads(header["__metadata__"]["sae_fast"])
+    new = "relu" in kind or "satlin" in kind
+    assert about["format"] == (3 if new else 1 if kind == "SparseAutoencoder" else 2)
 
 
 def test_sizes_are_no_promises(tmp_path):

@@ -232,7 +232,7 @@ def test_no_pickle_and_unknown_state(tmp_path, fitted):
 
 
 @pytest.mark.parametrize("archive", sorted(DATA.glob("models_*.zip")), ids=lambda path: path.stem)
-def test_files_of_older_versions_are_read(archive, tmp_path):
+def test_files_of_older_formats_are_read(archive, tmp_path):
     """What an older version wrote is the model that it was; written again, it is the same file but for the versions."""
     with zipfile.ZipFile(archive) as stored:
         names = [name for name in stored.namelist() if name.endswith(".safetensors")]

@@ -31,9 +31,12 @@ X = np.random.default_rng(1).uniform(0.1, 0.9, (40, N_FEATURES))
 FEW = {"max_iter": 3, "random_state": 0}
 
 
-def _layer(n_in, n_out, dtype=np.float64):
+KINKED = FEW | {"beta": 0.0, "random_state": 6}  # no unit is then off for all samples
+
+
+def _layer(n_in, n_out, dtype=np.float64, hidden="tanh"):
     params = sf.init_params(n_in, n_out, random_state=n_out, dtype=dtype)
-    return sf.Encoder(params, hidden="tanh")
+    return sf.Encoder(params, hidden=hidden)
 
 
 def _named():
@@ -53,10 +56,19 @@ KINDS = {
     "SparseAutoencoder ufldl": lambda: sf.SparseAutoencoder(
         4, scale="ufldl", hidden="tanh", output="linear", **FEW
     ).fit(X.astype(np.float32)),
+    "SparseAutoencoder relu": lambda: sf.SparseAutoencoder(4, hidden="relu", output="linear", **KINKED).fit(X),
+    "SparseAutoencoder satlin": lambda: sf.SparseAutoencoder(4, hidden="satlin", scale="minmax", **KINKED).fit(
+        _named()
+    ),
     "Encoder": lambda: _layer(N_FEATURES, 4, np.float32),
+    "Encoder relu": lambda: _layer(N_FEATURES, 4, hidden="relu"),
     "StackEncoder": lambda: sf.StackEncoder([_layer(N_FEATURES, 4), _layer(4, 3)]),
+    "StackEncoder satlin": lambda: sf.StackEncoder([_layer(N_FEATURES, 4, hidden="satlin"), _layer(4, 3)]),
     "StackedAutoencoder": lambda: sf.StackedAutoencoder((4, 3), rho=(0.1, 0.2), fine_tune_max_iter=2, **FEW).fit(X),
     "StackedAutoencoder of one": lambda: sf.StackedAutoencoder(4, hidden="tanh", **FEW).fit(X),
+    "StackedAutoencoder relu": lambda: sf.StackedAutoencoder(
+        (4, 3), hidden=("relu", "satlin"), fine_tune_max_iter=2, **KINKED
+    ).fit(X),
     "StackedAutoencoderClassifier": lambda: _classifier(["b", "c", "a"], early_stopping=True),
     "StackedAutoencoderClassifier of numbers": lambda: _classifier([3, -1, 7]),
 }
@@ -75,11 +87,11 @@ def serialised(tensors, about, sign=True):
 
 NASTY = [
     None, True, False, 0, 1, -1, 2, 3, 4, 0.5, -0.5, 1e308, -1e308, 1e-320, float("nan"), float("inf"), 2**63, 10**30,
-    -(10**400), "", "many", "sigmoid", "linear", "relu", "minmax", "0.05", "\x00", "\ud800", "\x1b[2J", "<U99999999",
-    "O", "f8,f8", "(1000000000,)i4", "a" * 100_000, [], [[]], [None], [1e400], ["a", "a"], [0.1,
-    0.2], [4, 3], [3] * 2000,
-    {}, {"a": 1}, {"": {}}, {"kind": "minmax"}, {"dtype": "<U9999999", "values": ["a", "b"]}, "SparseAutoencoder",
-    "Encoder", "StackEncoder", "StackedAutoencoder", "StackedAutoencoderClassifier", "StackedTree",
+    -(10**400), "", "many", "sigmoid", "linear", "relu", "satlin", "huber", "cross_entropy", "softmax", "minmax",
+    "0.05", "\x00", "\ud800", "\x1b[2J", "<U99999999", "O", "f8,f8", "(1000000000,)i4", "a" * 100_000, [], [[]],
+    [None], [1e400], ["a", "a"], [0.1, 0.2], [4, 3], [3] * 2000, {}, {"a": 1}, {"": {}}, {"kind": "minmax"},
+    {"dtype": "<U9999999", "values": ["a", "b"]}, "SparseAutoencoder", "Encoder", "StackEncoder", "StackedAutoencoder",
+    "StackedAutoencoderClassifier", "StackedTree",
 ]  # fmt: skip
 
 
@@ -302,10 +314,18 @@ def verdict(path, generator, signed):
     return "whole" if same else "another"
 
 
+UNITS = {
+    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+    "tanh": np.tanh,
+    "relu": lambda z: np.maximum(z, 0),
+    "satlin": lambda z: np.clip(z, 0, 1),
+}
+
+
 def _is_what_it_says(model, layers):
     """Its codes are those of the arrays in the file, by NumPy; its parameters are such that it fits again."""
     if hasattr(model, "get_params"):
-        settings = getattr(model, "_check_parameters", None) or model._check_common
+        settings = getattr(model, "_check_parameters", None) or model._check_training
         settings()
         data = X.astype(layers[0][0].dtype) if layers[0][0].shape[1] == N_FEATURES else None
         data = np.full((3, layers[0][0].shape[1]), 0.5, layers[0][0].dtype) if data is None else data
@@ -320,8 +340,7 @@ def _is_what_it_says(model, layers):
         codes = model(data)
     for W, b, unit in layers:
         with np.errstate(over="ignore"):
-            z = data.astype(np.float64) @ W.T.astype(np.float64) + b
-            data = np.tanh(z) if unit == "tanh" else 1 / (1 + np.exp(-z))
+            data = UNITS[unit](data.astype(np.float64) @ W.T.astype(np.float64) + b)
     np.testing.assert_allclose(codes, data, rtol=0, atol=2e-3)
 
 

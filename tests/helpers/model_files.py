@@ -1,8 +1,8 @@
-"""Model files of every kind as a version wrote them, to be read by later ones.
+"""Model files of every kind as they were written when a format was the newest, to be read for ever.
 
 ``python -m tests.helpers.model_files`` writes those of the version at hand, with the codes of its models, to
-``tests/data/models_<version>.zip``: once for a released version, so that ``tests/files/test_model_file.py`` sees that
-later ones still read them.
+``tests/data/models_format_<number>.zip``: once, before a newer format comes, so that ``tests/files/test_model_file.py``
+sees that they are still read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-import sae_fast as sf
+from sae_fast.files._model_format import FORMAT
 from tests.helpers.hostile_files import KINDS, X
 from tests.helpers.paths import DATA
 
@@ -43,4 +43,4 @@ def write(path):
 
 
 if __name__ == "__main__":
-    write(DATA / f"models_{sf.__version__}.zip")
+    write(DATA / f"models_format_{FORMAT}.zip")
