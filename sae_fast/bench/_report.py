@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import platform
@@ -56,6 +57,7 @@ def machine(n_threads: int) -> dict[str, str]:
         "sae_fast": f"{about['sae_fast']}, {about['compiler']}",
         "peers": versions,
         "python": sys.version.split()[0],
+        "date": datetime.date.today().isoformat(),
     }
 
 
@@ -132,7 +134,8 @@ def write_page(path: Path, groups: Sequence[Group], n_threads: int, picture: str
         "multiply-adds finds the peak of the machine. *x limit* is the best time over the time that the products alone",
         "take at that peak: five products for cost and gradient, one to encode. *lead* is the best peer's time over",
         "ours. All contenders were checked to compute the same numbers. Padding, activations and memory make 1.0",
-        "unreachable; on small works calls count too.",
+        "unreachable; on small works calls count too. The figures are those of the version named above, as it was on",
+        "that day.",
         "",
         f"![multiples of the limit]({picture})",
         "",
