@@ -40,6 +40,13 @@ void bind_config(pybind11::module_& m) {
         },
         pybind11::arg("float32"), pybind11::arg("n_threads"), pybind11::arg("seconds"),
         pybind11::call_guard<pybind11::gil_scoped_release>());
+    m.def(
+        "read_time",
+        [](bool float32, Size n, double seconds) {
+            return float32 ? read_time<float>(n, seconds) : read_time<double>(n, seconds);
+        },
+        pybind11::arg("float32"), pybind11::arg("n"), pybind11::arg("seconds"),
+        pybind11::call_guard<pybind11::gil_scoped_release>());
     m.def("get_num_threads", [] { return num_threads(); });
 }
 

@@ -257,6 +257,7 @@ struct Kernels {
 
     /// Nothing but multiply-adds in registers, to find the peak; their number. *sink keeps the compiler honest.
     Size (*multiply_adds)(Size rounds, T* sink);
+    T (*read_once)(const T* x, Size n);
 
     /// Vectors of any length.
     double (*dot)(const T* a, const T* b, Size n);

@@ -16,6 +16,6 @@
         hidden_forward<T>, activate<T>, pool<T>, unfold<T>, output_delta<T>, hidden_delta<T>, \
         hidden_columns<T>, output_columns<T>, hidden_delta_columns<T>, \
         softmax<T>, softmax_delta<T>, softmax_columns<T>,                                                         \
-        finish_rows<T>, finish_transposed<T>, sum_squares<T>, multiply_adds<T>, dot<T>, scale<T>, add_scaled<T>,                  \
+        finish_rows<T>, finish_transposed<T>, sum_squares<T>, multiply_adds<T>, read_once<T>, dot<T>, scale<T>, add_scaled<T>,                  \
         update_sgd<T>, update_momentum<T>, update_adam<T>};
 // clang-format on

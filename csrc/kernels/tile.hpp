@@ -148,6 +148,18 @@ Size multiply_adds(Size rounds, T* sink) noexcept {
     return rounds * chains * kLanes<T>;
 }
 
+/// Reads n elements once, whole vectors of them: the least that a product with one row does. Returns something of them.
+template <class T>
+T read_once(const T* x, Size n) noexcept {
+    constexpr int chains = 8;
+    Vec<T> acc[chains] = {};
+    for (Size i = 0; i + chains * kLanes<T> <= n; i += chains * kLanes<T>)
+#pragma GCC unroll 8
+        for (int j = 0; j < chains; ++j) acc[j] += load(x + i + j * kLanes<T>);
+    for (int j = 1; j < chains; ++j) acc[0] += acc[j];
+    return acc[0][0];
+}
+
 /// Rows of the next tile when n are left: tiles of nearly equal height, kTileRows + 1 at most where registers allow.
 inline Size tile_rows(Size n) noexcept {
     constexpr Size most = kTileRows == 8 ? 9 : 4;

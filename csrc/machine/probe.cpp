@@ -1,9 +1,11 @@
 #include "sae_fast/probe.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <vector>
 
 #include "kernels/kernel_table.hpp"
+#include "sae_fast/workspace.hpp"
 #include "team.hpp"
 
 namespace sae_fast {
@@ -33,6 +35,30 @@ double multiply_add_rate(int n_threads, double seconds) {
     return total;
 }
 
+template <class T>
+double read_time(Size n, double seconds) {
+    using Clock = std::chrono::steady_clock;
+    const Kernels<T>& k = kernels<T>();
+    Workspace workspace;
+    T* const x = Arena(workspace.reserve(static_cast<std::size_t>(n) * sizeof(T))).take<T>(n);
+    std::fill(x, x + n, T(1));
+    constexpr int passes = 16;  // between two looks at the clock
+    const Clock::time_point start = Clock::now();
+    Clock::time_point last = start;
+    double best = seconds + 1;
+    volatile T sink = 0;
+    do {
+        for (int i = 0; i < passes; ++i) sink = k.read_once(x, n);
+        const Clock::time_point now = Clock::now();
+        best = std::min(best, std::chrono::duration<double>(now - last).count() / passes);
+        last = now;
+    } while (std::chrono::duration<double>(last - start).count() < seconds);
+    (void)sink;
+    return best;
+}
+
+template double read_time<float>(Size, double);
+template double read_time<double>(Size, double);
 template double multiply_add_rate<float>(int, double);
 template double multiply_add_rate<double>(int, double);
 

@@ -1,12 +1,12 @@
 """How each peer does a work: a function to call, and the numbers that it gives, for comparison.
 
-The peers do what their users write: the textbook formula, in their own terms. Each
-function is
-made in a process of its own.
+The peers do what their users write: the textbook formula, in their own terms. Each function is made in a process of
+its own.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,6 +16,9 @@ import numpy as np
 from . import _fine_tune
 from ._works import BATCH, RATE, SETTINGS, Data, Work
 
+OURS = "sae_fast"
+READING = "reading W1"
+"""No peer: a loop that reads the weights once, which is the least that one sample takes."""
 RHO, BETA, DECAY = SETTINGS["rho"], SETTINGS["beta"], SETTINGS["weight_decay"]
 
 
@@ -24,6 +27,8 @@ class Contest(NamedTuple):
 
     run: Callable[[], object]
     numbers: Callable[[], list[float]]
+    time: Callable[[float], float] | None = None
+    """The time of one run, by the contender's own clock, measured over so many seconds."""
 
 
 def _summary(J: float, grad: Any) -> list[float]:
@@ -218,12 +223,58 @@ def onnxruntime(work: Work, data: Data, n_threads: int) -> Contest:
     )
 
 
-CONTENDERS: dict[str, tuple[str, Callable[[Work, Data, int], Contest]]] = {
-    "sae_fast": ("sae_fast", sae_fast),
-    "NumPy": ("numpy", numpy),
-    "PyTorch": ("torch", torch_eager),
-    "PyTorch compiled": ("torch", torch_compiled),
-    "JAX": ("jax", jax),
-    "ONNX Runtime": ("onnxruntime", onnxruntime),
+def reading(work: Work, data: Data, n_threads: int) -> Contest:
+    """The bound of one sample: its weights come from cache, and each is used once."""
+    from .. import _core
+
+    if work.kind != "encode_one":
+        raise LookupError
+    size, is_f32 = data.W1.size, data.X.dtype == np.float32
+    return Contest(lambda: None, list, lambda seconds: _core.read_time(is_f32, size, seconds))
+
+
+class Contender(NamedTuple):
+    """``make`` raises LookupError for a work that is not for it; ``modules`` must be installed."""
+
+    module: str
+    make: Callable[[Work, Data, int], Contest]
+    more: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> list[str]:
+        """Packages that are not here."""
+        return [name for name in (self.module, *self.more) if importlib.util.find_spec(name) is None]
+
+
+CONTENDERS: dict[str, Contender] = {
+    OURS: Contender("sae_fast", sae_fast),
+    READING: Contender("sae_fast", reading),
+    "NumPy": Contender("numpy", numpy),
+    "PyTorch": Contender("torch", torch_eager),
+    "PyTorch compiled": Contender("torch", torch_compiled),
+    "JAX": Contender("jax", jax),
+    "ONNX Runtime": Contender("onnxruntime", onnxruntime, ("onnx",)),
 }
-"""Name shown: (module that must be installed, maker). A maker raises LookupError for a work that is not for it."""
+"""By the name that is shown. Those of our own may be followed by an instruction set: ``sae_fast avx2``."""
+
+
+def installed() -> list[str]:
+    """Contenders whose packages are here."""
+    return [name for name, contender in CONTENDERS.items() if not contender.missing]
+
+
+def missing() -> dict[str, list[str]]:
+    """The other ones, and the packages that they lack."""
+    return {name: contender.missing for name, contender in CONTENDERS.items() if contender.missing}
+
+
+def part(name: str) -> tuple[str, str]:
+    """A contender's name without instruction set, and that; empty where it is the one that is used by itself."""
+    first, _, isa = name.rpartition(" ")
+    return (first, isa) if first in (OURS, READING) else (name, "")
+
+
+def of_each_isa(names: list[str], isas: list[str]) -> list[str]:
+    """Our own contenders once for each instruction set, and the peers as they are."""
+    ours = [f"{name} {isa}" for isa in isas for name in names if name in (OURS, READING)]
+    return [*ours, *(name for name in names if name not in (OURS, READING))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import statistics
@@ -12,9 +11,11 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ._contenders import CONTENDERS
+from ._contenders import OURS, installed, part
+from ._together import ROUNDS, Company, Together, ideal
 from ._works import Work
 
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 TOLERANCE = {"float32": 2e-3, "float64": 1e-8}
 
 
@@ -29,25 +30,23 @@ class Result(NamedTuple):
     median: float
     """Seconds of the median run of the best round."""
     limit: float
-    """Seconds that the multiply-adds take at the peak probed in the same rounds."""
-
-
-def installed() -> list[str]:
-    """Contenders whose package is here."""
-    return [name for name, (module, _) in CONTENDERS.items() if importlib.util.find_spec(module) is not None]
+    """Seconds that the multiply-adds take at the peak probed in the same rounds: ours with the instruction set of the
+    contender, the highest of them all for peers."""
 
 
 class _Process:
-    def __init__(self, contender: str, n_threads: int, environment: Mapping[str, str]) -> None:
+    def __init__(self, contender: str, n_threads: int | None, environment: Mapping[str, str]) -> None:
         self.contender, self._n = contender, n_threads
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(n_threads))
+        self._name, self.isa = part(contender)
+        threads = {} if n_threads is None else dict.fromkeys(_THREADS, str(n_threads))
+        chosen = {"SAE_FAST_ISA": self.isa} if self.isa else {}
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}._worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env={**os.environ, **threads, **environment},
+            env={**os.environ, **threads, **chosen, **environment},
         )
 
     def ask(self, **command: Any) -> Any:
@@ -65,7 +64,7 @@ class _Process:
     def prepare(self, work: Work, dtype: str) -> list[float] | None:
         """Set the work; the numbers that it gives."""
         numbers: list[float] | None = self.ask(
-            do="prepare", contender=self.contender, work=work, dtype=dtype, n_threads=self._n
+            do="prepare", contender=self._name, work=work, dtype=dtype, n_threads=self._n
         )
         return numbers
 
@@ -94,7 +93,7 @@ def race(
     n_threads : int
         Threads of every contender and of the probe.
     contenders : iterable of str, optional
-        Some of those that are installed; all by default.
+        Some of those that are installed; all by default. ``"sae_fast avx2"`` is ours with that instruction set.
     rounds : int
         Turns of each.
     seconds : float
@@ -115,35 +114,72 @@ def race(
     names = list(installed() if contenders is None else contenders)
     extra = environments or {}
     processes = [_Process(name, n_threads, extra.get(name, {})) for name in names]
-    probe = _Process("peak", n_threads, {})
+    isas = dict.fromkeys(p.isa for p in processes if part(p.contender)[0] == OURS) or {"": None}
+    probes = {isa: _Process("peak", n_threads, {"SAE_FAST_ISA": isa} if isa else {}) for isa in isas}
     try:
-        probe.prepare(work, dtype)
+        for probe in probes.values():
+            probe.prepare(work, dtype)
         numbers = {p.contender: p.prepare(work, dtype) for p in processes}
         _compare(numbers, dtype)
         ready = [p for p in processes if numbers[p.contender] is not None]
         best = {p.contender: float("inf") for p in ready}
         median = dict(best)
-        peak = 0.0
+        peak = dict.fromkeys(probes, 0.0)
         for _ in range(rounds):
-            peak = max(peak, probe.ask(do="run", seconds=min(0.1, seconds)))
+            for isa, probe in probes.items():
+                peak[isa] = max(peak[isa], probe.ask(do="run", seconds=min(0.1, seconds)))
             for process in ready:
                 times = process.ask(do="run", seconds=seconds)
                 best[process.contender] = min(best[process.contender], *times)
                 median[process.contender] = min(median[process.contender], statistics.median(times))
                 time.sleep(0.02)  # threads that still spin go to sleep
     finally:
-        for process in (*processes, probe):
+        for process in (*processes, *probes.values()):
             process.close()
-    limit = work.multiply_adds / peak
-    results = [Result(work, dtype, name, best[name], median[name], limit) for name in best]
+    highest = max(peak.values())
+    results = [
+        Result(work, dtype, p.contender, best[p.contender], median[p.contender],
+               work.multiply_adds / peak.get(p.isa, highest))
+        for p in ready
+    ]  # fmt: skip
     return sorted(results, key=lambda r: r.best)
 
 
+def together(work: Together, isa: str = "", *, rounds: int = ROUNDS) -> Company:
+    """What a work loses in company, in a fresh process with the environment as it is.
+
+    Parameters
+    ----------
+    work : Together
+    isa : str
+        Our instruction set; by default the one that is used by itself.
+    rounds : int
+        Runs that are timed.
+
+    Raises
+    ------
+    RuntimeError
+        It could not be measured here.
+    """
+    process = _Process(f"{OURS} {isa}" if isa else OURS, None, {})
+    try:
+        found = process.ask(do="together", partners=work.partners, rounds=rounds)
+    finally:
+        process.close()
+    if found is None:
+        raise RuntimeError(f"{work.name!r} could not be measured")
+    best, median = found
+    return Company(work, isa, best, median, ideal(work))
+
+
 def _compare(numbers: Mapping[str, list[float] | None], dtype: str) -> None:
-    wanted = numbers.get("sae_fast")
+    ours = [name for name, found in numbers.items() if part(name)[0] == OURS and found]
+    if not ours:
+        return
+    wanted = numbers[ours[0]] or []
     for name, found in numbers.items():
-        if found is None or wanted is None:
+        if not found:
             continue
         scale = max(map(abs, wanted), default=1.0)
         if any(abs(a - b) > TOLERANCE[dtype] * scale for a, b in zip(found, wanted, strict=True)):
-            raise ArithmeticError(f"{name} computes {found}, sae_fast {wanted}")
+            raise ArithmeticError(f"{name} computes {found}, {ours[0]} {wanted}")

@@ -1,26 +1,26 @@
-"""What a race found: table, JSON, plot and page."""
+"""What a race found: table, JSON and plot."""
 
 from __future__ import annotations
 
-import datetime
 import json
 import math
-import platform
-import sys
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import _core
 from ..files._atomic import replacing
-from ..network._config import config
-from ._contenders import CONTENDERS
-from ._race import Result, installed
+from ._contenders import CONTENDERS, OURS, READING, part
+from ._machine import machine
+from ._race import Result
+from ._together import Company
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-OURS = "sae_fast"
+# Okabe and Ito's colours, which colour-blind readers tell apart, and a mark for each besides.
+_COLOURS = ("black", "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#8c8c8c", "#f0e442", "#7a4f00")
+_LOOKS = tuple(zip("DosX^vP*ph", _COLOURS, strict=True))
 Group = Sequence[Result]
 """Results of one work and dtype, the fastest first."""
 
@@ -33,32 +33,56 @@ def time_text(seconds: float) -> str:
     return f"{seconds / 1e-9:.3g} ns"
 
 
-def _lead(group: Group) -> float | None:
-    """How many times faster we are than the best peer."""
-    ours = [r.best for r in group if r.contender == OURS]
-    peers = [r.best for r in group if r.contender != OURS]
-    return min(peers) / ours[0] if ours and peers else None
+def isas_of(groups: Sequence[Group]) -> list[str]:
+    """Our instruction sets in the race, in the order of CONTENDERS and then of the command."""
+    return list(dict.fromkeys(part(r.contender)[1] for g in groups for r in sorted(g, key=_place) if _is_ours(r)))
 
 
-def machine(n_threads: int) -> dict[str, str]:
-    """What the figures were taken on."""
-    about = config()
-    cpu = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    modules = {module for name, (module, _) in CONTENDERS.items() if name in installed() and module != OURS}
-    versions = ", ".join(sorted(f"{module} {metadata.version(module)}" for module in modules))
-    return {
-        "processor": f"{cpu}, {n_threads} threads",
-        "instruction set": about["instruction set"],
-        "sae_fast": f"{about['sae_fast']}, {about['compiler']}",
-        "peers": versions,
-        "python": sys.version.split()[0],
-        "date": datetime.date.today().isoformat(),
-    }
+def of_isa(group: Group, isa: str) -> Group:
+    """A group without our other instruction sets."""
+    return [r for r in group if part(r.contender)[0] == r.contender or part(r.contender)[1] == isa]
+
+
+def lead(group: Group) -> float | None:
+    """How many times faster our best is than the best peer."""
+    ours = [r.best for r in group if _is_ours(r)]
+    peers = [r.best for r in group if part(r.contender)[0] not in (OURS, READING)]
+    return min(peers) / min(ours) if ours and peers else None
+
+
+def _is_ours(r: Result) -> bool:
+    return part(r.contender)[0] == OURS
+
+
+def _place(r: Result) -> tuple[int, int]:
+    """Where a contender stands in legends: ours first, the widest vectors first."""
+    name, isa = part(r.contender)
+    sets = ["", *reversed(_core.available_isas())]
+    return list(CONTENDERS).index(name), sets.index(isa) if isa in sets else len(sets)
+
+
+def company_row(found: Company) -> tuple[str, ...]:
+    """Its cells in a table."""
+    isa = found.isa or _core.isa()
+    return (
+        found.work.name,
+        isa if found.work.is_ours else "",
+        f"{found.best:.2f}",
+        f"{found.median:.2f}",
+        f"{found.ideal:.2f}",
+    )
+
+
+def company_table(company: Sequence[Company]) -> Any:
+    """A rich table of what is lost in company."""
+    from rich.table import Table
+
+    made = Table(title="in company: multiples of the time that it should take")
+    for column in ("work", "instruction set", "best", "median", "ideal"):
+        made.add_column(column, justify="left" if column in ("work", "instruction set") else "right")
+    for found in company:
+        made.add_row(*company_row(found))
+    return made
 
 
 def table(groups: Sequence[Group]) -> Any:
@@ -70,24 +94,26 @@ def table(groups: Sequence[Group]) -> Any:
         made.add_column(column, justify="left" if column in ("work", "contender") else "right")
     for group in groups:
         for i, r in enumerate(group):
-            lead = _lead(group) if r.contender == OURS else None
+            ahead = lead(of_isa(group, part(r.contender)[1])) if _is_ours(r) else None
             made.add_row(
                 f"{r.work.name} {r.dtype}" if i == 0 else "",
-                f"[bold]{r.contender}" if r.contender == OURS else r.contender,
+                f"[bold]{r.contender}" if _is_ours(r) else r.contender,
                 time_text(r.best),
                 time_text(r.median),
                 f"{r.best / r.limit:.2f}",
-                "" if lead is None else f"{lead:.2f} x",
+                "" if ahead is None else f"{ahead:.2f} x",
             )
         made.add_section()
     return made
 
 
-def write_json(path: Path, groups: Sequence[Group], n_threads: int) -> None:
-    """All figures, in seconds."""
+def write_json(path: Path, groups: Sequence[Group], company: Sequence[Company], n_threads: int) -> None:
+    """All figures, in seconds; of company, in multiples."""
     rows = [r._asdict() | {"work": r.work.name} for group in groups for r in group]
+    beside = [c._asdict() | {"work": c.work.name} for c in company]
+    found = {"machine": machine(n_threads), "results": rows, "company": beside}
     with replacing(path) as file:
-        file.write((json.dumps({"machine": machine(n_threads), "results": rows}, indent=1) + "\n").encode())
+        file.write((json.dumps(found, indent=1) + "\n").encode())
 
 
 def write_plot(path: Path, groups: Sequence[Group]) -> None:
@@ -100,56 +126,24 @@ def write_plot(path: Path, groups: Sequence[Group]) -> None:
 def plot_of(groups: Sequence[Group]) -> Figure:
     """The figure that :func:`write_plot` writes."""
     from matplotlib.figure import Figure as NewFigure
+    from matplotlib.ticker import LogFormatter, StrMethodFormatter
 
-    figure = NewFigure(figsize=(9, 1.5 + 0.38 * len(groups)), layout="constrained")
+    names = [r.contender for r in sorted((r for g in groups for r in g), key=_place)]
+    names = [name for name in dict.fromkeys(names) if part(name)[0] != READING]
+    figure = NewFigure(figsize=(10, 2.2 + 0.38 * len(groups)), layout="constrained")
     ax = figure.add_subplot()
-    names = [name for name in CONTENDERS if any(r.contender == name for g in groups for r in g)]
-    # Okabe and Ito's colours, which colour-blind readers tell apart, and a mark for each besides.
-    looks = zip("DosX^vP*", ("black", "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#8c8c8c"))
-    for name, (mark, colour) in zip(CONTENDERS, looks, strict=False):
-        if name not in names:
-            continue
+    for name, (mark, colour) in zip(names, _LOOKS, strict=False):
         points = [(r.best / r.limit, y) for y, group in enumerate(groups) for r in group if r.contender == name]
         ax.plot(*zip(*points, strict=True), mark, label=name, color=colour, alpha=0.85, zorder=3)
     ax.set_yticks(range(len(groups)), [f"{g[0].work.name} {g[0].dtype}" for g in groups])
-    ax.invert_yaxis()
+    # Room for the legend inside the picture, below the last work, in rows of three.
+    rows = math.ceil(len(names) / 3)
+    ax.set_ylim(len(groups) - 0.4 + 0.75 * rows, -0.6)
     ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.4)))
     ax.set_xlabel("time, in multiples of what the multiply-adds take at the machine's peak")
     ax.axvline(1, color="gray", linewidth=1)
     ax.grid(alpha=0.3)
-    # In rows of at most four: side by side, all contenders are wider than the figure.
-    columns = math.ceil(len(names) / math.ceil(len(names) / 4))
-    figure.legend(frameon=False, ncols=columns, loc="outside upper center", fontsize="small")
+    ax.legend(ncols=min(3, len(names)), loc="lower center", fontsize="small", framealpha=1, edgecolor="none")
     return figure
-
-
-def write_page(path: Path, groups: Sequence[Group], n_threads: int, picture: str) -> None:
-    """The page docs/performance.md."""
-    lines = [
-        "# Performance",
-        "",
-        f"Made by `sae-fast bench --page`. {'; '.join(f'{k}: {v}' for k, v in machine(n_threads).items())}.",
-        "",
-        "Each contender runs in a process of its own, they take turns, and in the same rounds a loop of nothing but",
-        "multiply-adds finds the peak of the machine. *x limit* is the best time over the time that the products alone",
-        "take at that peak: five products for cost and gradient, one to encode. *lead* is the best peer's time over",
-        "ours. All contenders were checked to compute the same numbers. Padding, activations and memory make 1.0",
-        "unreachable; on small works calls count too. The figures are those of the version named above, as it was on",
-        "that day.",
-        "",
-        f"![multiples of the limit]({picture})",
-        "",
-        "| work | dtype | contender | best | median | x limit | lead |",
-        "|---|---|---|---:|---:|---:|---:|",
-    ]
-    for group in groups:
-        for r in group:
-            lead = _lead(group) if r.contender == OURS else None
-            lines.append(
-                f"| {r.work.name} | {r.dtype} | {r.contender} | {time_text(r.best)} | {time_text(r.median)} | "
-                f"{r.best / r.limit:.2f} | {'' if lead is None else f'{lead:.2f}'} |"
-            )
-    behind = [f"{g[0].work.name} {g[0].dtype} ({_lead(g) or 0:.2f})" for g in groups if (_lead(g) or 2) < 1]
-    lines += ["", "Where we are not ahead: " + (", ".join(behind) if behind else "nowhere in this table") + ".", ""]
-    with replacing(path) as file:
-        file.write("\n".join(lines).encode())

@@ -8,12 +8,15 @@ import sys
 import time
 from typing import Any
 
+from . import _together
 from ._contenders import CONTENDERS, Contest
 from ._works import Work, make
 
 
 def measure(contest: Contest, seconds: float) -> list[float]:
     """Seconds of each run, for about ``seconds``; short ones are timed in groups."""
+    if contest.time is not None:
+        return [contest.time(seconds)]
     began = time.perf_counter()
     contest.run()
     once = time.perf_counter() - began
@@ -39,7 +42,9 @@ def main() -> None:
         command = json.loads(line)
         answer: Any
         try:
-            if command["do"] == "prepare":
+            if command["do"] == "together":
+                answer = _together.measure(tuple(command["partners"]), command["rounds"])
+            elif command["do"] == "prepare":
                 work = Work(*command["work"])
                 if command["contender"] == "peak":
                     from .. import _core
@@ -48,8 +53,8 @@ def main() -> None:
                     rate = _core.multiply_add_rate
                     answer = []
                 else:
-                    maker = CONTENDERS[command["contender"]][1]
-                    contest = maker(work, make(work, command["dtype"]), command["n_threads"])
+                    data = make(work, command["dtype"])
+                    contest = CONTENDERS[command["contender"]].make(work, data, command["n_threads"])
                     answer = contest.numbers()
                     contest.run()
             elif peak:

@@ -9,7 +9,19 @@ from ..files._arrays_io import STREAM
 from ..network._scale import SCALINGS
 from ..network._solvers import SOLVERS
 from ..network._units import HIDDEN, OUTPUT
-from ._values import array_name, count, counts, index, input_name, model_name, picture_name, real, separator, shape
+from ._values import (
+    array_name,
+    count,
+    counts,
+    index,
+    input_name,
+    instruction_sets,
+    model_name,
+    picture_name,
+    real,
+    separator,
+    shape,
+)
 
 PICTURES = (
     "summary",
@@ -251,6 +263,12 @@ def _compare(p: argparse.ArgumentParser) -> None:
 def _bench(p: argparse.ArgumentParser) -> None:
     p.add_argument("--quick", action="store_true", help="the main works in float32, within a minute")
     p.add_argument("--only", metavar="TEXT", default="", help="works whose name has TEXT in it")
+    p.add_argument(
+        "--isa",
+        metavar="A,B,...",
+        type=instruction_sets,
+        help="race ours with each of these instruction sets; all: those that are usable here (default: the best one)",
+    )
     p.add_argument("--out", metavar="DIR", default="sae_fast_bench", help="folder for bench.json and bench.png")
     p.add_argument("--page", metavar="FILE", help="write a Markdown page too, with images/bench.png beside it")
     p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")

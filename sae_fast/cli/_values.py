@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from .._core import available_isas
 from ..files._arrays_io import kind_of, suffix_of
 from ..network._checks import check_in, check_rho
 
@@ -119,3 +120,13 @@ def real(name: str) -> Callable[[str], float]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return convert
+
+
+def instruction_sets(text: str) -> list[str]:
+    """Instruction sets of the core, the widest first; ``all`` that are usable here."""
+    usable = available_isas()[::-1]
+    chosen = usable if text == "all" else text.split(",")
+    for isa in chosen:
+        if isa not in usable:
+            raise argparse.ArgumentTypeError(f"must be all, or some of {', '.join(usable)}, got {isa!r}")
+    return [isa for isa in usable if isa in chosen]

@@ -1,5 +1,7 @@
-// The arithmetic peak of this machine, for benchmarks: what is fast is told as a multiple of it.
+// What this machine can do at best, for benchmarks: what is fast is told as a multiple of it.
 #pragma once
+
+#include "sae_fast/types.hpp"
 
 namespace sae_fast {
 
@@ -7,5 +9,10 @@ namespace sae_fast {
 /// measured over about `seconds`. n_threads 0: the default.
 template <class T>
 double multiply_add_rate(int n_threads, double seconds);
+
+/// Seconds in which one thread reads n contiguous elements once and does next to nothing with them, the fastest of many
+/// passes that follow one another for about `seconds`. Throws std::bad_alloc.
+template <class T>
+double read_time(Size n, double seconds);
 
 }  // namespace sae_fast
