@@ -121,10 +121,6 @@ private:
     }
 };
 
-/// Columns of a left operand after which a tile of a product goes back to memory: enough for that not to matter. A
-/// panel of the right operand then comes from the second-level cache, which costs less than shorter parts do.
-constexpr Size kPartColumns = 832;
-
 /// Rows of n elements, ld apart, that will be read soon: a product asks for them while it computes, a few for each of
 /// its own rows.
 template <class T>

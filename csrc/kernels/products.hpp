@@ -1,6 +1,7 @@
 // The two products on panels, and the movement of matrices into and out of panels.
 #pragma once
 
+#include "machine/machine.hpp"
 #include "shared.hpp"
 
 namespace sae_fast {

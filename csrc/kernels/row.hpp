@@ -3,6 +3,7 @@
 #pragma once
 
 #include "epilogues.hpp"
+#include "machine/machine.hpp"
 #include "shared.hpp"
 
 namespace sae_fast {

@@ -18,6 +18,12 @@ Size near_cache() noexcept;
 /// The same where a way of computing is chosen by it, and bits with it: they must not depend on the machine.
 constexpr Size kCache = Size(1) << 19;
 
+/// Columns of a left operand after which a tile of a product stores its sums, to go on from there with the next part.
+/// The panel of the right operand is then 832 x 3 vectors, 156 KB with AVX-512, and comes from the second-level cache
+/// for one tile after another. Shorter parts store and load the sums more often, but that is little: 256 in its place
+/// was as fast, within noise (AVX2 on Zen 3). 832 takes the 784 pixels of a 28 x 28 image in one part.
+constexpr Size kPartColumns = 832;
+
 /// Bytes of all matrices of a block: what several cores share of the third-level cache.
 constexpr Size kBlockBytes = Size(3) << 19;
 
@@ -31,7 +37,8 @@ constexpr Size kSmallGradient = Size(1) << 18;
 /// Bytes of them from which on blocks are twice as long, to add to gradients in main memory less often.
 constexpr Size kHugeGradient = Size(1) << 24;
 
-/// Chunks at most: 24 has many divisors, for many teams.
+/// Chunks at most: 24 has many divisors, for many teams. Chunks in place of blocks that all threads share took 3 % less
+/// time where the cores were near each other, and 30 % less where they were not.
 constexpr Size kChunks = 24;
 
 }  // namespace sae_fast
