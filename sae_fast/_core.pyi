@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from .network._types import FloatArray, Layer, Params
 
 UNITS: tuple[str, ...]
+LOSSES: tuple[str, ...]
 MAX_THREADS: int
 
 class Workspace:

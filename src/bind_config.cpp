@@ -24,6 +24,7 @@ const char* compiler() {
 
 void bind_config(pybind11::module_& m) {
     m.attr("UNITS") = names_of(kUnits);
+    m.attr("LOSSES") = names_of(kLosses);
     m.attr("MAX_THREADS") = kMaxThreads;
     m.def("isa", &isa);
     m.def("available_isas", &available_isas);

@@ -18,7 +18,7 @@ struct Settings : public PythonObject {
 
     Settings(const std::vector<int>& units, const std::vector<double>& rho, const std::vector<double>& beta,
              const std::vector<double>& weight_decay, int loss_)
-        : loss(static_cast<Loss>(loss_)) {
+        : loss(loss_of(loss_)) {
         const std::size_t n = units.size();
         if (n < 1 || rho.size() != n || beta.size() != n || weight_decay.size() != n)
             throw py::value_error("units, rho, beta and weight_decay must have one value a layer");
@@ -27,8 +27,9 @@ struct Settings : public PythonObject {
             if (l + 1 < n && beta[l] > 0 && !has_bounded_mean(layers[l].unit))
                 throw py::value_error(std::string("beta must be 0 for ") + facts(layers[l].unit).name);
         }
-        if (loss == Loss::softmax && layers.back().unit != Unit::linear)
-            throw py::value_error("the last unit must be linear with softmax");
+        if (!serves(loss, layers.back().unit))
+            throw py::value_error(std::string("the last unit must not be ") + facts(layers.back().unit).name +
+                                  " with the loss " + facts(loss).name);
     }
 
     template <class T>
@@ -50,7 +51,7 @@ struct Data {
         const Size m = X.n_samples;
         if (m < 1) throw py::value_error("X must have at least one sample");
         sample_weight = input_or_null<double>(weight, m, "sample_weight");
-        if (loss == Loss::softmax) {
+        if (facts(loss).by_row) {
             labels = input_or_null<Size>(labels_, m, "labels");
             if (labels == nullptr || !std::all_of(labels, labels + m, [=](Size y) { return y >= 0 && y < n_out; }))
                 throw py::value_error("labels must be in 0 ... n_out - 1");

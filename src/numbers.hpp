@@ -1,10 +1,9 @@
-// What Python calls by name and the core by number: the names, in the core's order, and both ways between them.
+// Units and losses, which Python calls by name and the core by number: both ways between them.
 #pragma once
 
 #include <pybind11/pybind11.h>
 
 #include <cstddef>
-#include <iterator>
 
 #include "sae_fast/types.hpp"
 
@@ -27,11 +26,13 @@ int number_of(pybind11::handle name, const Facts (&table)[N]) {
     return -1;
 }
 
-/// The unit of a number; ValueError where there is none.
-inline Unit unit_of(int number) {
-    if (number < 0 || number >= static_cast<int>(std::size(kUnits)))
-        throw pybind11::value_error("there is no such unit");
-    return static_cast<Unit>(number);
+/// A unit or loss by its number; ValueError where there is none.
+template <class Enum, class Facts, std::size_t N>
+Enum by_number(int number, const Facts (&)[N]) {
+    if (number < 0 || number >= static_cast<int>(N)) throw pybind11::value_error("there is no such unit or loss");
+    return static_cast<Enum>(number);
 }
+inline Unit unit_of(int number) { return by_number<Unit>(number, kUnits); }
+inline Loss loss_of(int number) { return by_number<Loss>(number, kLosses); }
 
 }  // namespace sae_fast::bindings

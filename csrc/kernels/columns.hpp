@@ -3,7 +3,7 @@
 #pragma once
 
 #include "folded.hpp"
-#include "units.hpp"
+#include "losses.hpp"
 
 namespace sae_fast {
 namespace {
@@ -41,33 +41,32 @@ void hidden_columns(Unit u, T* z, Size n_rows, Size n_vec, const T* bias, const 
         u, [&](auto unit) { hidden_columns_as<T, decltype(unit)>(z, n_rows, n_vec, bias, weight, sum_s, sum_c); });
 }
 
-template <class T, class U>
+template <class T, class U, class L>
 double output_columns_as(T* z, const T* X, Size n_rows, Size n_vec, const T* bias, const T* weight,
                          double* sum_delta) noexcept {
     constexpr Size n = kLanes<T>;
     const Size width = n_vec * n;
     DoubleSum<T> total;
     for (Size r = 0; r < n_rows; ++r, z += width, X += width) {
-        Vec<T> sum{}, squares{};
+        Vec<T> sum{}, losses{};
         for (Size j = 0; j < width; j += n) {
-            const Error<T> e = U::error(load(z + j) + bias[r], load(X + j));
-            const Vec<T> weighted = load(weight + j) * e.difference;
-            squares += e.difference * weighted;
-            const Vec<T> delta = weighted * e.slope;
+            const Vec<T> at = load(z + j) + bias[r];
+            const Vec<T> x = load(X + j);
+            const Vec<T> delta = L::add(at, x, U::error(at, x), load(weight + j), losses);
             sum += delta;
             store(z + j, delta);
         }
-        total.add(squares);
+        total.add(losses);
         sum_delta[r] += static_cast<double>(sum_in_pairs<T>(sum));
     }
     return total.value();
 }
 
 template <class T>
-double output_columns(Unit u, T* z, const T* X, Size n_rows, Size n_vec, const T* bias, const T* weight,
+double output_columns(Unit u, Loss l, T* z, const T* X, Size n_rows, Size n_vec, const T* bias, const T* weight,
                       double* sum_delta) noexcept {
-    return with_unit<T>(u, [&](auto unit) {
-        return output_columns_as<T, decltype(unit)>(z, X, n_rows, n_vec, bias, weight, sum_delta);
+    return with_output<T>(u, l, [&](auto unit, auto loss) {
+        return output_columns_as<T, decltype(unit), decltype(loss)>(z, X, n_rows, n_vec, bias, weight, sum_delta);
     });
 }
 

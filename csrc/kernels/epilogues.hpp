@@ -1,7 +1,7 @@
 // What happens to a panel of a product while it is still in cache: activation, means, error, deltas.
 #pragma once
 
-#include "units.hpp"
+#include "losses.hpp"
 
 namespace sae_fast {
 namespace {
@@ -86,34 +86,31 @@ void unfold(Unit u, const T* folded, T* a, Size n_rows, Size n_vec) noexcept {
     });
 }
 
-// Rows whose squares are summed in T before the sum goes to double.
+// Rows whose losses are summed in T before the sum goes to double.
 constexpr Size kShortSum = 16;
 
 // z -> delta3 for one vector of columns; `used` masks columns beyond the matrix.
-template <class T, class U, bool Weighted, bool Masked>
+template <class T, class U, class L, bool Weighted, bool Masked>
 Vec<T> output_delta_column(T* z, const T* X, Size x_stride, Size width, Size n_rows, Vec<T> b, Vec<T> used,
                            const T* row_weight, DoubleSum<T>& total) noexcept {
     Vec<T> sum{};
     for (Size r0 = 0; r0 < n_rows; r0 += kShortSum) {
         const Size r1 = r0 + kShortSum < n_rows ? r0 + kShortSum : n_rows;
-        Vec<T> squares{};
+        Vec<T> losses{};
         for (Size r = r0; r < r1; ++r) {
             T* at = z + r * width;
-            Error<T> e = U::error(load(at) + b, load(X + r * x_stride));
-            if constexpr (Masked) e.difference *= used;
-            Vec<T> weighted = e.difference;
-            if constexpr (Weighted) weighted *= row_weight[r];
-            squares += e.difference * weighted;
-            const Vec<T> delta = weighted * e.slope;
+            const Vec<T> x = load(X + r * x_stride);
+            const Vec<T> weight = Weighted ? used * row_weight[r] : Masked ? used : splat(T(1));
+            const Vec<T> delta = L::add(load(at) + b, x, U::error(load(at) + b, x), weight, losses);
             sum += delta;
             store(at, delta);
         }
-        total.add(squares);
+        total.add(losses);
     }
     return sum;
 }
 
-template <class T, class U, bool Weighted>
+template <class T, class U, class L, bool Weighted>
 double output_delta_as(T* z, const T* X, Size x_stride, Size n_rows, Size n_vec, Size n_used, const T* bias,
                        const T* row_weight, T* sum_delta) noexcept {
     constexpr Size n = kLanes<T>;
@@ -122,19 +119,20 @@ double output_delta_as(T* z, const T* X, Size x_stride, Size n_rows, Size n_vec,
     for (Size j = 0; j < width; j += n) {
         Vec<T> used{};
         for (Size i = 0; i < n; ++i) used[i] = j + i < n_used ? T(1) : T(0);
-        const auto column =
-            j + n <= n_used ? &output_delta_column<T, U, Weighted, false> : &output_delta_column<T, U, Weighted, true>;
+        const auto column = j + n <= n_used ? &output_delta_column<T, U, L, Weighted, false>
+                                            : &output_delta_column<T, U, L, Weighted, true>;
         store(sum_delta + j, column(z + j, X + j, x_stride, width, n_rows, load(bias + j), used, row_weight, total));
     }
     return total.value();
 }
 
 template <class T>
-double output_delta(Unit u, T* z, const T* X, Size x_stride, Size n_rows, Size n_vec, Size n_used, const T* bias,
-                    const T* row_weight, T* sum_delta) noexcept {
-    return with_unit<T>(u, [&](auto unit) {
-        const auto run = row_weight != nullptr ? output_delta_as<T, decltype(unit), true>
-                                               : output_delta_as<T, decltype(unit), false>;
+double output_delta(Unit u, Loss l, T* z, const T* X, Size x_stride, Size n_rows, Size n_vec, Size n_used,
+                    const T* bias, const T* row_weight, T* sum_delta) noexcept {
+    return with_output<T>(u, l, [&](auto unit, auto loss) {
+        using U = decltype(unit);
+        using L = decltype(loss);
+        const auto run = row_weight != nullptr ? output_delta_as<T, U, L, true> : output_delta_as<T, U, L, false>;
         return run(z, X, x_stride, n_rows, n_vec, n_used, bias, row_weight, sum_delta);
     });
 }

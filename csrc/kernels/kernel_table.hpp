@@ -216,8 +216,9 @@ struct Kernels {
     /// One panel: folded activations -> plain ones.
     void (*unfold)(Unit unit, const T* folded, T* a, Size n_rows, Size n_vec);
     /// One panel, in place: z3 without bias -> delta3 (times row_weight), with X's rows x_stride apart; adds its column
-    /// sums to sum_delta (overwritten) and returns the (weighted) sum of squared errors over the n_used first columns.
-    double (*output_delta)(Unit unit, T* z, const T* X, Size x_stride, Size n_rows, Size n_vec, Size n_used,
+    /// sums to sum_delta (overwritten) and returns the (weighted) sum of `times` the loss over the n_used first
+    /// columns.
+    double (*output_delta)(Unit unit, Loss loss, T* z, const T* X, Size x_stride, Size n_rows, Size n_vec, Size n_used,
                            const T* bias, const T* row_weight, T* sum_delta);
     /// One panel, in place: delta3 W2 -> delta2 = f' (delta3 W2 + row_weight * slope); its column sums go to sum_delta.
     void (*hidden_delta)(Unit unit, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
@@ -228,8 +229,8 @@ struct Kernels {
     /// z.
     void (*hidden_columns)(Unit unit, T* z, Size n_rows, Size n_vec, const T* bias, const T* weight, double* sum_s,
                            double* sum_c);
-    double (*output_columns)(Unit unit, T* z, const T* X, Size n_rows, Size n_vec, const T* bias, const T* weight,
-                             double* sum_delta);
+    double (*output_columns)(Unit unit, Loss loss, T* z, const T* X, Size n_rows, Size n_vec, const T* bias,
+                             const T* weight, double* sum_delta);
     void (*hidden_delta_columns)(Unit unit, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope,
                                  const T* weight, double* sum_delta);
 

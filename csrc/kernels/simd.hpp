@@ -125,6 +125,12 @@ inline Vec<T> minus_absolute(Vec<T> v) noexcept {
     return reinterpret_cast<Vec<T>>(reinterpret_cast<IntVec<T>>(v) | kSignBit<T>);
 }
 
+/// 1 or -1; 0 and NaN stay what they are.
+template <class T>
+inline Vec<T> sign(Vec<T> v) noexcept {
+    return v > Vec<T>{} ? splat(T(1)) : (v < Vec<T>{} ? splat(T(-1)) : v);
+}
+
 /// size >= 0 with the sign opposite to that of v.
 template <class T>
 inline Vec<T> with_opposite_sign(Vec<T> size, Vec<T> v) noexcept {

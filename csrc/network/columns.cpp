@@ -105,7 +105,7 @@ struct ColumnScratch {
             if (layers != nullptr) new (layers + l) ColumnLayer<T>(layer);
             if (has_mean(network.settings[l].unit)) mean += layer.out.n;
         }
-        const bool softmax = network.loss == Loss::softmax;
+        const bool softmax = facts(network.loss).by_row;
         X = ColumnInput<T>(arena, problem.X, m, lanes);
         if (!softmax && problem.target.data != nullptr) target = ColumnInput<T>(arena, problem.target, m, lanes);
         weight = arena.take<T>(m);
@@ -314,10 +314,10 @@ private:
         for (Size u = unit; u < unit + n_rows; u += kUnits) {
             double loss = 0;
             for (Size p = 0; p < samples_.count(); ++p)
-                loss += k_.output_columns(network_.settings[last_].unit, at(layer.delta, layer.capacity, p, u),
-                                          at(target, layer.out.n, p, u), std::min(kUnits, unit + n_rows - u),
-                                          samples_.vectors(p), network_.layers[last_].b + u,
-                                          scratch_.weight + samples_.offset(p), layer.sum_delta + u);
+                loss += k_.output_columns(
+                    network_.settings[last_].unit, network_.loss, at(layer.delta, layer.capacity, p, u),
+                    at(target, layer.out.n, p, u), std::min(kUnits, unit + n_rows - u), samples_.vectors(p),
+                    network_.layers[last_].b + u, scratch_.weight + samples_.offset(p), layer.sum_delta + u);
             scratch_.losses[u / kUnits] = loss;
         }
     }

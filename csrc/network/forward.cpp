@@ -51,7 +51,7 @@ void forward_rows(const ForwardScratch<T>& scratch, Size n_layers, Loss loss, Le
         const ForwardLayer<T>& layer = scratch.layers[l];
         const PanelSplit& split = layer.split;
         T* a = scratch.strips[l % 2] + team.id * kStrip * scratch.widest;
-        const bool softmax = l + 1 == n_layers && loss == Loss::softmax;
+        const bool softmax = l + 1 == n_layers && facts(loss).by_row;
         const bool last = l + 1 == n_layers;
         for (Size p = 0; p < split.count(); ++p) {
             if (team.stops(n_rows, layer.n_in, split.width(p))) return;

@@ -28,7 +28,7 @@ struct LayerTerms {
 template <class T, class Of>
 Cost cost_of(const Network<const T>& network, double m, Terms losses, Of terms) noexcept {
     Cost cost;
-    cost.reconstruction = losses.add_to(0) / (network.loss == Loss::squared ? 2 * m : m);
+    cost.reconstruction = losses.add_to(0) / (facts(network.loss).times * m);
     double squares = 0;
     for (Size l = 0; l < network.n_layers; ++l) {
         const Penalty& penalty = network.settings[l].penalty;

@@ -66,7 +66,7 @@ struct Plan {
           gradient(results.grad != nullptr),
           deltas(gradient || results.deltas != nullptr),
           penalised(false),
-          own_target(problem.network.loss != Loss::softmax && problem.target.data != nullptr),
+          own_target(!facts(problem.network.loss).by_row && problem.target.data != nullptr),
           plain(plain_rows<T>(problem.X, 0).ld > 0) {
         constexpr Size element = sizeof(T);
         Size row = features.padded();     // elements of a row of all matrices of a block

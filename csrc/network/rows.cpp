@@ -25,7 +25,7 @@ public:
           plan_(plan),
           scratch_(scratch),
           last_(plan.n_layers - 1),
-          softmax_(problem.network.loss == Loss::softmax),
+          softmax_(facts(problem.network.loss).by_row),
           report_(results.rho_hat != nullptr || problem.running != nullptr),
           hand_out_(results.deltas != nullptr) {}
 

@@ -129,10 +129,10 @@ public:
         products(
             w, strips, last_, true, [&](Size p, Size s) { return panel(layer.delta, out, w, s, p); },
             [&](Size p, Size s, T* z) {
-                if (network_.loss == Loss::softmax) return;
+                if (facts(network_.loss).by_row) return;
                 const View target = target_panel(w, s, p);
                 scratch_.losses[s * out.count() + p] =
-                    k_.output_delta(network_.settings[last_].unit, z, target.data, target.stride,
+                    k_.output_delta(network_.settings[last_].unit, network_.loss, z, target.data, target.stride,
                                     plan_.rows_of_strip(s), out.vectors(p), out.used(p), layer.bias + out.offset(p),
                                     weights_of_strip(s), layer.sum_delta + s * out.padded() + out.offset(p));
             });
@@ -237,7 +237,7 @@ public:
     }
 
     Cost cost() const noexcept {
-        const Size n = plan_.n_strips * (network_.loss == Loss::softmax ? 1 : layers_[last_].out.count());
+        const Size n = plan_.n_strips * (facts(network_.loss).by_row ? 1 : layers_[last_].out.count());
         return cost_of(network_, static_cast<double>(plan_.m), {scratch_.losses, n}, [this](Size l) {
             return LayerTerms{{layers_[l].squares, layers_[l].out.count()}, {layers_[l].divergence, layers_[l].out.n}};
         });

@@ -72,7 +72,7 @@ struct Scratch {
         const PanelSplit out(network.layers[plan.n_layers - 1].n_out, plan.lanes);
         const Size rows_in_memory = plan.n_slots * plan.block;
         row_weight = problem.sample_weight != nullptr ? arena.take<T>(plan.m) : nullptr;
-        labels = network.loss == Loss::softmax ? arena.take<Size>(plan.m) : nullptr;
+        labels = facts(network.loss).by_row ? arena.take<Size>(plan.m) : nullptr;
         losses = arena.take<double>(plan.n_strips * out.count());
         tiles = plan.gradient && plan.n_blocks == 1 ? arena.take<T>(plan.n_threads * tile_size(plan.lanes)) : nullptr;
         rows = arena.take<T>(plan.n_threads * std::max(plan.features.n, out.n));

@@ -36,6 +36,28 @@ inline Real slope_naive(Unit unit, Real a) {
     return unit == Unit::tanh ? 1 - a * a : 1;
 }
 
+/// The losses by element that serve an output unit.
+inline std::vector<Loss> losses_for(Unit output) {
+    std::vector<Loss> losses;
+    for (std::size_t i = 0; i < std::size(kLosses); ++i)
+        if (const Loss loss = static_cast<Loss>(i); !kLosses[i].by_row && serves(loss, output)) losses.push_back(loss);
+    return losses;
+}
+
+inline Real sign_naive(Real x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
+
+/// What one output a, with target x, adds to the loss of its sample.
+inline Real loss_naive(Loss loss, Real a, Real x) {
+    const Real e = a - x;
+    return loss == Loss::absolute ? std::fabs(e) : e * e / 2;
+}
+
+/// Its derivative by z.
+inline Real delta_naive(Loss loss, Unit output, Real a, Real x) {
+    const Real e = a - x;
+    return (loss == Loss::absolute ? sign_naive(e) : e) * slope_naive(output, a);
+}
+
 /// out (m, n_out) = unit(X W^T + b), X (m, n_in).
 template <class T, class A>
 std::vector<Real> layer_forward_naive(const T* W, const T* b, const std::vector<A>& X, Size n_in, Size n_out,
@@ -59,7 +81,8 @@ struct Naive {
 
 /// Cost, gradients, deltas and mean activations of a problem with contiguous data and no sample weights.
 template <class T>
-Naive evaluate_naive(const Arrays<T>& p, const std::vector<T>& X, Unit hidden, Unit output, Penalty penalty) {
+Naive evaluate_naive(const Arrays<T>& p, const std::vector<T>& X, Unit hidden, Unit output, Penalty penalty,
+                     Loss loss = Loss::squared, const std::vector<T>* target = nullptr) {
     const Size v = p.n_visible, h = p.n_hidden, m = static_cast<Size>(X.size()) / v;
     const auto at = [](Size i) { return static_cast<std::size_t>(i); };
     const std::vector<Real> a2 = layer_forward_naive(p.W1.data(), p.b1.data(), X, v, h, hidden);
@@ -78,9 +101,9 @@ Naive evaluate_naive(const Arrays<T>& p, const std::vector<T>& X, Unit hidden, U
             r.sparsity += penalty.beta * (rho * std::log(rho / q) + (1 - rho) * std::log((1 - rho) / (1 - q)));
     for (Size i = 0; i < m; ++i) {
         for (Size k = 0; k < v; ++k) {
-            const Real d = a3[at(i * v + k)] - X[at(i * v + k)];
-            r.reconstruction += d * d / (2 * static_cast<Real>(m));
-            r.delta3[at(i * v + k)] = d * slope_naive(output, a3[at(i * v + k)]);
+            const Real a = a3[at(i * v + k)], x = (target == nullptr ? X : *target)[at(i * v + k)];
+            r.reconstruction += loss_naive(loss, a, x) / static_cast<Real>(m);
+            r.delta3[at(i * v + k)] = delta_naive(loss, output, a, x);
         }
         for (Size j = 0; j < h; ++j) {
             const Real q = r.rho_hat[at(j)];

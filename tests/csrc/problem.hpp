@@ -46,20 +46,28 @@ Samples samples(const std::vector<T>& X, Size v) {
             nullptr};
 }
 
-/// An autoencoder with its data; what problem() gives points into it.
+/// An autoencoder with its data, which is its own target unless there is another one; what problem() gives points into
+/// it.
 template <class T>
 struct Autoencoder {
     std::array<Layer<const T>, 2> layers;
     std::array<LayerSettings, 2> settings;
-    Samples X;
+    Samples X, target;
+    Loss loss;
 
-    Autoencoder(const Arrays<T>& p, const std::vector<T>& X_, Unit hidden, Unit output, Penalty penalty)
-        : layers(p.view()), settings{{{hidden, penalty}, {output, penalty}}}, X(samples(X_, p.n_visible)) {}
+    Autoencoder(const Arrays<T>& p, const std::vector<T>& X_, Unit hidden, Unit output, Penalty penalty,
+                Loss loss_ = Loss::squared, const std::vector<T>* target_ = nullptr)
+        : layers(p.view()),
+          settings{{{hidden, penalty}, {output, penalty}}},
+          X(samples(X_, p.n_visible)),
+          target(target_ == nullptr ? Samples{} : samples(*target_, p.n_visible)),
+          loss(loss_) {}
 
     Problem<T> problem() const {
         Problem<T> made;
-        made.network = {layers.data(), settings.data(), 2, Loss::squared};
+        made.network = {layers.data(), settings.data(), 2, loss};
         made.X = X;
+        made.target = target;
         return made;
     }
 };

@@ -15,7 +15,7 @@ namespace {
 Penalty penalty_for(Unit hidden) { return {0.1, has_bounded_mean(hidden) ? 2.0 : 0.0, 0.01}; }
 
 template <class T>
-void against_naive(Size m, Size v, Size h, Unit hidden, Unit output, double tolerance) {
+void against_naive(Size m, Size v, Size h, Unit hidden, Unit output, double tolerance, Loss loss = Loss::squared) {
     const Arrays<T> p(v, h);
     const std::vector<T> X = data<T>(m, v);
     const Penalty penalty = penalty_for(hidden);
@@ -24,10 +24,10 @@ void against_naive(Size m, Size v, Size h, Unit hidden, Unit output, double tole
     std::vector<double> rho_hat(static_cast<std::size_t>(h));
     std::array<Layer<T>, 2> view = grad.view();
     Workspace workspace;
-    const Autoencoder<T> given(p, X, hidden, output, penalty);
+    const Autoencoder<T> given(p, X, hidden, output, penalty, loss);
     T* const deltas[] = {delta2.data(), delta3.data()};
     const Cost cost = evaluate(given.problem(), Results<T>{view.data(), deltas, rho_hat.data()}, 2, workspace);
-    const Naive wanted = evaluate_naive(p, X, hidden, output, penalty);
+    const Naive wanted = evaluate_naive(p, X, hidden, output, penalty, loss);
     const auto check = [&](const Cost& found) {
         CHECK(std::fabs(found.reconstruction / static_cast<double>(wanted.reconstruction) - 1) < tolerance);
         CHECK(std::fabs(found.weight_decay / static_cast<double>(wanted.weight_decay) - 1) < tolerance);
@@ -47,11 +47,9 @@ void against_naive(Size m, Size v, Size h, Unit hidden, Unit output, double tole
     check(evaluate(given.problem(), Results<T>{view.data(), nullptr, rho_hat.data()}, 2, workspace));
 }
 
-double cost_of(const Arrays<double>& p, const std::vector<double>& X, Unit hidden, Unit output) {
+double cost_of(const Problem<double>& problem) {
     Workspace workspace;
-    return evaluate(Autoencoder<double>(p, X, hidden, output, penalty_for(hidden)).problem(), Results<double>{}, 1,
-                    workspace)
-        .total();
+    return evaluate(problem, Results<double>{}, 1, workspace).total();
 }
 
 // Moves pre-activations away from kinks, to all sides of them; those of hidden satlin units stay between both, since a
@@ -65,16 +63,25 @@ void avoid_kinks(std::vector<double>& W, std::vector<double>& b, Unit unit, bool
     }
 }
 
+bool has_kinks(Loss loss) { return loss == Loss::absolute; }
+
 // Largest error of the gradient against central differences of fourth order, over every parameter of one block.
-double gradient_error(std::vector<double> Arrays<double>::* block, Unit hidden, Unit output) {
+double gradient_error(std::vector<double> Arrays<double>::* block, Unit hidden, Unit output, Loss loss) {
     Arrays<double> p(6, 5), grad(6, 5);
     avoid_kinks(p.W1, p.b1, hidden, true);
     avoid_kinks(p.W2, p.b2, output, false);
     const std::vector<double> X = data<double>(9, 6);
+    std::vector<double> target = X;
+    if (has_kinks(loss)) {
+        const std::vector<Real> a2 = layer_forward_naive(p.W1.data(), p.b1.data(), X, 6, 5, hidden);
+        const std::vector<Real> a3 = layer_forward_naive(p.W2.data(), p.b2.data(), a2, 5, 6, output);
+        const double errors[] = {0.4, -0.3, 1.6, -1.7};  // on all sides of 0, 1 and -1
+        for (std::size_t i = 0; i < X.size(); ++i) target[i] = static_cast<double>(a3[i]) - errors[i % 4];
+    }
+    const Autoencoder<double> given(p, X, hidden, output, penalty_for(hidden), loss, &target);
     const std::array<Layer<double>, 2> view = grad.view();
     Workspace workspace;
-    evaluate(Autoencoder<double>(p, X, hidden, output, penalty_for(hidden)).problem(),
-             Results<double>{view.data(), nullptr, nullptr}, 1, workspace);
+    evaluate(given.problem(), Results<double>{view.data(), nullptr, nullptr}, 1, workspace);
     std::vector<double> measured;
     for (double& x : p.*block) {
         const double was = x, e = 1e-3;
@@ -82,7 +89,7 @@ double gradient_error(std::vector<double> Arrays<double>::* block, Unit hidden, 
         const double steps[] = {e, -e, 2 * e, -2 * e};
         for (int i = 0; i < 4; ++i) {
             x = was + steps[i];
-            J[i] = cost_of(p, X, hidden, output);
+            J[i] = cost_of(given.problem());
         }
         x = was;
         measured.push_back((8 * (J[0] - J[1]) - (J[2] - J[3])) / (12 * e));
@@ -141,11 +148,20 @@ TEST("and for few samples, whole vectors of them or not") {
     against_naive<float>(100, 800, 700, Unit::sigmoid, Unit::sigmoid, 3e-5);
 }
 
-TEST("gradients agree with finite differences for every block and pair of units") {
+TEST("every loss is that of the naive twin, for many samples and few") {
+    for (const Unit output : all_units())
+        for (const Loss loss : losses_for(output))
+            for (const Size m : {5, 32, 70}) {
+                against_naive<float>(m, 41, 35, Unit::sigmoid, output, 3e-5, loss);
+                against_naive<double>(m, 70, 33, Unit::tanh, output, 1e-12, loss);
+            }
+}
+
+TEST("gradients agree with finite differences for every block, pair of units and loss") {
     for (const Unit hidden : all_units())
         for (const Unit output : all_units())
             for (auto block : {&Arrays<double>::W1, &Arrays<double>::b1, &Arrays<double>::W2, &Arrays<double>::b2})
-                CHECK(gradient_error(block, hidden, output) < 1e-9);
+                for (const Loss loss : losses_for(output)) CHECK(gradient_error(block, hidden, output, loss) < 1e-9);
 }
 
 TEST("nothing depends on the number of threads, to the last bit") {

@@ -10,9 +10,6 @@
 
 namespace sae_fast {
 
-/// What the output is compared with: real targets, or the label of a class.
-enum class Loss : int { squared = 0, softmax = 1 };
-
 /// What a layer does. All but the last layer are hidden; beta > 0 counts for those alone, and needs a
 /// bounded mean.
 struct LayerSettings {
@@ -23,7 +20,7 @@ struct LayerSettings {
 template <class T>
 struct Network {
     const Layer<T>* layers = nullptr;         // (n_layers,), each n_in the n_out before it
-    const LayerSettings* settings = nullptr;  // (n_layers,); with softmax the last unit is linear
+    const LayerSettings* settings = nullptr;  // (n_layers,); the last unit is one that the loss serves
     Size n_layers = 0;
     Loss loss = Loss::squared;
 };
@@ -48,8 +45,8 @@ template <class T>
 struct Problem {
     Network<const T> network;
     Samples X;
-    Samples target;                         // squared: (n_samples, n_out); no data: X itself. Rows as X has them
-    const Size* labels = nullptr;           // softmax: (n of X's data,) in 0 ... n_out - 1. Indexed like data
+    Samples target;                         // of losses by element: (n_samples, n_out); no data: X itself. Rows as X
+    const Size* labels = nullptr;           // of losses by row: (n of X's data,) in 0 ... n_out - 1. Indexed so
     const double* sample_weight = nullptr;  // (n of X's data,), >= 0, sum > 0; null: all 1. Indexed like data
     RunningMean* running = nullptr;         // null: rho_hat is the mean over X
 };
@@ -69,6 +66,7 @@ struct Results {
 ///
 ///     a_0 = X      z_l = a_{l-1} W_l^T + b_l      a_l = f_l(z_l)      l = 1 ... L
 ///     J = loss + sum_l weight_decay_l/2 sum W_l^2 + sum_{l<L} beta_l sum_j KL(rho_l || rho_hat_lj)
+///     loss = 1/m sum of the losses of all samples, each that of its outputs (see Loss); delta_L its derivative by z_L:
 ///     squared:  loss = 1/(2m) sum (a_L - target)^2           delta_L = (a_L - target) f_L'(z_L)
 ///     softmax:  loss = 1/m sum -log p_label, p = softmax(z_L)    delta_L = p - onehot(label)
 ///     delta_l = (delta_{l+1} W_{l+1} + beta_l (-rho_l/rho_hat_l + (1-rho_l)/(1-rho_hat_l)) ds/da) f_l'(z_l)

@@ -19,11 +19,8 @@ struct UnitFacts {
 
 constexpr double kInfinity = __builtin_inf();
 constexpr UnitFacts kUnits[] = {
-    {"sigmoid", 0, 1, 1},
-    {"tanh", -1, 1, 2},
-    {"linear", -kInfinity, kInfinity, 0},
-    {"relu", 0, kInfinity, 0},
-    {"satlin", 0, 1, 0},
+    {"sigmoid", 0, 1, 1},      {"tanh", -1, 1, 2},  {"linear", -kInfinity, kInfinity, 0},
+    {"relu", 0, kInfinity, 0}, {"satlin", 0, 1, 0},
 };
 
 constexpr const UnitFacts& facts(Unit unit) noexcept { return kUnits[static_cast<int>(unit)]; }
@@ -33,6 +30,28 @@ constexpr bool has_mean(Unit unit) noexcept { return facts(unit).low > -kInfinit
 
 /// Is that in [0, 1], so that a penalty can hold it at rho?
 constexpr bool has_bounded_mean(Unit unit) noexcept { return has_mean(unit) && facts(unit).high < kInfinity; }
+
+/// What the output is compared with: real targets, element by element (kernels/losses.hpp), or, for a whole row, the
+/// label of a class (kernels/softmax.hpp).
+enum class Loss : int { squared = 0, softmax = 1, absolute = 2 };
+
+struct LossFacts {
+    const char* name;
+    double times;      // what its kernel sums is so many times the loss
+    bool by_row;       // compared with labels
+    unsigned outputs;  // units of the last layer that it serves: a bit for each
+};
+
+constexpr unsigned only(Unit unit) noexcept { return 1U << static_cast<int>(unit); }
+constexpr unsigned kAnyUnit = ~0U;
+constexpr LossFacts kLosses[] = {
+    {"squared", 2, false, kAnyUnit},           // e^2 / 2, e = a - target
+    {"softmax", 1, true, only(Unit::linear)},  // -log p_label, p = softmax(z)
+    {"absolute", 1, false, kAnyUnit},          // |e|
+};
+
+constexpr const LossFacts& facts(Loss loss) noexcept { return kLosses[static_cast<int>(loss)]; }
+constexpr bool serves(Loss loss, Unit output) noexcept { return (facts(loss).outputs & only(output)) != 0; }
 
 /// What becomes of the codes in a cell of a map.
 enum class Pooling : int { mean = 0, max = 1 };

@@ -1,0 +1,47 @@
+// The losses by element, one struct each: everything that a kernel has to know of one. What the rest of the core knows
+// is a line of kLosses (types.hpp). Losses of whole rows are in softmax.hpp.
+//
+//   add       adds what one vector of outputs is to the loss, times its weight, to a sum, and returns delta, times its
+//             weight, from z, the target x, and the unit's error e = {a - x, g'(z)}
+//
+//   squared:  twice the loss is e^2.  delta = e g'(z).
+//   absolute: |e|.  delta = sign(e) g'(z).
+//
+// A NaN stays one.
+#pragma once
+
+#include "units.hpp"
+
+namespace sae_fast {
+namespace {
+
+template <class T>
+struct Squared {
+    static Vec<T> add(Vec<T>, Vec<T>, Error<T> e, Vec<T> weight, Vec<T>& sum) noexcept {
+        const Vec<T> weighted = weight * e.difference;
+        sum += e.difference * weighted;
+        return weighted * e.slope;
+    }
+};
+
+template <class T>
+struct Absolute {
+    static Vec<T> add(Vec<T>, Vec<T>, Error<T> e, Vec<T> weight, Vec<T>& sum) noexcept {
+        sum += weight * absolute<T>(e.difference);
+        return weight * (sign<T>(e.difference) * e.slope);
+    }
+};
+
+/// f(unit, loss) with the structs of the output's unit and loss.
+template <class T, class F>
+inline auto with_output(Unit u, Loss loss, F f) noexcept {
+    switch (loss) {
+        case Loss::absolute:
+            return with_unit<T>(u, [&](auto unit) { return f(unit, Absolute<T>()); });
+        default:
+            return with_unit<T>(u, [&](auto unit) { return f(unit, Squared<T>()); });
+    }
+}
+
+}  // namespace
+}  // namespace sae_fast
