@@ -6,6 +6,7 @@
 //
 //   squared:  twice the loss is e^2.  delta = e g'(z).
 //   absolute: |e|.  delta = sign(e) g'(z).
+//   huber:    e^2 / 2 where |e| <= 1, else |e| - 1/2.  delta = e g'(z), e cut to [-1, 1].
 //
 // A NaN stays one.
 #pragma once
@@ -32,12 +33,24 @@ struct Absolute {
     }
 };
 
+template <class T>
+struct Huber {
+    static Vec<T> add(Vec<T>, Vec<T>, Error<T> e, Vec<T> weight, Vec<T>& sum) noexcept {
+        const Vec<T> size = absolute<T>(e.difference);
+        const Vec<T> cut = size > T(1) ? sign<T>(e.difference) : e.difference;
+        sum += weight * (size > T(1) ? size - T(0.5) : T(0.5) * (size * size));
+        return weight * (cut * e.slope);
+    }
+};
+
 /// f(unit, loss) with the structs of the output's unit and loss.
 template <class T, class F>
 inline auto with_output(Unit u, Loss loss, F f) noexcept {
     switch (loss) {
         case Loss::absolute:
             return with_unit<T>(u, [&](auto unit) { return f(unit, Absolute<T>()); });
+        case Loss::huber:
+            return with_unit<T>(u, [&](auto unit) { return f(unit, Huber<T>()); });
         default:
             return with_unit<T>(u, [&](auto unit) { return f(unit, Squared<T>()); });
     }

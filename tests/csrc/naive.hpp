@@ -49,13 +49,15 @@ inline Real sign_naive(Real x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
 /// What one output a, with target x, adds to the loss of its sample.
 inline Real loss_naive(Loss loss, Real a, Real x) {
     const Real e = a - x;
+    if (loss == Loss::huber && std::fabs(e) > 1) return std::fabs(e) - 0.5L;
     return loss == Loss::absolute ? std::fabs(e) : e * e / 2;
 }
 
 /// Its derivative by z.
 inline Real delta_naive(Loss loss, Unit output, Real a, Real x) {
     const Real e = a - x;
-    return (loss == Loss::absolute ? sign_naive(e) : e) * slope_naive(output, a);
+    const bool cut = loss == Loss::absolute || (loss == Loss::huber && std::fabs(e) > 1);
+    return (cut ? sign_naive(e) : e) * slope_naive(output, a);
 }
 
 /// out (m, n_out) = unit(X W^T + b), X (m, n_in).

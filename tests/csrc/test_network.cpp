@@ -63,7 +63,7 @@ void avoid_kinks(std::vector<double>& W, std::vector<double>& b, Unit unit, bool
     }
 }
 
-bool has_kinks(Loss loss) { return loss == Loss::absolute; }
+bool has_kinks(Loss loss) { return loss == Loss::absolute || loss == Loss::huber; }
 
 // Largest error of the gradient against central differences of fourth order, over every parameter of one block.
 double gradient_error(std::vector<double> Arrays<double>::* block, Unit hidden, Unit output, Loss loss) {

@@ -33,7 +33,7 @@ constexpr bool has_bounded_mean(Unit unit) noexcept { return has_mean(unit) && f
 
 /// What the output is compared with: real targets, element by element (kernels/losses.hpp), or, for a whole row, the
 /// label of a class (kernels/softmax.hpp).
-enum class Loss : int { squared = 0, softmax = 1, absolute = 2 };
+enum class Loss : int { squared = 0, softmax = 1, absolute = 2, huber = 3 };
 
 struct LossFacts {
     const char* name;
@@ -48,6 +48,7 @@ constexpr LossFacts kLosses[] = {
     {"squared", 2, false, kAnyUnit},           // e^2 / 2, e = a - target
     {"softmax", 1, true, only(Unit::linear)},  // -log p_label, p = softmax(z)
     {"absolute", 1, false, kAnyUnit},          // |e|
+    {"huber", 1, false, kAnyUnit},             // e^2 / 2 where |e| <= 1, else |e| - 1/2
 };
 
 constexpr const LossFacts& facts(Loss loss) noexcept { return kLosses[static_cast<int>(loss)]; }
