@@ -1,5 +1,5 @@
-// exp, sigmoid with its complement, and tanh, on vectors. Polynomials: interpolation at Chebyshev nodes, computed in
-// 40 digits; ranges and errors beside them.
+// exp, log(1 + x), sigmoid with its complement, and tanh, on vectors. Polynomials: interpolation at Chebyshev nodes,
+// computed in 40 digits; ranges and errors beside them.
 #pragma once
 
 #include "simd.hpp"
@@ -83,6 +83,23 @@ struct ExpConstants<double> {
 };
 
 #endif
+
+template <class T>
+struct LogConstants;
+
+// (atanh(x) / x - 1) / x^2 as a polynomial in x^2, on x <= 1/3, relative errors of atanh 3.9e-10 and 1.3e-19
+template <>
+struct LogConstants<float> {
+    static constexpr float r[] = {0.333333336603F, 0.19999853166F, 0.142961789972F, 0.108532879004F, 0.11612164612F};
+};
+
+template <>
+struct LogConstants<double> {
+    static constexpr double r[] = {0.33333333333333333443,  0.19999999999999761253,  0.14285714285800049646,
+                                   0.11111111099118385279,  0.090909099489813571913, 0.076922719824302746434,
+                                   0.066675893157246279183, 0.0586713953065159873,   0.05422589197440007411,
+                                   0.037460718977753836504, 0.078152889004614252231};
+};
 
 template <class T>
 struct TanhConstants;
@@ -205,6 +222,15 @@ inline Vec<T> exp_negative(Vec<T> x) noexcept {
 template <class T>
 inline Vec<T> exp_of_size(Vec<T> z) noexcept {
     return exp_negative<T>(minus_absolute<T>(z));
+}
+
+/// log(1 + x) for x in [0, 1]: 2 atanh(x / (2 + x)).
+template <class T>
+inline Vec<T> log_one_plus(Vec<T> x) noexcept {
+    const Vec<T> half = x / (T(2) + x);
+    const Vec<T> square = half * half;
+    const Vec<T> whole = half + half;
+    return polynomial(LogConstants<T>::r, square) * (square * whole) + whole;
 }
 
 /// sigmoid(-|z|), the smaller one of sigmoid and its complement, with its own full precision. The division is the

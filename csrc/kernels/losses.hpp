@@ -7,6 +7,9 @@
 //   squared:  twice the loss is e^2.  delta = e g'(z).
 //   absolute: |e|.  delta = sign(e) g'(z).
 //   huber:    e^2 / 2 where |e| <= 1, else |e| - 1/2.  delta = e g'(z), e cut to [-1, 1].
+//   cross_entropy, of sigmoid outputs:  -x log a - (1 - x) log(1 - a), from z, so that it is precise where a has
+//             rounded to its limit: log(1 + exp(-|z|)), and |z| times what of x is on the side where a is not. NaN
+//             where x is not in [0, 1].  delta = e.
 //
 // A NaN stays one.
 #pragma once
@@ -43,6 +46,17 @@ struct Huber {
     }
 };
 
+template <class T>
+struct CrossEntropy {
+    static Vec<T> add(Vec<T> z, Vec<T> x, Error<T> e, Vec<T> weight, Vec<T>& sum) noexcept {
+        const Vec<T> zero{};
+        const Vec<T> other = z < zero ? x : T(1) - x;
+        const Vec<T> loss = log_one_plus<T>(exp_of_size<T>(z)) + (other == zero ? zero : other * absolute<T>(z));
+        sum += weight * ((x >= zero) & (x <= T(1)) ? loss : splat(static_cast<T>(__builtin_nan(""))));
+        return weight * e.difference;
+    }
+};
+
 /// f(unit, loss) with the structs of the output's unit and loss.
 template <class T, class F>
 inline auto with_output(Unit u, Loss loss, F f) noexcept {
@@ -51,6 +65,8 @@ inline auto with_output(Unit u, Loss loss, F f) noexcept {
             return with_unit<T>(u, [&](auto unit) { return f(unit, Absolute<T>()); });
         case Loss::huber:
             return with_unit<T>(u, [&](auto unit) { return f(unit, Huber<T>()); });
+        case Loss::cross_entropy:
+            return f(Sigmoid<T>(), CrossEntropy<T>());
         default:
             return with_unit<T>(u, [&](auto unit) { return f(unit, Squared<T>()); });
     }

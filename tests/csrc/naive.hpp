@@ -49,6 +49,7 @@ inline Real sign_naive(Real x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
 /// What one output a, with target x, adds to the loss of its sample.
 inline Real loss_naive(Loss loss, Real a, Real x) {
     const Real e = a - x;
+    if (loss == Loss::cross_entropy) return -x * std::log(a) - (1 - x) * std::log(1 - a);
     if (loss == Loss::huber && std::fabs(e) > 1) return std::fabs(e) - 0.5L;
     return loss == Loss::absolute ? std::fabs(e) : e * e / 2;
 }
@@ -56,6 +57,7 @@ inline Real loss_naive(Loss loss, Real a, Real x) {
 /// Its derivative by z.
 inline Real delta_naive(Loss loss, Unit output, Real a, Real x) {
     const Real e = a - x;
+    if (loss == Loss::cross_entropy) return e;
     const bool cut = loss == Loss::absolute || (loss == Loss::huber && std::fabs(e) > 1);
     return (cut ? sign_naive(e) : e) * slope_naive(output, a);
 }

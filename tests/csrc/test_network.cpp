@@ -1,6 +1,7 @@
 // Cost, deltas and gradients: naive twin, finite differences, threads, memory.
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 #include <new>
 
 #include "naive.hpp"
@@ -155,6 +156,63 @@ TEST("every loss is that of the naive twin, for many samples and few") {
                 against_naive<float>(m, 41, 35, Unit::sigmoid, output, 3e-5, loss);
                 against_naive<double>(m, 70, 33, Unit::tanh, output, 1e-12, loss);
             }
+}
+
+namespace {
+
+// Cost of one output whose pre-activation is z, with its delta.
+template <class T>
+Cost of_one_output(double z, double x, T& delta) {
+    Arrays<T> p(1, 1);
+    p.W1 = {0}, p.b1 = {0}, p.W2 = {0}, p.b2 = {static_cast<T>(z)};
+    const std::vector<T> X(1, static_cast<T>(0.5)), target(1, static_cast<T>(x));
+    T* const deltas[] = {nullptr, &delta};
+    Workspace workspace;
+    return evaluate(
+        Autoencoder<T>(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{0.1, 0, 0}, Loss::cross_entropy, &target).problem(),
+        Results<T>{nullptr, deltas, nullptr}, 1, workspace);
+}
+
+template <class T>
+void cross_entropy_is_precise() {
+    const double epsilon = static_cast<double>(std::numeric_limits<T>::epsilon());
+    T delta = 0;
+    for (const double z : {-80.0, -30.0, -3.0, -0.01, 0.0, 0.01, 3.0, 30.0, 80.0})
+        for (const double x : {0.0, 0.25, 0.5, 1.0}) {
+            const Real at = static_cast<T>(z);
+            const Real softplus = std::log1p(std::exp(-std::fabs(at))) + (at > 0 ? at : 0);
+            const Real wanted = softplus - x * at;  // long double has 11 digits more than are lost here at 30
+            const Real cut = x == 0 && at < 0   ? std::log1p(std::exp(at))
+                             : x == 1 && at > 0 ? std::log1p(std::exp(-at))
+                                                : wanted;
+            CHECK(std::fabs(of_one_output<T>(z, x, delta).reconstruction / static_cast<double>(cut) - 1) < 4 * epsilon);
+            const Real a = 1 / (1 + std::exp(-at)), c = 1 / (1 + std::exp(at));
+            const Real e = x == 1 ? -c : a - x;
+            CHECK(std::fabs(static_cast<double>(delta - e)) <=
+                  4 * epsilon * (std::fabs(static_cast<double>(e)) + std::fmin(x, 1 - x)));
+        }
+    for (const double x : {-1e-3, 1.001, HUGE_VAL, static_cast<double>(NAN)})
+        CHECK(std::isnan(of_one_output<T>(1, x, delta).total()));
+    CHECK(of_one_output<T>(HUGE_VAL, 1, delta).total() == 0);
+    CHECK(of_one_output<T>(-HUGE_VAL, 0, delta).total() == 0);
+}
+
+}  // namespace
+
+TEST("cross-entropy is precise where the output has rounded to its limit, and NaN for targets outside [0, 1]") {
+    cross_entropy_is_precise<float>();
+    cross_entropy_is_precise<double>();
+    for (const Size m : {32, 70}) {  // few samples and many: one wrong target is enough
+        const Arrays<double> p(40, 35);
+        std::vector<double> X = data<double>(m, 40);
+        const auto cost = [&] {
+            return cost_of(
+                Autoencoder<double>(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{}, Loss::cross_entropy).problem());
+        };
+        CHECK(std::isfinite(cost()));
+        X[20 * 40 + 7] = 1.5;
+        CHECK(std::isnan(cost()));
+    }
 }
 
 TEST("gradients agree with finite differences for every block, pair of units and loss") {

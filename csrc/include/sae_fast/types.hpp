@@ -33,7 +33,7 @@ constexpr bool has_bounded_mean(Unit unit) noexcept { return has_mean(unit) && f
 
 /// What the output is compared with: real targets, element by element (kernels/losses.hpp), or, for a whole row, the
 /// label of a class (kernels/softmax.hpp).
-enum class Loss : int { squared = 0, softmax = 1, absolute = 2, huber = 3 };
+enum class Loss : int { squared = 0, softmax = 1, absolute = 2, huber = 3, cross_entropy = 4 };
 
 struct LossFacts {
     const char* name;
@@ -49,6 +49,8 @@ constexpr LossFacts kLosses[] = {
     {"softmax", 1, true, only(Unit::linear)},  // -log p_label, p = softmax(z)
     {"absolute", 1, false, kAnyUnit},          // |e|
     {"huber", 1, false, kAnyUnit},             // e^2 / 2 where |e| <= 1, else |e| - 1/2
+    // -target log a - (1 - target) log(1 - a), NaN where a target is not in [0, 1]
+    {"cross_entropy", 1, false, only(Unit::sigmoid)},
 };
 
 constexpr const LossFacts& facts(Loss loss) noexcept { return kLosses[static_cast<int>(loss)]; }
