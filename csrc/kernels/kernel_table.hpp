@@ -234,6 +234,13 @@ struct Kernels {
     void (*hidden_delta_columns)(Unit unit, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope,
                                  const T* weight, double* sum_delta);
 
+    /// One panel of plain activations whose rows or columns are samples (see activations.hpp): the weighted sum of the
+    /// penalty on its n_used first columns; and d += weight * derivative.
+    double (*activation_penalty)(const Penalty& penalty, const T* a, Size n_rows, Size n_vec, Size n_used,
+                                 const T* row_weight, const T* column_weight);
+    void (*activation_penalty_delta)(const Penalty& penalty, T* d, const T* a, Size n_rows, Size n_vec,
+                                     const T* row_weight, const T* column_weight);
+
     /// Rows of panels, in place: logits without bias -> probabilities.
     void (*softmax)(T* panels, Size capacity, Size row0, Size n_rows, Size n_cols, const T* bias);
     /// Rows of panels, in place: logits without bias -> p - onehot(label) (times row_weight); its column sums go to

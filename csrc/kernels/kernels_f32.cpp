@@ -1,4 +1,5 @@
 // The kernels for float, compiled once per instruction set (SAE_FAST_ISA).
+#include "activations.hpp"
 #include "columns.hpp"
 #include "convolve.hpp"
 #include "epilogues.hpp"

@@ -1,4 +1,5 @@
 // The kernels for double, compiled once per instruction set (SAE_FAST_ISA).
+#include "activations.hpp"
 #include "columns.hpp"
 #include "convolve.hpp"
 #include "epilogues.hpp"

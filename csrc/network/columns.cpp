@@ -45,7 +45,7 @@ struct ColumnLayer {
     T* slope;                           // hidden layers: beta times the derivative of KL
     Mean* mean;                         // (n_out,), hidden layers
     double* divergence;                 // (n_out,), hidden layers
-    double* squares;                    // sums of squares of W, by blocks of units
+    double *squares, *activations;      // sums of squares of W, and of penalties on activations, by blocks of units
     double *sum_s, *sum_c, *sum_delta;  // by units
     Size first_mean;                    // of its units among all that have a mean
 
@@ -63,6 +63,7 @@ struct ColumnLayer {
         mean = arena.take<Mean>(n);
         divergence = arena.take<double>(n);
         squares = arena.take<double>(blocks_of(n));
+        activations = arena.take<double>(blocks_of(n));
         sum_s = arena.take<double>(n);
         sum_c = arena.take<double>(n);
         sum_delta = arena.take<double>(n);
@@ -153,7 +154,9 @@ public:
         const Size n = scratch_.labels != nullptr ? samples_.count() : blocks_of(layers_[last_].out.n);
         return cost_of(network_, m_, {scratch_.losses, n}, [this](Size l) {
             const Size units = layers_[l].out.n;
-            return LayerTerms{{layers_[l].squares, blocks_of(units)}, {layers_[l].divergence, units}};
+            const Size n_blocks = blocks_of(units);
+            return LayerTerms{
+                {layers_[l].squares, n_blocks}, {layers_[l].divergence, units}, {layers_[l].activations, n_blocks}};
         });
     }
 
@@ -299,10 +302,23 @@ private:
             const Size used = std::clamp<Size>(problem_.X.n_samples - samples_.offset(p), 0, width);
             for (Size r = 0; r < n_rows; ++r) std::fill(a + r * width + used, a + (r + 1) * width, T(0));
         }
+        if (network_.settings[l].penalty.on_activations()) activation_penalty(l, unit, n_rows);
         if (!has_mean(f)) return;
         const LayerPenalty<T> penalty = penalty_of(l);
         for (Size j = unit; j < unit + n_rows; ++j)
             penalty.settle(j, layer.sum_s[j], layer.sum_c[j], [&](Size i) { return z_of(team, l, i, j); });
+    }
+
+    void activation_penalty(Size l, Size unit, Size n_rows) const noexcept {
+        const ColumnLayer<T>& layer = layers_[l];
+        for (Size u = unit; u < unit + n_rows; u += kUnits) {
+            double sum = 0;
+            for (Size p = 0; p < samples_.count(); ++p)
+                sum += k_.activation_penalty(network_.settings[l].penalty, at(layer.a, layer.capacity, p, u),
+                                             std::min(kUnits, unit + n_rows - u), samples_.vectors(p),
+                                             samples_.width(p), nullptr, scratch_.weight + samples_.offset(p));
+            layer.activations[u / kUnits] = sum;
+        }
     }
 
     void output(Size unit, Size n_rows) const noexcept {
@@ -369,6 +385,9 @@ private:
                          at(next.delta, next.capacity, p, k), samples_.width(p), samples_.vectors(p),
                          std::min(kDepth, next.out.n - k), delta, k > 0, 8 * n_out);
             }
+            if (const Penalty& given = network_.settings[l].penalty; given.on_activations())
+                k_.activation_penalty_delta(given, delta, at(layer.a, layer.capacity, p, mine.begin), n_rows,
+                                            samples_.vectors(p), nullptr, scratch_.weight + samples_.offset(p));
             k_.hidden_delta_columns(network_.settings[l].unit, delta, at(layer.folded, layer.capacity, p, mine.begin),
                                     n_rows, samples_.vectors(p), layer.slope + mine.begin,
                                     scratch_.weight + samples_.offset(p), layer.sum_delta + mine.begin);

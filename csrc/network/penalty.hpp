@@ -1,5 +1,7 @@
-// The terms of the cost besides the loss: weight decay, and the sparsity penalty of hidden units with what it needs
-// from samples and parameters (see sparsity.hpp).
+// The terms of the cost besides the loss. Each penalty has its hook:
+//   on weights             weight_decay: when they are packed or multiplied, and when a gradient is finished
+//   on means over samples  beta: between the passes, by LayerPenalty, and in the deltas
+//   on single activations  where they are unfolded, and in the deltas, by kernels/activations.hpp
 #pragma once
 
 #include "sae_fast/network.hpp"
@@ -19,9 +21,10 @@ struct Terms {
     }
 };
 
-/// What a layer adds to J: sums of squared weights and the divergences of its units, read only where they count.
+/// What a layer adds to J: sums of squared weights, the divergences of its units, and sums of the penalties on their
+/// activations; read only where they count.
 struct LayerTerms {
-    Terms squares, divergences;
+    Terms squares, divergences, activations;
 };
 
 /// J of m samples from the sums of their losses and terms(l) of each layer. Neighbours of one weight decay share a sum.
@@ -41,6 +44,7 @@ Cost cost_of(const Network<const T>& network, double m, Terms losses, Of terms) 
             }
         }
         if (!last && penalty.beta > 0) cost.sparsity += penalty.beta * terms(l).divergences.add_to(0);
+        if (!last && penalty.on_activations()) cost.sparsity += terms(l).activations.add_to(0) / m;
     }
     return cost;
 }
@@ -68,8 +72,8 @@ double pre_activation(const Problem<T>& problem, Size l, Size i, Size j, T* row,
     return z;
 }
 
-/// The means of one hidden layer's units and their penalty. What it is to find of each unit, (n_out,): rho_hat if that
-/// is not null, mean, divergence and slope.
+/// The means of one hidden layer's units and the penalty on them. What it is to find of each unit, (n_out,): rho_hat if
+/// that is not null, mean, divergence and slope.
 template <class T>
 class LayerPenalty {
 public:

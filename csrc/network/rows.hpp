@@ -118,8 +118,12 @@ public:
 
     void unfold(const Worker<T>& w, Size l, Size s, Size p) const noexcept {
         const PanelSplit& out = layers_[l].out;
-        k_.unfold(network_.settings[l].unit, folded_panel(w, l, s, p), panel(layers_[l].a, out, w, s, p),
-                  plan_.rows_of_strip(s), out.vectors(p));
+        const Size n_rows = plan_.rows_of_strip(s);
+        T* a = panel(layers_[l].a, out, w, s, p);
+        k_.unfold(network_.settings[l].unit, folded_panel(w, l, s, p), a, n_rows, out.vectors(p));
+        if (const Penalty& penalty = network_.settings[l].penalty; penalty.on_activations())
+            layers_[l].activations[s * out.count() + p] =
+                k_.activation_penalty(penalty, a, n_rows, out.vectors(p), out.used(p), weights_of_strip(s), nullptr);
     }
 
     /// The loss and delta of the last layer; where that takes whole rows, it is left to whole_rows().
@@ -162,6 +166,9 @@ public:
             const Panels all{0, next.out.count()};
             ask_for_weights(A, next.far, next.W_n, out, p, next.out, all, group_of(w, strips, s), s);
             k_.product(A, n_rows, next.out.n, all, next.W_n + out.offset(p) * next.out.n, out.shape(p), delta);
+            if (const Penalty& given = network_.settings[l].penalty; given.on_activations())
+                k_.activation_penalty_delta(given, delta, panel(layer.a, out, w, s, p), n_rows, out.vectors(p),
+                                            weights_of_strip(s), nullptr);
             k_.hidden_delta(network_.settings[l].unit, delta, folded_panel(w, l, s, p), n_rows, out.vectors(p),
                             layer.slope + out.offset(p), weights_of_strip(s), sum);
             if (penalty.exists()) penalty_of_tiny_units(w, penalty, l, s, p, delta, sum);
@@ -239,7 +246,11 @@ public:
     Cost cost() const noexcept {
         const Size n = plan_.n_strips * (facts(network_.loss).by_row ? 1 : layers_[last_].out.count());
         return cost_of(network_, static_cast<double>(plan_.m), {scratch_.losses, n}, [this](Size l) {
-            return LayerTerms{{layers_[l].squares, layers_[l].out.count()}, {layers_[l].divergence, layers_[l].out.n}};
+            const LayerScratch<T>& layer = layers_[l];
+            const Size n_panels = layer.out.count();
+            return LayerTerms{{layer.squares, n_panels},
+                              {layer.divergence, layer.out.n},
+                              {layer.activations, plan_.n_strips * n_panels}};
         });
     }
 

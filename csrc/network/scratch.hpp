@@ -12,18 +12,19 @@ namespace sae_fast {
 /// strips one behind the other: all of them between two passes, else those of each slot.
 template <class T>
 struct LayerScratch : LayerPlan {
-    T* W_t;              // W^T as right operand of the forward product
-    T* W_n;              // W as right operand of the backward product; not for the first layer
-    T *bias, *slope;     // padded; slope: beta times the derivative of KL
-    T *a, *folded;       // hidden layers
-    T* delta;            // the last layer's takes its pre-activations first
-    T *sum_s, *sum_c;    // (n_strips, n_out), hidden layers: of activations and complements
-    T* sum_delta;        // (n_strips, n_out)
-    double* squares;     // sums of squares of W by panels of n_out
-    Mean* mean;          // (n_out,), hidden layers
-    double* divergence;  // (n_out,), hidden layers
-    T* grad;             // (n_chunks, gradient()): wide panels with narrow rows, only for several blocks
-    Size first_mean;     // of its units among all that have a mean
+    T* W_t;               // W^T as right operand of the forward product
+    T* W_n;               // W as right operand of the backward product; not for the first layer
+    T *bias, *slope;      // padded; slope: beta times the derivative of KL
+    T *a, *folded;        // hidden layers
+    T* delta;             // the last layer's takes its pre-activations first
+    T *sum_s, *sum_c;     // (n_strips, n_out), hidden layers: of activations and complements
+    T* sum_delta;         // (n_strips, n_out)
+    double* squares;      // sums of squares of W by panels of n_out
+    Mean* mean;           // (n_out,), hidden layers
+    double* divergence;   // (n_out,), hidden layers
+    double* activations;  // (n_strips, panels of n_out), hidden layers: penalties on them
+    T* grad;              // (n_chunks, gradient()): wide panels with narrow rows, only for several blocks
+    Size first_mean;      // of its units among all that have a mean
 
     LayerScratch(Arena& arena, const Plan& plan, const LayerPlan& layer, Size l, Size first_mean_) noexcept
         : LayerPlan(layer), first_mean(first_mean_) {
@@ -44,6 +45,7 @@ struct LayerScratch : LayerPlan {
         squares = arena.take<double>(out.count());
         mean = hidden ? arena.take<Mean>(out.n) : nullptr;
         divergence = hidden ? arena.take<double>(out.n) : nullptr;
+        activations = hidden ? arena.take<double>(plan.n_strips * out.count()) : nullptr;
         grad = plan.gradient && plan.n_blocks > 1 ? arena.take<T>(plan.n_chunks * gradient()) : nullptr;
     }
 };

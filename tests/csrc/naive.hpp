@@ -83,37 +83,48 @@ struct Naive {
     std::vector<Real> W1, b1, W2, b2, delta3, delta2, rho_hat;
 };
 
-/// Cost, gradients, deltas and mean activations of a problem with contiguous data and no sample weights.
+/// Cost, gradients, deltas and mean activations of an autoencoder p with a problem of contiguous data.
 template <class T>
-Naive evaluate_naive(const Arrays<T>& p, const std::vector<T>& X, Unit hidden, Unit output, Penalty penalty,
-                     Loss loss = Loss::squared, const std::vector<T>* target = nullptr) {
+Naive evaluate_naive(const Arrays<T>& p, const std::vector<T>& X, const Problem<T>& problem) {
+    const Unit hidden = problem.network.settings[0].unit, output = problem.network.settings[1].unit;
+    const Penalty& penalty = problem.network.settings[0].penalty;
+    const T* target = problem.target.data == nullptr ? X.data() : static_cast<const T*>(problem.target.data);
     const Size v = p.n_visible, h = p.n_hidden, m = static_cast<Size>(X.size()) / v;
     const auto at = [](Size i) { return static_cast<std::size_t>(i); };
     const std::vector<Real> a2 = layer_forward_naive(p.W1.data(), p.b1.data(), X, v, h, hidden);
     const std::vector<Real> a3 = layer_forward_naive(p.W2.data(), p.b2.data(), a2, h, v, output);
+    std::vector<Real> weight(at(m), 1);
+    Real total = 0;
+    for (Size i = 0; i < m; ++i) total += problem.sample_weight == nullptr ? 1 : problem.sample_weight[i];
+    for (Size i = 0; i < m && problem.sample_weight != nullptr; ++i)
+        weight[at(i)] = problem.sample_weight[i] * static_cast<Real>(m) / total;
     Naive r;
     r.W1.resize(at(h * v)), r.b1.resize(at(h)), r.W2.resize(at(v * h)), r.b2.resize(at(v));
     r.delta3.resize(at(m * v)), r.delta2.resize(at(m * h)), r.rho_hat.resize(at(h));
+    std::vector<Real> others(at(h));  // means of 1 - s
     for (Size i = 0; i < m; ++i)
         for (Size j = 0; j < h; ++j) {
-            const Real a = a2[at(i * h + j)];
-            r.rho_hat[at(j)] += (hidden == Unit::tanh ? (a + 1) / 2 : a) / static_cast<Real>(m);
+            const Real a = a2[at(i * h + j)], share = weight[at(i)] / static_cast<Real>(m);
+            const Real s = hidden == Unit::tanh ? (a + 1) / 2 : a;
+            r.rho_hat[at(j)] += share * s;
+            others[at(j)] += share * (1 - s);
         }
     const Real rho = penalty.rho;
-    for (const Real q : r.rho_hat)
-        if (penalty.beta > 0)
-            r.sparsity += penalty.beta * (rho * std::log(rho / q) + (1 - rho) * std::log((1 - rho) / (1 - q)));
+    for (Size j = 0; j < h && penalty.beta > 0; ++j)
+        r.sparsity +=
+            penalty.beta * (rho * std::log(rho / r.rho_hat[at(j)]) + (1 - rho) * std::log((1 - rho) / others[at(j)]));
     for (Size i = 0; i < m; ++i) {
         for (Size k = 0; k < v; ++k) {
-            const Real a = a3[at(i * v + k)], x = (target == nullptr ? X : *target)[at(i * v + k)];
-            r.reconstruction += loss_naive(loss, a, x) / static_cast<Real>(m);
-            r.delta3[at(i * v + k)] = delta_naive(loss, output, a, x);
+            const Real a = a3[at(i * v + k)], x = target[i * v + k], w = weight[at(i)];
+            r.reconstruction += w * loss_naive(problem.network.loss, a, x) / static_cast<Real>(m);
+            r.delta3[at(i * v + k)] = w * delta_naive(problem.network.loss, output, a, x);
         }
         for (Size j = 0; j < h; ++j) {
-            const Real q = r.rho_hat[at(j)];
             Real back = 0;
             if (penalty.beta > 0)
-                back = penalty.beta * (-rho / q + (1 - rho) / (1 - q)) * (hidden == Unit::tanh ? 0.5L : 1.0L);
+                back += penalty.beta * (-rho / r.rho_hat[at(j)] + (1 - rho) / others[at(j)]) *
+                        (hidden == Unit::tanh ? 0.5L : 1.0L);
+            back *= weight[at(i)];
             for (Size k = 0; k < v; ++k) back += r.delta3[at(i * v + k)] * p.W2[at(k * h + j)];
             const Real slope = slope_naive(hidden, a2[at(i * h + j)]);
             r.delta2[at(i * h + j)] = slope == 0 ? 0 : back * slope;  // where a unit is at one end, KL is infinite

@@ -54,6 +54,7 @@ struct Autoencoder {
     std::array<LayerSettings, 2> settings;
     Samples X, target;
     Loss loss;
+    const double* sample_weight = nullptr;
 
     Autoencoder(const Arrays<T>& p, const std::vector<T>& X_, Unit hidden, Unit output, Penalty penalty,
                 Loss loss_ = Loss::squared, const std::vector<T>* target_ = nullptr)
@@ -68,6 +69,7 @@ struct Autoencoder {
         made.network = {layers.data(), settings.data(), 2, loss};
         made.X = X;
         made.target = target;
+        made.sample_weight = sample_weight;
         return made;
     }
 };

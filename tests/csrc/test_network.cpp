@@ -28,7 +28,7 @@ void against_naive(Size m, Size v, Size h, Unit hidden, Unit output, double tole
     const Autoencoder<T> given(p, X, hidden, output, penalty, loss);
     T* const deltas[] = {delta2.data(), delta3.data()};
     const Cost cost = evaluate(given.problem(), Results<T>{view.data(), deltas, rho_hat.data()}, 2, workspace);
-    const Naive wanted = evaluate_naive(p, X, hidden, output, penalty, loss);
+    const Naive wanted = evaluate_naive(p, X, given.problem());
     const auto check = [&](const Cost& found) {
         CHECK(std::fabs(found.reconstruction / static_cast<double>(wanted.reconstruction) - 1) < tolerance);
         CHECK(std::fabs(found.weight_decay / static_cast<double>(wanted.weight_decay) - 1) < tolerance);

@@ -83,12 +83,15 @@ struct Layer {
     Size n_out = 0;
 };
 
-/// rho in (0, 1): wanted mean activation. beta >= 0: weight of its KL penalty, where the layer is hidden.
-/// weight_decay >= 0: weight of the L2 penalty on W.
+/// On means over the samples, of hidden layers: rho in (0, 1) is the wanted mean activation, beta >= 0 the weight of
+/// its KL penalty. On weights: weight_decay >= 0 is that of the L2 penalty on W.
 struct Penalty {
     double rho = 0.05;
     double beta = 3.0;
     double weight_decay = 1e-4;
+
+    /// Is there one on single activations?
+    bool on_activations() const noexcept { return false; }
 };
 
 /// J = reconstruction + weight_decay + sparsity, each part with its weight.
