@@ -43,7 +43,13 @@ def convolve(
 
 class Settings:
     def __init__(
-        self, units: list[int], rho: list[float], beta: list[float], weight_decay: list[float], loss: int
+        self,
+        units: list[int],
+        rho: list[float],
+        beta: list[float],
+        weight_decay: list[float],
+        loss: int,
+        l1: list[float] = ...,
     ) -> None: ...
 
 Network = Params | tuple[Layer, ...]

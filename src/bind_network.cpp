@@ -112,8 +112,9 @@ void bind_network(py::module_& m) {
     py::class_<KeptWorkspace>(m, "Workspace").def(py::init<>()).def("size", &KeptWorkspace::size);
     py::class_<Settings>(m, "Settings")
         .def(py::init<const std::vector<int>&, const std::vector<double>&, const std::vector<double>&,
-                      const std::vector<double>&, int>(),
-             py::arg("units"), py::arg("rho"), py::arg("beta"), py::arg("weight_decay"), py::arg("loss"));
+                      const std::vector<double>&, int, const std::vector<double>&>(),
+             py::arg("units"), py::arg("rho"), py::arg("beta"), py::arg("weight_decay"), py::arg("loss"),
+             py::arg("l1") = std::vector<double>{});
     m.def("layer_forward", &layer, py::arg("W"), py::arg("b"), py::arg("X"), py::arg("unit"), py::arg("out"),
           py::arg("n_threads"));
     m.def("forward", &forward, py::arg("layers"), py::arg("X"), py::arg("settings"), py::arg("out"),

@@ -11,19 +11,19 @@
 
 namespace sae_fast::bindings {
 
-/// What a network does, made once from lists with one number a layer, and the loss.
+/// What a network does, made once from lists with one number a layer (l1 may be empty: 0), and the loss.
 struct Settings : public PythonObject {
     std::vector<LayerSettings> layers;
     Loss loss;
 
     Settings(const std::vector<int>& units, const std::vector<double>& rho, const std::vector<double>& beta,
-             const std::vector<double>& weight_decay, int loss_)
+             const std::vector<double>& weight_decay, int loss_, const std::vector<double>& l1)
         : loss(loss_of(loss_)) {
         const std::size_t n = units.size();
-        if (n < 1 || rho.size() != n || beta.size() != n || weight_decay.size() != n)
-            throw py::value_error("units, rho, beta and weight_decay must have one value a layer");
+        if (n < 1 || rho.size() != n || beta.size() != n || weight_decay.size() != n || (!l1.empty() && l1.size() != n))
+            throw py::value_error("units, rho, beta, weight_decay and l1 must have one value a layer");
         for (std::size_t l = 0; l < n; ++l) {
-            layers.push_back({unit_of(units[l]), {rho[l], beta[l], weight_decay[l]}});
+            layers.push_back({unit_of(units[l]), {rho[l], beta[l], weight_decay[l], l1.empty() ? 0 : l1[l]}});
             if (l + 1 < n && beta[l] > 0 && !has_bounded_mean(layers[l].unit))
                 throw py::value_error(std::string("beta must be 0 for ") + facts(layers[l].unit).name);
         }

@@ -12,9 +12,11 @@ namespace {
 /// The penalty of one vector of activations, and its derivative by them.
 template <class T>
 struct OnActivations {
-    explicit OnActivations(const Penalty&) noexcept {}
-    Vec<T> value(Vec<T>) const noexcept { return Vec<T>{}; }
-    Vec<T> slope(Vec<T>) const noexcept { return Vec<T>{}; }
+    T l1;
+
+    explicit OnActivations(const Penalty& penalty) noexcept : l1(static_cast<T>(penalty.l1)) {}
+    Vec<T> value(Vec<T> a) const noexcept { return l1 * absolute<T>(a); }
+    Vec<T> slope(Vec<T> a) const noexcept { return l1 * sign<T>(a); }
 };
 
 template <class T>

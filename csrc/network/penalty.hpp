@@ -1,7 +1,7 @@
 // The terms of the cost besides the loss. Each penalty has its hook:
 //   on weights             weight_decay: when they are packed or multiplied, and when a gradient is finished
 //   on means over samples  beta: between the passes, by LayerPenalty, and in the deltas
-//   on single activations  where they are unfolded, and in the deltas, by kernels/activations.hpp
+//   on single activations  l1: where they are unfolded, and in the deltas, by kernels/activations.hpp
 #pragma once
 
 #include "sae_fast/network.hpp"

@@ -108,6 +108,7 @@ Naive evaluate_naive(const Arrays<T>& p, const std::vector<T>& X, const Problem<
             const Real s = hidden == Unit::tanh ? (a + 1) / 2 : a;
             r.rho_hat[at(j)] += share * s;
             others[at(j)] += share * (1 - s);
+            r.sparsity += share * penalty.l1 * std::fabs(a);
         }
     const Real rho = penalty.rho;
     for (Size j = 0; j < h && penalty.beta > 0; ++j)
@@ -120,7 +121,7 @@ Naive evaluate_naive(const Arrays<T>& p, const std::vector<T>& X, const Problem<
             r.delta3[at(i * v + k)] = w * delta_naive(problem.network.loss, output, a, x);
         }
         for (Size j = 0; j < h; ++j) {
-            Real back = 0;
+            Real back = penalty.l1 * sign_naive(a2[at(i * h + j)]);
             if (penalty.beta > 0)
                 back += penalty.beta * (-rho / r.rho_hat[at(j)] + (1 - rho) / others[at(j)]) *
                         (hidden == Unit::tanh ? 0.5L : 1.0L);

@@ -13,19 +13,24 @@ using namespace sae_fast::test;
 namespace {
 
 // A penalty that the hidden unit can have.
-Penalty penalty_for(Unit hidden) { return {0.1, has_bounded_mean(hidden) ? 2.0 : 0.0, 0.01}; }
+Penalty penalty_for(Unit hidden) { return {0.1, has_bounded_mean(hidden) ? 2.0 : 0.0, 0.01, 0}; }
 
 template <class T>
-void against_naive(Size m, Size v, Size h, Unit hidden, Unit output, double tolerance, Loss loss = Loss::squared) {
-    const Arrays<T> p(v, h);
+void against_naive(Size m, Size v, Size h, Unit hidden, Unit output, double tolerance, Loss loss = Loss::squared,
+                   const Penalty* other = nullptr, bool weighted = false) {
+    Arrays<T> p(v, h);
+    if (hidden == Unit::satlin)  // at both ends, but not for all samples, whose KL is infinite
+        for (std::size_t i = 0; i < p.W1.size(); ++i) p.W1[i] *= T(0.3), p.b1[i % p.b1.size()] = T(0.5);
     const std::vector<T> X = data<T>(m, v);
-    const Penalty penalty = penalty_for(hidden);
+    const Penalty penalty = other == nullptr ? penalty_for(hidden) : *other;
+    const std::vector<double> weights = data<double>(m, 1, 4);
     Arrays<T> grad(v, h);
     std::vector<T> delta3(X.size()), delta2(static_cast<std::size_t>(m * h));
     std::vector<double> rho_hat(static_cast<std::size_t>(h));
     std::array<Layer<T>, 2> view = grad.view();
     Workspace workspace;
-    const Autoencoder<T> given(p, X, hidden, output, penalty, loss);
+    Autoencoder<T> given(p, X, hidden, output, penalty, loss);
+    if (weighted) given.sample_weight = weights.data();
     T* const deltas[] = {delta2.data(), delta3.data()};
     const Cost cost = evaluate(given.problem(), Results<T>{view.data(), deltas, rho_hat.data()}, 2, workspace);
     const Naive wanted = evaluate_naive(p, X, given.problem());
@@ -55,8 +60,9 @@ double cost_of(const Problem<double>& problem) {
 
 // Moves pre-activations away from kinks, to all sides of them; those of hidden satlin units stay between both, since a
 // unit at one end for all samples has an infinite KL.
-void avoid_kinks(std::vector<double>& W, std::vector<double>& b, Unit unit, bool hidden) {
-    if (facts(unit).rate > 0 || unit == Unit::linear) return;
+void avoid_kinks(std::vector<double>& W, std::vector<double>& b, Unit unit, bool hidden, double l1 = 0) {
+    const bool has_kinks = facts(unit).rate == 0 && unit != Unit::linear;
+    if (!has_kinks && (l1 == 0 || facts(unit).low == 0)) return;  // |a| has one where a is 0
     for (double& w : W) w *= 0.1;
     for (std::size_t j = 0; j < b.size(); ++j) {
         const double middle = hidden && unit == Unit::satlin ? 0.5 : -0.5 + static_cast<double>(j % 3);
@@ -67,9 +73,9 @@ void avoid_kinks(std::vector<double>& W, std::vector<double>& b, Unit unit, bool
 bool has_kinks(Loss loss) { return loss == Loss::absolute || loss == Loss::huber; }
 
 // Largest error of the gradient against central differences of fourth order, over every parameter of one block.
-double gradient_error(std::vector<double> Arrays<double>::* block, Unit hidden, Unit output, Loss loss) {
+double gradient_error(std::vector<double> Arrays<double>::* block, Unit hidden, Unit output, Loss loss, double l1 = 0) {
     Arrays<double> p(6, 5), grad(6, 5);
-    avoid_kinks(p.W1, p.b1, hidden, true);
+    avoid_kinks(p.W1, p.b1, hidden, true, l1);
     avoid_kinks(p.W2, p.b2, output, false);
     const std::vector<double> X = data<double>(9, 6);
     std::vector<double> target = X;
@@ -79,7 +85,9 @@ double gradient_error(std::vector<double> Arrays<double>::* block, Unit hidden, 
         const double errors[] = {0.4, -0.3, 1.6, -1.7};  // on all sides of 0, 1 and -1
         for (std::size_t i = 0; i < X.size(); ++i) target[i] = static_cast<double>(a3[i]) - errors[i % 4];
     }
-    const Autoencoder<double> given(p, X, hidden, output, penalty_for(hidden), loss, &target);
+    Penalty penalty = penalty_for(hidden);
+    penalty.l1 = l1;
+    const Autoencoder<double> given(p, X, hidden, output, penalty, loss, &target);
     const std::array<Layer<double>, 2> view = grad.view();
     Workspace workspace;
     evaluate(given.problem(), Results<double>{view.data(), nullptr, nullptr}, 1, workspace);
@@ -99,7 +107,7 @@ double gradient_error(std::vector<double> Arrays<double>::* block, Unit hidden, 
 }
 
 template <class T>
-void same_for_any_threads(Size m, Size v, Size h) {
+void same_for_any_threads(Size m, Size v, Size h, Penalty penalty = {}) {
     const Arrays<T> p(v, h);
     const std::vector<T> X = data<T>(m, v);
     Arrays<T> first(v, h);
@@ -108,7 +116,7 @@ void same_for_any_threads(Size m, Size v, Size h) {
         Arrays<T> grad(v, h);
         std::array<Layer<T>, 2> view = grad.view();
         Workspace workspace;
-        const Autoencoder<T> given(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{});
+        const Autoencoder<T> given(p, X, Unit::sigmoid, Unit::sigmoid, penalty);
         const Cost now = evaluate(given.problem(), Results<T>{view.data(), nullptr, nullptr}, n_threads, workspace);
         if (n_threads == 1) {
             first = grad;
@@ -215,11 +223,33 @@ TEST("cross-entropy is precise where the output has rounded to its limit, and Na
     }
 }
 
+TEST("an l1 penalty is that of the naive twin, alone or beside one on means, with weights of samples or without") {
+    for (const Unit hidden : all_units())
+        for (const double beta : {0.0, has_bounded_mean(hidden) ? 2.0 : 0.0})
+            for (const bool weighted : {false, true})
+                for (const Size m : {5, 32, 70, 600}) {
+                    const Penalty penalty{0.1, beta, 0.01, 0.3};
+                    against_naive<float>(m, 41, 35, hidden, Unit::linear, 1e-4, Loss::squared, &penalty, weighted);
+                    against_naive<double>(m, 70, 33, hidden, Unit::tanh, 1e-12, Loss::squared, &penalty, weighted);
+                }
+}
+
+TEST("losses take weights of samples") {
+    for (const Loss loss : losses_for(Unit::sigmoid))
+        for (const Size m : {5, 32, 70}) {
+            const Penalty penalty{0.1, 2.0, 0.01, 0};
+            against_naive<double>(m, 41, 35, Unit::sigmoid, Unit::sigmoid, 1e-12, loss, &penalty, true);
+        }
+}
+
 TEST("gradients agree with finite differences for every block, pair of units and loss") {
     for (const Unit hidden : all_units())
         for (const Unit output : all_units())
             for (auto block : {&Arrays<double>::W1, &Arrays<double>::b1, &Arrays<double>::W2, &Arrays<double>::b2})
                 for (const Loss loss : losses_for(output)) CHECK(gradient_error(block, hidden, output, loss) < 1e-9);
+    for (const Unit hidden : all_units())
+        for (auto block : {&Arrays<double>::W1, &Arrays<double>::b1, &Arrays<double>::W2, &Arrays<double>::b2})
+            CHECK(gradient_error(block, hidden, Unit::linear, Loss::squared, 0.7) < 1e-9);
 }
 
 TEST("nothing depends on the number of threads, to the last bit") {
@@ -229,6 +259,11 @@ TEST("nothing depends on the number of threads, to the last bit") {
     same_for_any_threads<float>(32, 200, 150);
     same_for_any_threads<double>(40, 300, 200);
     same_for_any_threads<float>(3, 500, 300);
+    for (const double beta : {0.0, 3.0})
+        for (const Size m : {3, 40, 300, 1500}) {
+            same_for_any_threads<float>(m, 300, 200, {0.1, beta, 1e-3, 0.5});
+            same_for_any_threads<double>(m, 64, 25, {0.1, beta, 1e-3, 0.5});
+        }
 }
 
 TEST("saturated units stay finite: the textbook formula gives NaN here") {

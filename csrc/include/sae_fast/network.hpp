@@ -59,17 +59,19 @@ struct Results {
     double* rho_hat = nullptr;  // (n_means,): mean activations of hidden units, mapped to [0, 1] where they are bounded
 };
 
-/// Cost (its part `reconstruction` is the loss), and what `results` asks for. Where a layer has a sparsity penalty,
+/// Cost (its part `reconstruction` is the loss), and what `results` asks for. Where a layer has a penalty on means,
 /// pass 1 leaves the activations of every hidden layer and their means, and pass 2 goes block by block through the
-/// output, the deltas and the gradients; without a penalty both passes are one. Throws std::bad_alloc before anything
+/// output, the deltas and the gradients; else both passes are one. Throws std::bad_alloc before anything
 /// is written.
 ///
 ///     a_0 = X      z_l = a_{l-1} W_l^T + b_l      a_l = f_l(z_l)      l = 1 ... L
-///     J = loss + sum_l weight_decay_l/2 sum W_l^2 + sum_{l<L} beta_l sum_j KL(rho_l || rho_hat_lj)
+///     J = loss + sum_l weight_decay_l/2 sum W_l^2
+///              + sum_{l<L} (beta_l sum_j KL(rho_l || rho_hat_lj) + l1_l/m sum |a_l|)
 ///     loss = 1/m sum of the losses of all samples, each that of its outputs (see Loss); delta_L its derivative by z_L:
 ///     squared:  loss = 1/(2m) sum (a_L - target)^2           delta_L = (a_L - target) f_L'(z_L)
 ///     softmax:  loss = 1/m sum -log p_label, p = softmax(z_L)    delta_L = p - onehot(label)
-///     delta_l = (delta_{l+1} W_{l+1} + beta_l (-rho_l/rho_hat_l + (1-rho_l)/(1-rho_hat_l)) ds/da) f_l'(z_l)
+///     delta_l = (delta_{l+1} W_{l+1} + beta_l (-rho_l/rho_hat_l + (1-rho_l)/(1-rho_hat_l)) ds/da
+///                + l1_l sign(a_l)) f_l'(z_l)
 ///     grad W_l = delta_l^T a_{l-1} / m + weight_decay_l W_l      grad b_l = mean delta_l
 ///
 /// The loss and delta_L of softmax come from the sums of exp(z_j - max z) over the other classes, so that both keep

@@ -84,14 +84,15 @@ struct Layer {
 };
 
 /// On means over the samples, of hidden layers: rho in (0, 1) is the wanted mean activation, beta >= 0 the weight of
-/// its KL penalty. On weights: weight_decay >= 0 is that of the L2 penalty on W.
+/// its KL penalty. On weights: weight_decay >= 0 is that of the L2 penalty on W. On single activations, of hidden
+/// layers: l1 >= 0 is that of the mean over samples of the sum of |a|.
 struct Penalty {
     double rho = 0.05;
     double beta = 3.0;
     double weight_decay = 1e-4;
+    double l1 = 0;
 
-    /// Is there one on single activations?
-    bool on_activations() const noexcept { return false; }
+    bool on_activations() const noexcept { return l1 > 0; }
 };
 
 /// J = reconstruction + weight_decay + sparsity, each part with its weight.
