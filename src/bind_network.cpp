@@ -61,7 +61,7 @@ template <class T>
 Cost evaluate_as(const std::vector<py::array>& arrays, const py::array& X, const py::object& target,
                  const py::object& labels, const py::object& sample_weight, const Settings& settings,
                  const py::object& grad, const py::object& deltas, const py::object& rho_hat, int n_threads,
-                 KeptWorkspace* given) {
+                 KeptWorkspace* given, const py::object& unit_range) {
     const std::vector<Layer<const T>> layers = layers_of<const T>(arrays);
     const Network<const T> network = settings.network(layers);
     const Data data(X, target, labels, sample_weight, layers.front().n_in, layers.back().n_out, settings.loss);
@@ -86,6 +86,7 @@ Cost evaluate_as(const std::vector<py::array>& arrays, const py::array& X, const
         results.deltas = delta.data();
     }
     results.rho_hat = output_or_null<double>(rho_hat, n_means(network), "rho_hat");
+    results.unit_range = output_or_null<double>(unit_range, 2 * n_hidden_units(network), "unit_range");
     return unlocked([&] {
         if (given != nullptr) {
             const std::unique_lock<std::mutex> lock(given->mutex, std::try_to_lock);
@@ -98,11 +99,12 @@ Cost evaluate_as(const std::vector<py::array>& arrays, const py::array& X, const
 
 py::tuple evaluate_any(const Tuple& layers, const py::array& X, const py::object& target, const py::object& labels,
                        const py::object& sample_weight, const Settings& settings, const py::object& grad,
-                       const py::object& deltas, const py::object& rho_hat, int n_threads, KeptWorkspace* workspace) {
+                       const py::object& deltas, const py::object& rho_hat, int n_threads, KeptWorkspace* workspace,
+                       const py::object& unit_range) {
     const std::vector<py::array> arrays = arrays_of(layers);
     const auto run = is_float32(arrays) ? evaluate_as<float> : evaluate_as<double>;
-    const Cost cost =
-        run(arrays, X, target, labels, sample_weight, settings, grad, deltas, rho_hat, n_threads, workspace);
+    const Cost cost = run(arrays, X, target, labels, sample_weight, settings, grad, deltas, rho_hat, n_threads,
+                          workspace, unit_range);
     return py::make_tuple(cost.total(), cost.reconstruction, cost.weight_decay, cost.sparsity);
 }
 
@@ -121,7 +123,8 @@ void bind_network(py::module_& m) {
           py::arg("n_threads"));
     m.def("evaluate", &evaluate_any, py::arg("layers"), py::arg("X"), py::arg("target"), py::arg("labels"),
           py::arg("sample_weight"), py::arg("settings"), py::arg("grad") = py::none(), py::arg("deltas") = py::none(),
-          py::arg("rho_hat") = py::none(), py::arg("n_threads") = 0, py::arg("workspace").none(true) = py::none());
+          py::arg("rho_hat") = py::none(), py::arg("n_threads") = 0, py::arg("workspace").none(true) = py::none(),
+          py::arg("unit_range") = py::none());
 }
 
 }  // namespace sae_fast::bindings

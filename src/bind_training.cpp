@@ -123,7 +123,7 @@ template <class T>
 class BoundLbfgs : public PythonObject {
 public:
     BoundLbfgs(py::array theta, const std::vector<Size>& sizes, py::array X, py::object target, py::object labels,
-               py::object sample_weight, const Settings& settings, int memory, int n_threads)
+               py::object sample_weight, const Settings& settings, int memory, int n_threads, bool unit_range)
         : theta_(std::move(theta)),
           X_(std::move(X)),
           target_(std::move(target)),
@@ -138,6 +138,7 @@ public:
         T* start = output<T>(theta_, objective->n_params(), "theta");
         LbfgsOptions options;
         options.memory = memory;
+        options.unit_range = unit_range;
         optimizer_ = std::make_unique<Lbfgs<T>>(start, std::move(objective), options, n_threads);
     }
 
@@ -145,6 +146,10 @@ public:
     py::tuple iterate() { return report(&Lbfgs<T>::iterate); }
     std::vector<double> rho_hat() const {
         return exclusive_.look([this] { return optimizer_->rho_hat(); });
+    }
+    py::array_t<double> unit_range() const {
+        const std::vector<double> range = exclusive_.look([this] { return optimizer_->unit_range(); });
+        return py::array_t<double>({static_cast<Size>(range.size() / 2), Size(2)}, range.data());
     }
 
 private:
@@ -180,12 +185,14 @@ void bind_as(py::module_& m, const std::string& type) {
         .def_property_readonly("n_steps", &BoundTrainer<T>::n_steps);
     py::class_<BoundLbfgs<T>>(m, ("Lbfgs" + type).c_str())
         .def(py::init<py::array, const std::vector<Size>&, py::array, py::object, py::object, py::object,
-                      const Settings&, int, int>(),
+                      const Settings&, int, int, bool>(),
              py::arg("theta"), py::arg("sizes"), py::arg("X"), py::arg("target"), py::arg("labels"),
-             py::arg("sample_weight"), py::arg("settings"), py::arg("memory"), py::arg("n_threads"))
+             py::arg("sample_weight"), py::arg("settings"), py::arg("memory"), py::arg("n_threads"),
+             py::arg("unit_range") = false)
         .def("start", &BoundLbfgs<T>::start)
         .def("iterate", &BoundLbfgs<T>::iterate)
-        .def("rho_hat", &BoundLbfgs<T>::rho_hat);
+        .def("rho_hat", &BoundLbfgs<T>::rho_hat)
+        .def("unit_range", &BoundLbfgs<T>::unit_range);
 }
 
 }  // namespace

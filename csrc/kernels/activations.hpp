@@ -1,7 +1,7 @@
-// Penalties on single activations: what one activation is to them, and what they are to its delta.
+// What is asked of plain activations besides products: penalties on each of them, their share of deltas; ranges.
 //
-// Samples are rows, each with its row_weight, or columns, each with its column_weight (n_vec * lanes,); where both are
-// null, all weigh 1.
+// Penalties: samples are rows, each with its row_weight, or columns, each with its column_weight (n_vec * lanes,);
+// where both are null, all weigh 1.
 #pragma once
 
 #include "simd.hpp"
@@ -47,6 +47,23 @@ void activation_penalty_delta(const Penalty& penalty, T* d, const T* a, Size n_r
     for (Size r = 0; r < n_rows; ++r, a += n_vec * n, d += n_vec * n)
         for (Size j = 0; j < n_vec * n; j += n)
             store(d + j, load(d + j) + weight_at(row_weight, column_weight, r, j) * of.slope(load(a + j)));
+}
+
+template <class T>
+void range_of_columns(const T* a, Size n_rows, Size n_vec, T* low, T* high) noexcept {
+    constexpr Size n = kLanes<T>;
+    const Size width = n_vec * n;
+    for (Size j = 0; j < width; j += n) {
+        Vec<T> least = load(a + j);
+        Vec<T> most = least;
+        for (Size r = 1; r < n_rows; ++r) {
+            const Vec<T> x = load(a + r * width + j);
+            least = (x < least) | (x != x) ? x : least;  // a NaN stays: nothing is less than it
+            most = (x > most) | (x != x) ? x : most;
+        }
+        store(low + j, least);
+        store(high + j, most);
+    }
 }
 
 }  // namespace

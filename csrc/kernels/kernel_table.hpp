@@ -241,6 +241,9 @@ struct Kernels {
     void (*activation_penalty_delta)(const Penalty& penalty, T* d, const T* a, Size n_rows, Size n_vec,
                                      const T* row_weight, const T* column_weight);
 
+    /// One panel of plain activations: smallest and largest of each column, NaN if there is one.
+    void (*range_of_columns)(const T* a, Size n_rows, Size n_vec, T* low, T* high);
+
     /// Rows of panels, in place: logits without bias -> probabilities.
     void (*softmax)(T* panels, Size capacity, Size row0, Size n_rows, Size n_cols, const T* bias);
     /// Rows of panels, in place: logits without bias -> p - onehot(label) (times row_weight); its column sums go to

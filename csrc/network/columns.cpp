@@ -303,6 +303,7 @@ private:
             for (Size r = 0; r < n_rows; ++r) std::fill(a + r * width + used, a + (r + 1) * width, T(0));
         }
         if (network_.settings[l].penalty.on_activations()) activation_penalty(l, unit, n_rows);
+        if (results_.unit_range != nullptr) unit_ranges(l, unit, n_rows);
         if (!has_mean(f)) return;
         const LayerPenalty<T> penalty = penalty_of(l);
         for (Size j = unit; j < unit + n_rows; ++j)
@@ -318,6 +319,19 @@ private:
                                              std::min(kUnits, unit + n_rows - u), samples_.vectors(p),
                                              samples_.width(p), nullptr, scratch_.weight + samples_.offset(p));
             layer.activations[u / kUnits] = sum;
+        }
+    }
+
+    void unit_ranges(Size l, Size unit, Size n_rows) const noexcept {
+        double* to = results_.unit_range;
+        for (Size k = 0; k < l; ++k) to += 2 * layers_[k].out.n;
+        for (Size j = unit; j < unit + n_rows; ++j) {
+            ActivationRange range;
+            for (Size i = 0; i < problem_.X.n_samples; ++i) {
+                const Size p = samples_.panel_of(i);
+                range.add(static_cast<double>(at(layers_[l].a, layers_[l].capacity, p, j)[i - samples_.offset(p)]));
+            }
+            range.store(to + 2 * j);
         }
     }
 

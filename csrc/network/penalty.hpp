@@ -10,6 +10,18 @@
 
 namespace sae_fast {
 
+/// Smallest and largest of some numbers, NaN if there is one.
+struct ActivationRange {
+    double low = kInfinity, high = -kInfinity;
+
+    void add(double x) noexcept { add(x, x); }
+    void add(double least, double most) noexcept {
+        low = least < low || std::isnan(least) ? least : low;
+        high = most > high || std::isnan(most) ? most : high;
+    }
+    void store(double* to) const noexcept { to[0] = low, to[1] = high; }
+};
+
 /// Numbers that are added one after another.
 struct Terms {
     const double* data;

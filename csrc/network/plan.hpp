@@ -43,6 +43,7 @@ struct Plan {
     Size m, n_layers, lanes;
     PanelSplit features;
     bool gradient, deltas;  // are they wanted?
+    bool ranges;            // are those of hidden units wanted?
     bool penalised;         // has a layer a penalty on means over all samples, which takes a pass of its own?
     bool own_target;        // are there targets besides X?
     bool plain;             // do the samples lie so that a product can read them?
@@ -65,6 +66,7 @@ struct Plan {
           features(problem.X.n_features, lanes),
           gradient(results.grad != nullptr),
           deltas(gradient || results.deltas != nullptr),
+          ranges(results.unit_range != nullptr),
           penalised(false),
           own_target(!facts(problem.network.loss).by_row && problem.target.data != nullptr),
           plain(plain_rows<T>(problem.X, 0).ld > 0) {

@@ -51,6 +51,7 @@ public:
             if (plan_.gradient) gradients(team, b);
         }
         if (!plan_.penalised && report_) rows_.means(team);
+        if (plan_.ranges) rows_.unit_ranges(team);
         if (plan_.gradient) rows_.bias_gradients(team);
     }
 

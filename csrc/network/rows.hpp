@@ -124,6 +124,9 @@ public:
         if (const Penalty& penalty = network_.settings[l].penalty; penalty.on_activations())
             layers_[l].activations[s * out.count() + p] =
                 k_.activation_penalty(penalty, a, n_rows, out.vectors(p), out.used(p), weights_of_strip(s), nullptr);
+        if (!plan_.ranges) return;
+        const Size at = s * out.padded() + out.offset(p);
+        k_.range_of_columns(a, n_rows, out.vectors(p), layers_[l].low + at, layers_[l].high + at);
     }
 
     /// The loss and delta of the last layer; where that takes whole rows, it is left to whole_rows().
@@ -198,6 +201,19 @@ public:
                     c += static_cast<double>(layer.sum_c[i * layer.out.padded() + j]);
                 }
                 penalty.settle(j, s, c, [&](Size i) { return z_of(l, i, j, row_of(team)); });
+            });
+        }
+    }
+
+    void unit_ranges(Team team) const noexcept {
+        double* to = results_.unit_range;
+        for (Size l = 0; l < last_; to += 2 * layers_[l].out.n, ++l) {
+            const LayerScratch<T>& layer = layers_[l];
+            share_items(team, {0, layer.out.n}, [&](Size j) {
+                ActivationRange range;
+                for (Size i = j; i < plan_.n_strips * layer.out.padded(); i += layer.out.padded())
+                    range.add(static_cast<double>(layer.low[i]), static_cast<double>(layer.high[i]));
+                range.store(to + 2 * j);
             });
         }
     }

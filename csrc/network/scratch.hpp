@@ -23,6 +23,7 @@ struct LayerScratch : LayerPlan {
     Mean* mean;           // (n_out,), hidden layers
     double* divergence;   // (n_out,), hidden layers
     double* activations;  // (n_strips, panels of n_out), hidden layers: penalties on them
+    T *low, *high;        // (n_strips, n_out), hidden layers whose ranges are wanted: of activations
     T* grad;              // (n_chunks, gradient()): wide panels with narrow rows, only for several blocks
     Size first_mean;      // of its units among all that have a mean
 
@@ -46,6 +47,8 @@ struct LayerScratch : LayerPlan {
         mean = hidden ? arena.take<Mean>(out.n) : nullptr;
         divergence = hidden ? arena.take<double>(out.n) : nullptr;
         activations = hidden ? arena.take<double>(plan.n_strips * out.count()) : nullptr;
+        low = hidden && plan.ranges ? arena.take<T>(sums) : nullptr;
+        high = hidden && plan.ranges ? arena.take<T>(sums) : nullptr;
         grad = plan.gradient && plan.n_blocks > 1 ? arena.take<T>(plan.n_chunks * gradient()) : nullptr;
     }
 };

@@ -54,6 +54,8 @@ Lbfgs<T>::Lbfgs(T* theta, std::unique_ptr<Objective<T>> objective, const LbfgsOp
     partial_.resize((n / kChunk + 1) * 5 * std::max<std::size_t>(memory, 1));
     rho_hat_.resize(static_cast<std::size_t>(objective_->n_means()));
     trial_rho_hat_.resize(rho_hat_.size());
+    if (options.unit_range) unit_range_.resize(2 * static_cast<std::size_t>(objective_->n_hidden_units()));
+    trial_unit_range_.resize(unit_range_.size());
 }
 
 template <class T>
@@ -72,6 +74,7 @@ LbfgsStep Lbfgs<T>::start() {
     value_ = p.value;
     gradient_.swap(trial_gradient_);
     rho_hat_.swap(trial_rho_hat_);
+    unit_range_.swap(trial_unit_range_);
     step_.cost = trial_cost_;
     step_.gradient_max = 0;
     for (const T g : gradient_) step_.gradient_max = std::max(step_.gradient_max, std::fabs(static_cast<double>(g)));
@@ -92,7 +95,8 @@ typename Lbfgs<T>::Point Lbfgs<T>::probe(double step) {
             }
         });
     }
-    trial_cost_ = objective_->evaluate(trial_.data(), trial_gradient_.data(), trial_rho_hat_.data(), n_threads_);
+    trial_cost_ = objective_->evaluate(trial_.data(), trial_gradient_.data(), trial_rho_hat_.data(),
+                                       options_.unit_range ? trial_unit_range_.data() : nullptr, n_threads_);
     ++step_.n_evaluations;
     search_left_ = interrupted() ? 0 : search_left_ - 1;
     return {step, trial_cost_.total(), step == 0 ? 0.0 : dot(trial_gradient_.data(), direction_.data())};
@@ -266,6 +270,7 @@ LbfgsStep Lbfgs<T>::iterate() {
     value_ = trial_cost_.total();
     step_.cost = trial_cost_;
     rho_hat_.swap(trial_rho_hat_);
+    unit_range_.swap(trial_unit_range_);
     remember();
     const Size newest = n_pairs_ - 1;
     // A pair without positive curvature would spoil the direction; the strong Wolfe conditions make it rare.

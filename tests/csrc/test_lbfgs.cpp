@@ -38,7 +38,8 @@ public:
     explicit ValleyObjective(Valleys f) : f_(f) {}
     Size n_params() const noexcept override { return f_.n; }
     Size n_means() const noexcept override { return 1; }
-    Cost evaluate(const T* theta, T* gradient, double* rho_hat, int) override {
+    Size n_hidden_units() const noexcept override { return 0; }
+    Cost evaluate(const T* theta, T* gradient, double* rho_hat, double*, int) override {
         const std::vector<double> x(theta, theta + f_.n);
         std::vector<double> g;
         Cost cost;

@@ -32,7 +32,7 @@ void against_naive(Size m, Size v, Size h, Unit hidden, Unit output, double tole
     Autoencoder<T> given(p, X, hidden, output, penalty, loss);
     if (weighted) given.sample_weight = weights.data();
     T* const deltas[] = {delta2.data(), delta3.data()};
-    const Cost cost = evaluate(given.problem(), Results<T>{view.data(), deltas, rho_hat.data()}, 2, workspace);
+    const Cost cost = evaluate(given.problem(), Results<T>{view.data(), deltas, rho_hat.data(), nullptr}, 2, workspace);
     const Naive wanted = evaluate_naive(p, X, given.problem());
     const auto check = [&](const Cost& found) {
         CHECK(std::fabs(found.reconstruction / static_cast<double>(wanted.reconstruction) - 1) < tolerance);
@@ -50,7 +50,7 @@ void against_naive(Size m, Size v, Size h, Unit hidden, Unit output, double tole
     CHECK(error(delta2, wanted.delta2) < tolerance);
     grad = Arrays<T>(v, h);  // without deltas, few samples go another way
     view = grad.view();
-    check(evaluate(given.problem(), Results<T>{view.data(), nullptr, rho_hat.data()}, 2, workspace));
+    check(evaluate(given.problem(), Results<T>{view.data(), nullptr, rho_hat.data(), nullptr}, 2, workspace));
 }
 
 double cost_of(const Problem<double>& problem) {
@@ -315,12 +315,40 @@ TEST("units without tails are 0 at -0, count it as 0, and keep a NaN") {
         std::vector<float> X(20, -0.5F);
         const auto run = [&] {
             return evaluate(Autoencoder<float>(p, X, unit, Unit::linear, Penalty{0.1, 0, 0}).problem(),
-                            Results<float>{nullptr, nullptr, &rho_hat}, 1, workspace);
+                            Results<float>{nullptr, nullptr, &rho_hat, nullptr}, 1, workspace);
         };
         CHECK(run().reconstruction == 0.125 && rho_hat == 0);
         X[7] = NAN;
         CHECK(std::isnan(run().reconstruction) && std::isnan(rho_hat));
     }
+}
+
+TEST("ranges of units are those of their activations, for many samples and few, in one pass or two") {
+    for (const Unit hidden : all_units())
+        for (const double beta : {0.0, has_bounded_mean(hidden) ? 2.0 : 0.0})
+            for (const bool backward : {false, true})
+                for (const Size m : {1, 20, 64, 300, 2000}) {
+                    const Size v = 40, h = 35;
+                    const Arrays<double> p(v, h);
+                    Arrays<double> grad(v, h);
+                    const std::array<Layer<double>, 2> view = grad.view();
+                    std::vector<double> X = data<double>(m, v), range(2 * h), wanted;
+                    const std::vector<Real> a = layer_forward_naive(p.W1.data(), p.b1.data(), X, v, h, hidden);
+                    for (Size j = 0; j < h; ++j) {
+                        Real low = a[j], high = low;
+                        for (Size i = 1; i < m; ++i)
+                            low = std::min(low, a[i * h + j]), high = std::max(high, a[i * h + j]);
+                        wanted.insert(wanted.end(), {static_cast<double>(low), static_cast<double>(high)});
+                    }
+                    Workspace workspace;
+                    const Autoencoder<double> given(p, X, hidden, Unit::linear, Penalty{0.1, beta, 0, 0});
+                    const Results<double> results{backward ? view.data() : nullptr, nullptr, nullptr, range.data()};
+                    evaluate(given.problem(), results, 2, workspace);
+                    CHECK(error(range, wanted) < 1e-13);
+                    X[X.size() / 2] = NAN;
+                    evaluate(given.problem(), results, 2, workspace);
+                    CHECK(std::all_of(range.begin(), range.end(), [](double x) { return std::isnan(x); }));
+                }
 }
 
 TEST("the second call with one workspace takes no memory") {

@@ -19,6 +19,7 @@ struct LbfgsOptions {
     double decrease = 1e-4;    // first Wolfe condition
     double curvature = 0.9;    // second Wolfe condition
     int max_evaluations = 20;  // of one line search
+    bool unit_range = false;   // are the ranges of hidden units wanted?
 };
 
 enum class LbfgsStatus : int { going = 0, stalled = 1 };
@@ -45,6 +46,8 @@ public:
     LbfgsStep iterate();
     /// Mean activations at theta.
     const std::vector<double>& rho_hat() const noexcept { return rho_hat_; }
+    /// (n_hidden_units, 2): smallest and largest activations at theta, if LbfgsOptions asked for them.
+    const std::vector<double>& unit_range() const noexcept { return unit_range_; }
 
 private:
     struct Point {
@@ -70,7 +73,8 @@ private:
     int n_threads_;
     Size n_;
     std::vector<T> trial_, gradient_, trial_gradient_, direction_, pairs_;
-    std::vector<double> sy_, yy_, sg_, yg_, alpha_, of_s_, partial_, rho_hat_, trial_rho_hat_;
+    std::vector<double> sy_, yy_, sg_, yg_, alpha_, of_s_, partial_, rho_hat_, trial_rho_hat_, unit_range_,
+        trial_unit_range_;
     Size oldest_ = 0, n_pairs_ = 0;
     double value_ = 0, slope_ = 0;
     Cost trial_cost_;

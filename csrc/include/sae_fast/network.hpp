@@ -34,6 +34,14 @@ Size n_means(const Network<T>& network) noexcept {
     return n;
 }
 
+/// Hidden units: the length of Results::unit_range.
+template <class T>
+Size n_hidden_units(const Network<T>& network) noexcept {
+    Size n = 0;
+    for (Size l = 0; l + 1 < network.n_layers; ++l) n += network.layers[l].n_out;
+    return n;
+}
+
 /// The running mean activation of training (rho_hat_momentum), kept between calls: 4 doubles a unit.
 struct RunningMean {
     double momentum = 0;      // in (0, 1)
@@ -51,12 +59,13 @@ struct Problem {
     RunningMean* running = nullptr;         // null: rho_hat is the mean over X
 };
 
-/// What evaluate() is to fill; null pointers are left out.
+/// What evaluate() is to fill; null pointers are left out, and cost nothing.
 template <class T>
 struct Results {
     const Layer<T>* grad = nullptr;  // (n_layers,)
     T* const* deltas = nullptr;  // (n_layers,): each (n_samples, n_out), times sample weight over mean weight; or null
     double* rho_hat = nullptr;  // (n_means,): mean activations of hidden units, mapped to [0, 1] where they are bounded
+    double* unit_range = nullptr;  // (n_hidden_units, 2): smallest and largest activation; NaN if there is one
 };
 
 /// Cost (its part `reconstruction` is the loss), and what `results` asks for. Where a layer has a penalty on means,

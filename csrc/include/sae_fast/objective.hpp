@@ -13,8 +13,10 @@ public:
     virtual ~Objective() = default;
     virtual Size n_params() const noexcept = 0;
     virtual Size n_means() const noexcept = 0;
-    /// theta, gradient: (n_params,); rho_hat: (n_means,) mean activations. Throws std::bad_alloc.
-    virtual Cost evaluate(const T* theta, T* gradient, double* rho_hat, int n_threads) = 0;
+    virtual Size n_hidden_units() const noexcept = 0;
+    /// theta, gradient: (n_params,); rho_hat: (n_means,) mean activations; unit_range: (n_hidden_units, 2) smallest and
+    /// largest ones, or null. Throws std::bad_alloc.
+    virtual Cost evaluate(const T* theta, T* gradient, double* rho_hat, double* unit_range, int n_threads) = 0;
 };
 
 /// theta: [W_1, ..., W_L, b_1, ..., b_L], row-major. The caller owns what X, target, labels and sample_weight of
@@ -25,15 +27,16 @@ public:
     /// Throws std::bad_alloc.
     explicit NetworkObjective(const Problem<T>& problem);
     Size n_params() const noexcept override { return n_params_; }
-    Size n_means() const noexcept override { return n_means_; }
-    Cost evaluate(const T* theta, T* gradient, double* rho_hat, int n_threads) override;
+    Size n_means() const noexcept override { return sae_fast::n_means(problem_.network); }
+    Size n_hidden_units() const noexcept override { return sae_fast::n_hidden_units(problem_.network); }
+    Cost evaluate(const T* theta, T* gradient, double* rho_hat, double* unit_range, int n_threads) override;
 
 private:
     Problem<T> problem_;
     std::vector<Layer<const T>> layers_;
     std::vector<Layer<T>> grad_;
     std::vector<LayerSettings> settings_;
-    Size n_params_ = 0, n_means_ = 0;
+    Size n_params_ = 0;
     Workspace workspace_;
 };
 
