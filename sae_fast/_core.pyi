@@ -131,6 +131,8 @@ def quick_cost_and_grad(
     output: object,
     out: object,
     n_threads: object,
+    loss: object,
+    l1: object,
 ) -> float | None: ...
 
 class Encoder:

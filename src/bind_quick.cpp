@@ -17,11 +17,11 @@ namespace sae_fast::bindings {
 
 namespace {
 
-enum Argument { params, data, rho, beta, weight_decay, hidden, output, out, n_threads, n_arguments };
+enum Argument { params, data, rho, beta, weight_decay, hidden, output, out, n_threads, loss, l1, n_arguments };
 using Arguments = PyObject* const*;
 
 template <class T>
-PyObject* quick_as(Arguments given, const Record& W1, const LayerSettings (&settings)[2], int threads) {
+PyObject* quick_as(Arguments given, const Record& W1, const LayerSettings (&settings)[2], Loss by, int threads) {
     const Size h = W1.dimensions[0];
     const Size v = W1.dimensions[1];
     const Size shapes[4][2] = {{h, v}, {h, 0}, {v, h}, {v, 0}};
@@ -44,7 +44,7 @@ PyObject* quick_as(Arguments given, const Record& W1, const LayerSettings (&sett
     const Layer<const T> layers[2] = {{from[0], from[1], v, h}, {from[2], from[3], h, v}};
     const Layer<T> grad[2] = {{to[0], to[1], v, h}, {to[2], to[3], h, v}};
     Problem<T> problem;
-    problem.network = {layers, settings, 2, Loss::squared};
+    problem.network = {layers, settings, 2, by};
     problem.X = samples<T>(*X);
     const auto run = [&] {
         LocalWorkspace workspace;
@@ -57,10 +57,10 @@ PyObject* quick_as(Arguments given, const Record& W1, const LayerSettings (&sett
 PyObject* quick(Arguments given) {
     for (const Argument tuple : {params, out})
         if (!PyTuple_Check(given[tuple]) || PyTuple_GET_SIZE(given[tuple]) != 4) Py_RETURN_NONE;
-    for (const Argument number : {rho, beta, weight_decay})
+    for (const Argument number : {rho, beta, weight_decay, l1})
         if (!PyFloat_CheckExact(given[number])) Py_RETURN_NONE;
     const Penalty penalty{PyFloat_AS_DOUBLE(given[rho]), PyFloat_AS_DOUBLE(given[beta]),
-                          PyFloat_AS_DOUBLE(given[weight_decay])};
+                          PyFloat_AS_DOUBLE(given[weight_decay]), PyFloat_AS_DOUBLE(given[l1])};
     const int unit[2] = {number_of(given[hidden], kUnits), number_of(given[output], kUnits)};
     long n = 0;
     if (given[n_threads] != Py_None) {
@@ -70,15 +70,18 @@ PyObject* quick(Arguments given) {
         if (overflow != 0 || n < 1 || n > kMaxThreads) Py_RETURN_NONE;
     }
     constexpr double inf = std::numeric_limits<double>::infinity();
-    if (unit[0] < 0 || unit[1] < 0) Py_RETURN_NONE;
+    const int number = number_of(given[loss], kLosses);
+    if (unit[0] < 0 || unit[1] < 0 || number < 0) Py_RETURN_NONE;
+    const Loss by = static_cast<Loss>(number);
     const LayerSettings settings[2] = {{static_cast<Unit>(unit[0]), penalty}, {static_cast<Unit>(unit[1]), penalty}};
-    const bool serves = penalty.beta > 0 ? has_bounded_mean(settings[0].unit) : has_mean(settings[0].unit);
-    const bool good = serves && penalty.rho > 0 && penalty.rho < 1 && penalty.beta >= 0 && penalty.beta < inf &&
-                      penalty.weight_decay >= 0 && penalty.weight_decay < inf;
+    const bool hides = penalty.beta > 0 ? has_bounded_mean(settings[0].unit) : has_mean(settings[0].unit);
+    bool good = hides && !facts(by).by_row && serves(by, settings[1].unit) && penalty.rho > 0 && penalty.rho < 1;
+    for (const double weight : {penalty.beta, penalty.weight_decay, penalty.l1})
+        good = good && weight >= 0 && weight < inf;
     const Record* const W1 = record_of(PyTuple_GET_ITEM(given[params], 0));
     if (!good || W1 == nullptr || W1->nd != 2 || W1->dimensions[0] < 1 || W1->dimensions[1] < 1) Py_RETURN_NONE;
-    if (holds<float>(*W1)) return quick_as<float>(given, *W1, settings, static_cast<int>(n));
-    if (holds<double>(*W1)) return quick_as<double>(given, *W1, settings, static_cast<int>(n));
+    if (holds<float>(*W1)) return quick_as<float>(given, *W1, settings, by, static_cast<int>(n));
+    if (holds<double>(*W1)) return quick_as<double>(given, *W1, settings, by, static_cast<int>(n));
     Py_RETURN_NONE;
 }
 

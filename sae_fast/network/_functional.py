@@ -406,7 +406,9 @@ def cost_and_grad(
     (25, 64)
     """
     if out is not None and sample_weight is None:
-        quick = _core.quick_cost_and_grad(params, X, rho, beta, weight_decay, hidden, output, out, n_threads)
+        quick = _core.quick_cost_and_grad(
+            params, X, rho, beta, weight_decay, hidden, output, out, n_threads, "squared", 0.0
+        )
         if quick is not None:
             return quick, out
     params, _ = check_params(params)

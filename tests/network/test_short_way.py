@@ -26,11 +26,11 @@ def small(dtype, m=9, v=7, h=5):
     return X, params, sf.Params(*(np.full_like(p, np.nan) for p in params))
 
 
-def short(params, X, out, *, hidden="sigmoid", output="sigmoid", n_threads=None, **changed):
+def short(params, X, out, *, hidden="sigmoid", output="sigmoid", n_threads=None, loss="squared", l1=0.0, **changed):
     """J by the short way alone; None where it leaves a call to the long one."""
     s = SETTINGS | changed
     return _core.quick_cost_and_grad(
-        params, X, s["rho"], s["beta"], s["weight_decay"], hidden, output, out, n_threads
+        params, X, s["rho"], s["beta"], s["weight_decay"], hidden, output, out, n_threads, loss, l1
     )  # fmt: skip
 
 
@@ -53,9 +53,27 @@ def test_short_way_is_taken():
     """By any class of tuple and of array, and by all units that the long way knows."""
     X, params, out = small(np.float64)
     assert short(tuple(params), X.view(Matrix), tuple(out), n_threads=3) is not None
-    for hidden in ("sigmoid", "tanh"):
-        for output in ("sigmoid", "tanh", "linear"):
+    for hidden in ("sigmoid", "tanh", "satlin"):
+        for output in _core.UNITS:
             assert short(params, X, out, hidden=hidden, output=output) is not None
+    assert short(params, X, out, hidden="relu", beta=0.0) is not None
+
+
+@pytest.mark.parametrize("loss", [loss for loss in _core.LOSSES if loss != "softmax"])
+@pytest.mark.parametrize("l1", [0.0, 0.7])
+def test_short_way_takes_losses_and_l1(loss, l1):
+    """With the bits of the core's evaluation."""
+    X, params, out = small(np.float64)
+    J = short(params, X, out, loss=loss, l1=l1)
+    units = [_core.UNITS.index("sigmoid")] * 2
+    rho, beta, weight_decay = SETTINGS.values()
+    settings = _core.Settings(
+        units, [rho] * 2, [beta, 0.0], [weight_decay] * 2, _core.LOSSES.index(loss), [l1, 0.0]
+    )  # fmt: skip
+    grad = sf.Params(*(np.empty_like(p) for p in params))
+    assert _core.evaluate(params, X, None, None, None, settings, grad)[0] == J
+    for a, b in zip(out, grad, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +83,8 @@ def test_short_way_is_taken():
         {"beta": -1.0}, {"beta": float("inf")}, {"beta": float("nan")}, {"beta": None},
         {"weight_decay": -1e-9}, {"weight_decay": float("inf")},
         {"hidden": "linear"}, {"hidden": "Sigmoid"}, {"hidden": 0}, {"hidden": "sigmoid\0"}, {"output": "softmax"},
+        {"hidden": "relu"}, {"loss": "softmax"}, {"loss": "l2"}, {"loss": 0}, {"loss": "cross_entropy", "output": "tanh"},
+        {"l1": -0.1}, {"l1": float("nan")}, {"l1": float("inf")}, {"l1": 1},
         {"n_threads": 0}, {"n_threads": -1}, {"n_threads": 10**30}, {"n_threads": True}, {"n_threads": 2.0},
     ],
 )  # fmt: skip
@@ -139,7 +159,7 @@ def test_short_way_refuses_overlaps_in_the_same_words(name):
 
 def test_short_way_counts_its_arguments():
     """As Python's own functions do."""
-    with pytest.raises(TypeError, match="takes 9 arguments"):
+    with pytest.raises(TypeError, match="takes 11 arguments"):
         _core.quick_cost_and_grad(1, 2)
 
 
