@@ -100,7 +100,8 @@ Vec<T> output_delta_column(T* z, const T* X, Size x_stride, Size width, Size n_r
         for (Size r = r0; r < r1; ++r) {
             T* at = z + r * width;
             const Vec<T> x = load(X + r * x_stride);
-            const Vec<T> weight = Weighted ? used * row_weight[r] : Masked ? used : splat(T(1));
+            const T given = Weighted ? row_weight[r] : T(1);
+            const Vec<T> weight = Masked ? given * used : splat(given);
             const Vec<T> delta = L::add(load(at) + b, x, U::error(load(at) + b, x), weight, losses);
             sum += delta;
             store(at, delta);
