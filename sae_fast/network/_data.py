@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,22 @@ def check_data(layers: tuple[Layer, ...], X: ArrayLike, y: ArrayLike | None, los
     if len(target) != len(X):
         raise ValueError(f"y must have shape ({len(X)}, {n_out}), got {target.shape}")
     return Data(X, target)
+
+
+def check_targets(target: NDArray[Any], loss: str, name: str = "X") -> None:
+    """Are all targets where ``loss`` is defined?"""
+    if (bounds := LOSSES[loss].targets) is None:
+        return
+    low, high = target.min(), target.max()  # NaN where there is one
+    if not bounds[0] <= low or not high <= bounds[1]:
+        wrong = high if bounds[0] <= low else low
+        raise ValueError(f"{name} must be in [{bounds[0]:g}, {bounds[1]:g}] for loss={loss!r}, got {wrong}")
+
+
+def check_result(J: float, target: NDArray[Any], loss: str, name: str = "X") -> None:
+    """If J is NaN, is it for a target that :func:`check_targets` refuses? So that no evaluation looks in advance."""
+    if math.isnan(J):
+        check_targets(target, loss, name)
 
 
 def _check_labels(y: ArrayLike | None, n_samples: int, n_out: int, loss: str) -> NDArray[np.intp]:

@@ -1,8 +1,9 @@
 """Networks of any number of layers: output, cost and gradients.
 
 ``a_0 = X``, ``z_l = a_{l-1} W_l^T + b_l``, ``a_l = f_l(z_l)``; rows are samples. The cost is
-``J = loss + sum_l weight_decay_l/2 sum W_l^2 + sum_l beta_l sum_j KL(rho_l || rho_hat_lj)``, the last sum over the
-hidden layers (all but the last), with the formulas of UFLDL, "Autoencoders and Sparsity" and "Softmax Regression".
+``J = loss + sum_l weight_decay_l/2 sum W_l^2 + sum_l (beta_l sum_j KL(rho_l || rho_hat_lj) + l1_l/m sum |a_l|)``, the
+last sum over the hidden layers (all but the last), with the formulas of UFLDL, "Autoencoders and Sparsity" and
+"Softmax Regression".
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from numpy.typing import ArrayLike
 
 from .. import _core
 from ._checks import check_n_threads, check_out, check_sample_weight, check_X
-from ._data import check_data
+from ._data import Data, check_data, check_result
 from ._layers import LayersLike, check_layers, check_out_layers, flatten_layers, unflatten_layers
 from ._settings import PerLayer, Settings, check_loss, check_settings, check_units
-from ._types import Cost, FloatArray, Layer, Loss, Output
+from ._types import AnyLoss, Cost, FloatArray, Layer, Output
 
 __all__ = ["Layer", "deep_cost", "deep_cost_and_grad", "deep_forward", "flatten_layers", "unflatten_layers"]
 
@@ -27,7 +28,7 @@ def deep_forward(
     X: ArrayLike,
     *,
     units: Sequence[Output],
-    loss: Loss = "squared",
+    loss: AnyLoss = "squared",
     out: FloatArray | None = None,
     n_threads: int | None = None,
 ) -> FloatArray:
@@ -42,9 +43,9 @@ def deep_forward(
         ``W`` (n_out, n_in) and ``b`` (n_out,), all float32 or all float64; their dtype is the dtype of the work.
     X : array_like of shape (n_samples, n_features)
         Any real dtype and strides; it is converted block by block.
-    units : sequence of {"sigmoid", "tanh", "linear"}
-        Activation of each layer. With softmax the last one is "linear".
-    loss : {"squared", "softmax"}
+    units : sequence of {"sigmoid", "tanh", "linear", "relu", "satlin"}
+        Activation of each layer. With softmax the last one is "linear", with cross_entropy "sigmoid".
+    loss : {"squared", "softmax", "absolute", "huber", "cross_entropy"}
         What the network is trained for.
     out : ndarray of shape (n_samples, n_out), optional
         Where to write: C-contiguous, writable, of the dtype of ``layers``, apart from the inputs.
@@ -87,10 +88,11 @@ def deep_cost(
     y: ArrayLike | None = None,
     *,
     units: Sequence[Output],
-    loss: Loss = "squared",
+    loss: AnyLoss = "squared",
     rho: PerLayer = 0.05,
     beta: PerLayer = 0.0,
     weight_decay: PerLayer = 0.0,
+    l1: PerLayer = 0.0,
     sample_weight: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> Cost:
@@ -105,10 +107,13 @@ def deep_cost(
     0.6931471805599453
     """
     checked, _ = check_layers(layers)
-    settings = check_settings(units, loss, rho, beta, weight_decay, len(checked))
+    settings = check_settings(units, loss, rho, beta, weight_decay, len(checked), l1)
     data = check_data(checked, X, y, loss)
     weight = check_sample_weight(sample_weight, len(data.X))
-    return Cost(*_core.evaluate(checked, *data, weight, settings.core, n_threads=check_n_threads(n_threads)))
+    threads = check_n_threads(n_threads)
+    parts = Cost(*_core.evaluate(checked, *data, weight, settings.core, n_threads=threads))
+    _check_result(parts.total, data, loss)
+    return parts
 
 
 def deep_cost_and_grad(
@@ -117,10 +122,11 @@ def deep_cost_and_grad(
     y: ArrayLike | None = None,
     *,
     units: Sequence[Output],
-    loss: Loss = "squared",
+    loss: AnyLoss = "squared",
     rho: PerLayer = 0.05,
     beta: PerLayer = 0.0,
     weight_decay: PerLayer = 0.0,
+    l1: PerLayer = 0.0,
     sample_weight: ArrayLike | None = None,
     out: Sequence[Layer] | None = None,
     n_threads: int | None = None,
@@ -134,15 +140,18 @@ def deep_cost_and_grad(
     layers, X, units, n_threads
         As for :func:`deep_forward`.
     y : array_like, optional
-        ``loss="squared"``: targets (n_samples, n_out) of any real dtype and strides, ``X`` itself if left out.
+        Targets (n_samples, n_out) of any real dtype and strides, ``X`` itself if left out.
         ``loss="softmax"``: integer labels (n_samples,) in 0 ... n_out - 1.
-    loss : {"squared", "softmax"}
-        ``1/(2m) sum (a_L - y)^2``, or the mean of ``-log p_y`` with ``p = softmax(z_L)``.
+    loss : {"squared", "softmax", "absolute", "huber", "cross_entropy"}
+        ``1/(2m) sum (a_L - y)^2``, the mean of ``-log p_y`` with ``p = softmax(z_L)``, or as for
+        :func:`sae_fast.cost_and_grad`.
     rho, beta : float or sequence of float
         Wanted mean activation, in (0, 1), and weight of its penalty, >= 0: one value, or one for each hidden layer (all
-        but the last). A penalty needs sigmoid or tanh units.
+        but the last). A penalty needs units with two bounds: sigmoid, tanh or satlin.
     weight_decay : float or sequence of float
         Weight of the L2 penalty on W (never b), >= 0: one value, or one for each layer.
+    l1 : float or sequence of float
+        Weight of the penalty on single activations, >= 0: one value, or one for each hidden layer.
     sample_weight : array_like of shape (n_samples,), optional
         Weights of the samples: every mean over samples becomes a weighted one.
     out : sequence of (W, b), optional
@@ -170,7 +179,7 @@ def deep_cost_and_grad(
     (1.5, array([-1., -1., -1.]))
     """
     checked, _ = check_layers(layers)
-    settings = check_settings(units, loss, rho, beta, weight_decay, len(checked))
+    settings = check_settings(units, loss, rho, beta, weight_decay, len(checked), l1)
     data = check_data(checked, X, y, loss)
     weight = check_sample_weight(sample_weight, len(data.X))
     threads = check_n_threads(n_threads)
@@ -178,4 +187,11 @@ def deep_cost_and_grad(
         grad = tuple(Layer(np.empty_like(W), np.empty_like(b)) for W, b in checked)
     else:
         grad = check_out_layers(out, checked, None)
-    return _core.evaluate(checked, *data, weight, settings.core, grad, n_threads=threads)[0], grad
+    J, *_ = _core.evaluate(checked, *data, weight, settings.core, grad, n_threads=threads)
+    _check_result(J, data, loss)
+    return J, grad
+
+
+def _check_result(J: float, data: Data, loss: str) -> None:
+    given = data.target is not None
+    check_result(J, data.target if data.target is not None else data.X, loss, "y" if given else "X")

@@ -27,8 +27,9 @@ from ._checks import (
     check_sample_weight,
     check_X,
 )
+from ._data import Data, check_result
 from ._settings import check_autoencoder
-from ._types import Cost, Deltas, FloatArray, Forward, Hidden, Output, Params
+from ._types import Cost, Deltas, FloatArray, Forward, Hidden, Loss, Output, Params
 
 
 @public_in("sae_fast")
@@ -98,8 +99,8 @@ def encode(
         float32 or float64; their dtype is the dtype of the work.
     X : array_like of shape (n_samples, n_visible)
         Any real dtype and strides; it is converted block by block.
-    hidden : {"sigmoid", "tanh"}
-        Activation f.
+    hidden : {"sigmoid", "tanh", "relu", "satlin"}
+        Activation f; ``relu(z) = max(z, 0)``, ``satlin(z) = min(max(z, 0), 1)``.
     out : ndarray of shape (n_samples, n_hidden), optional
         Where to write: C-contiguous, writable, of the dtype of ``params``, apart from the inputs.
     n_threads : int, optional
@@ -147,7 +148,7 @@ def decode(
         float32 or float64; their dtype is the dtype of the work.
     a2 : array_like of shape (n_samples, n_hidden)
         Codes.
-    output : {"sigmoid", "tanh", "linear"}
+    output : {"sigmoid", "tanh", "linear", "relu", "satlin"}
         Activation g.
     out : ndarray of shape (n_samples, n_visible), optional
         Where to write, as for :func:`encode`.
@@ -239,13 +240,15 @@ def deltas(
     beta: float,
     hidden: Hidden = "sigmoid",
     output: Output = "sigmoid",
+    loss: Loss = "squared",
+    l1: float = 0.0,
     sample_weight: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> Deltas:
-    """Errors of both layers, the hidden one with the sparsity term (UFLDL, "Autoencoders and Sparsity").
+    """Errors of both layers, the hidden one with the sparsity terms (UFLDL, "Autoencoders and Sparsity").
 
-    ``delta3 = (a3 - X) g'(z3)`` and
-    ``delta2 = (delta3 W2 + beta (-rho/rho_hat + (1-rho)/(1-rho_hat)) ds/da) f'(z2)``.
+    ``delta3 = (a3 - X) g'(z3)`` for the squared loss, and
+    ``delta2 = (delta3 W2 + beta (-rho/rho_hat + (1-rho)/(1-rho_hat)) ds/da + l1 sign(a2)) f'(z2)``.
 
     Parameters
     ----------
@@ -254,7 +257,9 @@ def deltas(
     rho : float
         Wanted mean activation, in (0, 1).
     beta : float
-        Weight of the sparsity penalty, >= 0.
+        Weight of the sparsity penalty, >= 0; 0 for relu.
+    loss, l1
+        As for :func:`cost_and_grad`.
     sample_weight : array_like of shape (n_samples,), optional
         Weights of the samples; each row of the deltas carries its weight over the mean weight.
 
@@ -279,21 +284,20 @@ def deltas(
     params, dtype = check_params(params)
     X = check_X(X, params.W1.shape[1])
     h, v = params.W1.shape
-    settings = check_autoencoder(hidden, output, rho, beta, 0.0)
+    settings = check_autoencoder(hidden, output, rho, beta, 0.0, loss, l1)
     weight = check_sample_weight(sample_weight, len(X))
     threads = check_n_threads(n_threads)
     result = Deltas(np.empty((len(X), v), dtype), np.empty((len(X), h), dtype), np.empty(h))
-    _core.evaluate(
+    J, *_ = _core.evaluate(
         params,
-        X,
-        None,
-        None,
+        *Data(X),
         weight,
         settings.core,
         deltas=(result.delta2, result.delta3),
         rho_hat=result.rho_hat,
         n_threads=threads,
     )
+    check_result(J, X, loss)
     return result
 
 
@@ -307,6 +311,8 @@ def cost(
     weight_decay: float,
     hidden: Hidden = "sigmoid",
     output: Output = "sigmoid",
+    loss: Loss = "squared",
+    l1: float = 0.0,
     sample_weight: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> Cost:
@@ -314,7 +320,7 @@ def cost(
 
     Parameters
     ----------
-    params, X, rho, beta, weight_decay, hidden, output, sample_weight, n_threads
+    params, X, rho, beta, weight_decay, hidden, output, loss, l1, sample_weight, n_threads
         As for :func:`cost_and_grad`.
 
     Returns
@@ -336,10 +342,12 @@ def cost(
     """
     params, _ = check_params(params)
     X = check_X(X, params.W1.shape[1])
-    settings = check_autoencoder(hidden, output, rho, beta, weight_decay)
+    settings = check_autoencoder(hidden, output, rho, beta, weight_decay, loss, l1)
     weight = check_sample_weight(sample_weight, len(X))
     threads = check_n_threads(n_threads)
-    return Cost(*_core.evaluate(params, X, None, None, weight, settings.core, n_threads=threads))
+    parts = Cost(*_core.evaluate(params, *Data(X), weight, settings.core, n_threads=threads))
+    check_result(parts.total, X, loss)
+    return parts
 
 
 @public_in("sae_fast")
@@ -352,15 +360,18 @@ def cost_and_grad(
     weight_decay: float,
     hidden: Hidden = "sigmoid",
     output: Output = "sigmoid",
+    loss: Loss = "squared",
+    l1: float = 0.0,
     sample_weight: ArrayLike | None = None,
     out: Params | None = None,
     n_threads: int | None = None,
 ) -> tuple[float, Params]:
     """Cost J and its gradients (UFLDL, "Autoencoders and Sparsity").
 
-    ``J = 1/(2m) sum (a3 - X)^2 + weight_decay/2 (sum W1^2 + sum W2^2) + beta sum_j KL(rho || rho_hat_j)`` with
-    rho_hat the mean activation of each hidden unit, mapped to [0, 1]. Exact also for saturated units, where the
-    textbook formula gives NaN; bitwise the same for any number of threads.
+    ``J = 1/(2m) sum (a3 - X)^2 + weight_decay/2 (sum W1^2 + sum W2^2) + beta sum_j KL(rho || rho_hat_j)
+    + l1/m sum |a2|`` with rho_hat the mean activation of each hidden unit, mapped to [0, 1]; ``loss`` may put another
+    term in the place of the first. Exact also for saturated units, where the textbook formula gives NaN; bitwise the
+    same for any number of threads.
 
     Parameters
     ----------
@@ -369,9 +380,16 @@ def cost_and_grad(
     rho : float
         Wanted mean activation, in (0, 1).
     beta : float
-        Weight of the sparsity penalty, >= 0.
+        Weight of the sparsity penalty, >= 0. It is 0 for relu, whose mean activation has no upper bound. A satlin unit
+        that is 0, or 1, for all samples makes J infinite, and adds nothing to the gradient.
     weight_decay : float
         Weight of the L2 penalty on W1 and W2 (never the biases), >= 0.
+    loss : {"squared", "absolute", "huber", "cross_entropy"}
+        With ``e = a3 - X``, the sum over the outputs of ``e^2/2``; of ``|e|``; of ``e^2/2`` where ``|e| <= 1``, else
+        ``|e| - 1/2`` (Huber); or of ``-(x log a + (1 - x) log(1 - a))``, for sigmoid outputs and X in [0, 1]. J has its
+        mean over the samples.
+    l1 : float
+        Weight of the penalty on single activations, >= 0.
     sample_weight : array_like of shape (n_samples,), optional
         Weights of the samples: every mean over samples becomes a weighted one, rho_hat too.
     out : Params, optional
@@ -392,6 +410,8 @@ def cost_and_grad(
 
     Notes
     -----
+    Slopes at kinks (relu and satlin at 0, satlin at 1, ``|e|`` at 0) count as 0.
+
     Finite input gives NaN or infinity only where a sum, its terms taken without their signs, leaves the range of the
     type: z2, z3, the squares of a3 - X, what f'(z2) multiplies in delta2 (delta3 W2, and beta times the slope of KL), a
     gradient before it is divided by the number of samples, or, in float64, the squares of the weights where they decay.
@@ -406,18 +426,19 @@ def cost_and_grad(
     (25, 64)
     """
     if out is not None and sample_weight is None:
-        quick = _core.quick_cost_and_grad(
-            params, X, rho, beta, weight_decay, hidden, output, out, n_threads, "squared", 0.0
-        )
+        quick = _core.quick_cost_and_grad(params, X, rho, beta, weight_decay, hidden, output, out, n_threads, loss, l1)
         if quick is not None:
+            check_result(quick, np.asarray(X), loss)
             return quick, out
     params, _ = check_params(params)
     X = check_X(X, params.W1.shape[1])
-    settings = check_autoencoder(hidden, output, rho, beta, weight_decay)
+    settings = check_autoencoder(hidden, output, rho, beta, weight_decay, loss, l1)
     weight = check_sample_weight(sample_weight, X.shape[0])
     threads = check_n_threads(n_threads)
     grad = Params(*(np.empty_like(a) for a in params)) if out is None else check_out_params(out, params)
-    return _core.evaluate(params, X, None, None, weight, settings.core, grad, n_threads=threads)[0], grad
+    J, *_ = _core.evaluate(params, *Data(X), weight, settings.core, grad, n_threads=threads)
+    check_result(J, X, loss)
+    return J, grad
 
 
 @public_in("sae_fast")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
-from ._checks import check_count, check_hidden, check_output, check_penalty, listed
-from ._settings import Settings, check_autoencoder
+from ._checks import check_count, check_hidden, check_output, listed
+from ._losses import RECONSTRUCTION, serves
+from ._settings import Settings, check_autoencoder, check_loss
 from ._solvers import check_solver
 from ._types import Hidden, Output
 from ._units import UNITS
@@ -41,18 +42,39 @@ class LayerPlan:
     """What one layer of a stack is trained with, checked."""
 
     n_hidden: int
-    hidden: Hidden
-    output: Output
-    rho: float
-    beta: float
-    weight_decay: float
+    settings: Settings
     solver: str
     max_iter: int
 
     @property
-    def settings(self) -> Settings:
-        """Of the autoencoder that is trained."""
-        return check_autoencoder(self.hidden, self.output, self.rho, self.beta, self.weight_decay)
+    def hidden(self) -> Hidden:
+        """Activation of the codes."""
+        return cast("Hidden", self.settings.units[0])
+
+    @property
+    def output(self) -> Output:
+        """Activation of what the layer reconstructs."""
+        return cast("Output", self.settings.units[1])
+
+    @property
+    def rho(self) -> float:
+        """Wanted mean activation."""
+        return self.settings.rho[0]
+
+    @property
+    def beta(self) -> float:
+        """Weight of the penalty on mean activations."""
+        return self.settings.beta[0]
+
+    @property
+    def l1(self) -> float:
+        """Weight of the penalty on single activations."""
+        return self.settings.l1[0]
+
+    @property
+    def weight_decay(self) -> float:
+        """Weight of the penalty on weights."""
+        return self.settings.weight_decay[0]
 
 
 def per_layer(name: str, value: Any, n_layers: int, layers: str = "layer") -> list[Any]:
@@ -89,8 +111,9 @@ def layer_sizes(hidden_layer_sizes: Any) -> list[int]:
 def plan_layers(model: Parameters) -> list[LayerPlan]:
     """The layers that the parameters of ``model`` ask for, bottom up.
 
-    An ``output`` that is one value is that of the lowest layer, which reconstructs the data; the layers above
-    reconstruct codes, and get the output unit that reaches just what the hidden units below can give.
+    ``output`` and ``loss`` that are one value are those of the lowest layer, which reconstructs the data. The layers
+    above reconstruct codes: they get the output unit that reaches just what the hidden units below can give, and the
+    same loss, or the squared one if that cannot be taken of their output.
     """
     sizes = layer_sizes(model.hidden_layer_sizes)
     n = len(sizes)
@@ -106,14 +129,17 @@ def plan_layers(model: Parameters) -> list[LayerPlan]:
                 f"output of layer {layer + 1} must be {listed(reaching)} to reach the codes of {hidden[layer - 1]} "
                 f"units below, got {unit!r}"
             )
-    solver = per_layer("solver", model.solver, n)
-    for name in solver:
-        check_solver("solver", name)
-    rho, beta, decay = (per_layer(k, getattr(model, k), n) for k in ("rho", "beta", "weight_decay"))
-    penalties = [check_penalty(*values) for values in zip(rho, beta, decay, strict=True)]
+    given = getattr(model, "loss", "squared")  # files of version 0.1.0 have neither loss nor l1
+    loss = per_layer("loss", given, n)
+    if isinstance(given, str):
+        check_loss(given, RECONSTRUCTION)
+        loss[1:] = [given if serves(given, unit) else "squared" for unit in output[1:]]
+    solver = [check_solver("solver", name) for name in per_layer("solver", model.solver, n)]
     max_iter = [check_count("max_iter", value) for value in per_layer("max_iter", model.max_iter, n)]
-    return [LayerPlan(*columns[:3], *columns[3], *columns[4:])
-            for columns in zip(sizes, hidden, output, penalties, solver, max_iter, strict=True)]  # fmt: skip
+    penalties = [per_layer(name, getattr(model, name), n) for name in ("rho", "beta", "weight_decay")]
+    l1 = per_layer("l1", getattr(model, "l1", 0.0), n)
+    settings = [check_autoencoder(*each) for each in zip(hidden, output, *penalties, loss, l1, strict=True)]
+    return [LayerPlan(*each) for each in zip(sizes, settings, solver, max_iter, strict=True)]
 
 
 def _reaching(hidden: str) -> list[str]:

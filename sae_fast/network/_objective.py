@@ -20,9 +20,10 @@ from ._checks import (
     check_sample_weight,
     check_table,
 )
+from ._data import Data, check_targets
 from ._functional import cost, cost_and_grad, flatten, unflatten
 from ._settings import Settings, check_autoencoder
-from ._types import Cost, FloatArray, Hidden, Output, Params
+from ._types import Cost, FloatArray, Hidden, Loss, Output, Params
 from ._units import OUTPUT
 
 
@@ -40,7 +41,7 @@ class Objective:
         Data; not copied.
     n_hidden : int
         Hidden units.
-    rho, beta, weight_decay, hidden, output, sample_weight, n_threads
+    rho, beta, weight_decay, hidden, output, loss, l1, sample_weight, n_threads
         As for :func:`cost_and_grad`.
     dtype : float32, float64 or None
         Type of the work; None takes that of ``X`` where it is one of both, else float64.
@@ -83,6 +84,8 @@ class Objective:
         weight_decay: float = 1e-4,
         hidden: Hidden = "sigmoid",
         output: Output = "sigmoid",
+        loss: Loss = "squared",
+        l1: float = 0.0,
         sample_weight: ArrayLike | None = None,
         dtype: DTypeLike | None = None,
         n_threads: int | None = None,
@@ -90,7 +93,8 @@ class Objective:
         self._X, self.dtype = check_table(X, dtype)
         self.n_visible: int = self._X.shape[1]
         self.n_hidden = check_count("n_hidden", n_hidden)
-        self._settings = check_autoencoder(hidden, output, rho, beta, weight_decay)
+        self._settings = check_autoencoder(hidden, output, rho, beta, weight_decay, loss, l1)
+        check_targets(self._X, loss)
         self._weight = check_sample_weight(sample_weight, len(self._X))
         self._threads = check_n_threads(n_threads)
         self.n_evaluations = 0
@@ -106,9 +110,7 @@ class Objective:
         rho_hat = np.empty(self.n_hidden)
         parts = _core.evaluate(
             params,
-            self._X,
-            None,
-            None,
+            *Data(self._X),
             self._weight,
             self._settings.core,
             self._view(grad),
@@ -157,6 +159,8 @@ def check_gradient(
     weight_decay: float,
     hidden: Hidden = "sigmoid",
     output: Output = "sigmoid",
+    loss: Loss = "squared",
+    l1: float = 0.0,
     sample_weight: ArrayLike | None = None,
     eps: float | None = None,
     n_directions: int | None = None,
@@ -169,7 +173,7 @@ def check_gradient(
 
     Parameters
     ----------
-    params, X, rho, beta, weight_decay, hidden, output, sample_weight, n_threads
+    params, X, rho, beta, weight_decay, hidden, output, loss, l1, sample_weight, n_threads
         As for :func:`cost_and_grad`. The check is of use in float64.
     eps : float, optional
         Step e; by default 1e-3 in float64 and 5e-2 in float32.
@@ -200,6 +204,8 @@ def check_gradient(
         "weight_decay": weight_decay,
         "hidden": hidden,
         "output": output,
+        "loss": loss,
+        "l1": l1,
         "sample_weight": sample_weight,
         "n_threads": n_threads,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,8 +13,8 @@ import numpy as np
 from .. import _core
 from . import _losses, _units
 from ._checks import check_hidden, check_in, check_output, check_rho, listed
-from ._losses import LOSSES
-from ._units import OUTPUT, UNITS
+from ._losses import LOSSES, RECONSTRUCTION, serves
+from ._units import UNITS
 
 PerLayer: TypeAlias = float | Sequence[float]
 
@@ -35,6 +36,8 @@ class Settings:
         One for each hidden layer (all but the last).
     weight_decay : tuple of float
         One for each layer; empty for none.
+    l1 : tuple of float
+        One for each hidden layer; empty for none.
     """
 
     units: tuple[str, ...]
@@ -42,6 +45,7 @@ class Settings:
     rho: tuple[float, ...] = ()
     beta: tuple[float, ...] = ()
     weight_decay: tuple[float, ...] = ()
+    l1: tuple[float, ...] = ()
     core: _core.Settings = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -52,6 +56,7 @@ class Settings:
             [*self.beta, *[0.0] * (n - len(self.beta))],
             [*self.weight_decay, *[0.0] * (n - len(self.weight_decay))],
             _losses.NUMBER[self.loss],
+            [*self.l1, *[0.0] * (n - len(self.l1))],
         )
         object.__setattr__(self, "core", core)
 
@@ -61,49 +66,68 @@ class Settings:
     @property
     def values(self) -> tuple[Any, ...]:
         """The arguments that it is made of: names and numbers alone, to be stored."""
-        return self.units, self.loss, self.rho, self.beta, self.weight_decay
+        return self.units, self.loss, self.rho, self.beta, self.weight_decay, self.l1
 
 
-def check_autoencoder(hidden: str, output: str, rho: object, beta: object, weight_decay: object) -> Settings:
+def check_autoencoder(
+    hidden: str,
+    output: str,
+    rho: object,
+    beta: object,
+    weight_decay: object,
+    loss: str = "squared",
+    l1: object = 0.0,
+) -> Settings:
     """The settings of an autoencoder, from its arguments."""
     check_hidden(hidden)
     check_output(output)
-    penalty = check_beta(beta)
+    check_loss(loss, RECONSTRUCTION)
+    _check_served(loss, output, "output")
+    penalty = check_weight("beta", beta)
     if penalty > 0 and not UNITS[hidden].bounded:
         raise ValueError(
-            f"beta must be 0 for hidden={hidden!r}, whose mean activation has no upper bound, got {beta!r}"
+            f"beta must be 0 for hidden={hidden!r}, whose mean activation has no upper bound; take l1=..., got {beta!r}"
         )
-    decay = _check_decay(weight_decay)
-    return Settings((hidden, output), "squared", (check_rho(rho),), (penalty,), (decay, decay))
+    decay = check_weight("weight_decay", weight_decay)
+    sparsity = check_weight("l1", l1)
+    return Settings((hidden, output), loss, (check_rho(rho),), (penalty,), (decay, decay), (sparsity,))
 
 
-def check_beta(beta: object) -> float:
-    """Weight of the sparsity penalty."""
-    return check_in("beta", beta, 0.0, math.inf, ">= 0 and finite")
+def check_weight(name: str, value: object) -> float:
+    """Weight of a penalty."""
+    return check_in(name, value, 0.0, math.inf, ">= 0 and finite")
 
 
 def check_settings(
-    units: Sequence[str], loss: str, rho: object, beta: object, weight_decay: object, n_layers: int
+    units: Sequence[str],
+    loss: str,
+    rho: object,
+    beta: object,
+    weight_decay: object,
+    n_layers: int,
+    l1: object = 0.0,
 ) -> Settings:
     """The settings of a network of ``n_layers``, each argument one value or one for each layer."""
     check_loss(loss)
     names = check_units(units, n_layers, loss)
     n = n_layers - 1
     rhos = _per_layer("rho", rho, n, "hidden layers", check_rho)
-    betas = _per_layer("beta", beta, n, "hidden layers", check_beta)
-    decays = _per_layer("weight_decay", weight_decay, n_layers, "layers", _check_decay)
+    betas = _per_layer("beta", beta, n, "hidden layers", partial(check_weight, "beta"))
+    decays = _per_layer("weight_decay", weight_decay, n_layers, "layers", partial(check_weight, "weight_decay"))
+    sparsities = _per_layer("l1", l1, n, "hidden layers", partial(check_weight, "l1"))
     for i, penalty in enumerate(betas):
         if penalty > 0 and not UNITS[names[i]].bounded:
             raise ValueError(
-                f"beta must be 0 for layer {i}, whose unit is {names[i]!r} and has no upper bound, got {penalty!r}"
+                f"beta must be 0 for layer {i}, whose unit is {names[i]!r} and has no upper bound; take l1=..., "
+                f"got {penalty!r}"
             )
-    return Settings(names, loss, rhos, betas, decays)
+    return Settings(names, loss, rhos, betas, decays, sparsities)
 
 
-def check_loss(loss: str) -> None:
+def check_loss(loss: str, names: Sequence[str] = tuple(LOSSES)) -> None:
     """A loss's name."""
-    if not isinstance(loss, str) or loss not in LOSSES:
-        raise ValueError(f"loss must be {listed(LOSSES)}, got {loss!r}")
+    if not isinstance(loss, str) or loss not in names:
+        raise ValueError(f"loss must be {listed(names)}, got {loss!r}")
 
 
 def check_units(units: Sequence[str], n_layers: int, loss: str) -> tuple[str, ...]:
@@ -111,18 +135,14 @@ def check_units(units: Sequence[str], n_layers: int, loss: str) -> tuple[str, ..
     if isinstance(units, str) or not isinstance(units, Sequence) or len(units) != n_layers:
         raise ValueError(f"units must have one name for each of the {n_layers} layers, got {units!r}")
     for i, unit in enumerate(units):
-        if not isinstance(unit, str) or unit not in UNITS:
-            raise ValueError(f"units[{i}] must be {listed(OUTPUT)}, got {unit!r}")
-    served = LOSSES[loss].outputs
-    if served and units[-1] not in served:
-        raise ValueError(
-            f"units[{n_layers - 1}], the last, must be {listed(served)} with loss={loss!r}, got {units[-1]!r}"
-        )
+        check_output(unit, f"units[{i}]")
+    _check_served(loss, units[-1], f"units[{n_layers - 1}], the last,")
     return tuple(units)
 
 
-def _check_decay(weight_decay: object) -> float:
-    return check_in("weight_decay", weight_decay, 0.0, math.inf, ">= 0 and finite")
+def _check_served(loss: str, output: str, name: str) -> None:
+    if not serves(loss, output):
+        raise ValueError(f"{name} must be {listed(LOSSES[loss].outputs)} with loss={loss!r}, got {output!r}")
 
 
 def _per_layer(name: str, value: object, n: int, what: str, check: Callable[[object], float]) -> tuple[float, ...]:

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 
 from .._public import public_in
 from ._checks import ParamsLike, check_count, check_params, check_sample_weight, check_X, seed_from
-from ._data import Data
+from ._data import Data, check_targets
 from ._optimizers import Rule, check_rule, rate_of
 from ._settings import check_autoencoder
 from ._solvers import EpochSolver, trainer_options
-from ._types import EpochInfo, Hidden, History, Output, Params
+from ._types import EpochInfo, Hidden, History, Loss, Output, Params
 
 
 @public_in("sae_fast")
@@ -31,6 +31,8 @@ def train(
     weight_decay: float = 1e-4,
     hidden: Hidden = "sigmoid",
     output: Output = "sigmoid",
+    loss: Loss = "squared",
+    l1: float = 0.0,
     momentum: float = 0.0,
     nesterov: bool = False,
     beta1: float = 0.9,
@@ -57,7 +59,7 @@ def train(
         By default 1e-3 for Adam and 0.1 for SGD.
     batch_size, n_epochs : int
         Both >= 1. The last minibatch of an epoch may be shorter; it counts as it is.
-    rho, beta, weight_decay, hidden, output, sample_weight, n_threads
+    rho, beta, weight_decay, hidden, output, loss, l1, sample_weight, n_threads
         As for :func:`cost_and_grad`.
     momentum, nesterov, beta1, beta2, eps
         Of the update rule.
@@ -100,7 +102,8 @@ def train(
     start, _ = check_params(params)
     data = Data(check_X(X, start.W1.shape[1]))
     rule = check_rule(solver, rate_of(solver, learning_rate), momentum, nesterov, beta1, beta2, eps)
-    settings = check_autoencoder(hidden, output, rho, beta, weight_decay)
+    settings = check_autoencoder(hidden, output, rho, beta, weight_decay, loss, l1)
+    check_targets(data.X, loss)
     options = trainer_options(
         rule,
         batch_size=batch_size,

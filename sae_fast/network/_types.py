@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._public import public_in
+from ._losses import AnyLoss as AnyLoss
 from ._losses import Loss as Loss
 from ._units import Hidden as Hidden
 from ._units import Output as Output
@@ -62,11 +63,11 @@ class Deltas(NamedTuple):
     Attributes
     ----------
     delta3 : ndarray of shape (n_samples, n_visible)
-        Output error ``(a3 - X) * g'(z3)``.
+        Output error, for the squared loss ``(a3 - X) * g'(z3)``.
     delta2 : ndarray of shape (n_samples, n_hidden)
-        Hidden error, with the sparsity term.
+        Hidden error, with the sparsity terms.
     rho_hat : ndarray of shape (n_hidden,), float64
-        Mean activation of each hidden unit, mapped to [0, 1].
+        Mean activation of each hidden unit, mapped to [0, 1] where it has bounds (as it is for relu).
     """
 
     delta3: FloatArray
@@ -83,11 +84,11 @@ class Cost(NamedTuple):
     total : float
         J, the sum of the parts.
     reconstruction : float
-        ``1/(2m) sum (a3 - X)^2``: half of the squared error of a sample, on average. For another loss, that loss.
+        The loss: for ``"squared"`` ``1/(2m) sum (a3 - X)^2``, half of the squared error of a sample, on average.
     weight_decay : float
         ``weight_decay/2 sum W^2``, the sum over the weights of all layers.
     sparsity : float
-        ``beta sum_j KL(rho || rho_hat_j)``, with natural logarithms; the sum over the hidden units of all layers.
+        ``beta sum_j KL(rho || rho_hat_j) + l1/m sum |a2|``, with natural logarithms; of all hidden layers.
     """
 
     total: float

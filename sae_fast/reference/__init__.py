@@ -26,12 +26,12 @@ from ..network._checks import (
     check_X,
 )
 from ..network._convolve import SizeLike, check_filters, check_images, check_pooling, check_shape
-from ..network._data import Data
+from ..network._data import Data, check_targets
 from ..network._functional import flatten, init_params, unflatten
 from ..network._layers import as_given, as_layers
 from ..network._objective import compare_gradient
 from ..network._settings import Settings, check_autoencoder
-from ..network._types import Cost, Deltas, FloatArray, Forward, Hidden, Output, Params, Pooling
+from ..network._types import Cost, Deltas, FloatArray, Forward, Hidden, Loss, Output, Params, Pooling
 from ._network import Pass, evaluate, gradient
 from ._training import SGD, Adam, train
 from ._units import UNITS
@@ -143,11 +143,13 @@ def deltas(
     beta: float,
     hidden: Hidden = "sigmoid",
     output: Output = "sigmoid",
+    loss: Loss = "squared",
+    l1: float = 0.0,
     sample_weight: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> Deltas:
     """``delta3``, ``delta2`` and ``rho_hat``; see :func:`sae_fast.deltas`."""
-    settings = check_autoencoder(hidden, output, rho, beta, 0.0)
+    settings = check_autoencoder(hidden, output, rho, beta, 0.0, loss, l1)
     result = _run(params, X, settings, sample_weight, n_threads)[1]
     delta2, delta3 = result.deltas
     return Deltas(delta3, delta2, result.rho_hat)
@@ -162,11 +164,13 @@ def cost(
     weight_decay: float,
     hidden: Hidden = "sigmoid",
     output: Output = "sigmoid",
+    loss: Loss = "squared",
+    l1: float = 0.0,
     sample_weight: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> Cost:
     """J and its parts; see :func:`sae_fast.cost`."""
-    settings = check_autoencoder(hidden, output, rho, beta, weight_decay)
+    settings = check_autoencoder(hidden, output, rho, beta, weight_decay, loss, l1)
     return _run(params, X, settings, sample_weight, n_threads)[1].cost
 
 
@@ -179,12 +183,14 @@ def cost_and_grad(
     weight_decay: float,
     hidden: Hidden = "sigmoid",
     output: Output = "sigmoid",
+    loss: Loss = "squared",
+    l1: float = 0.0,
     sample_weight: ArrayLike | None = None,
     out: Params | None = None,
     n_threads: int | None = None,
 ) -> tuple[float, Params]:
     """J and its gradients; see :func:`sae_fast.cost_and_grad`."""
-    settings = check_autoencoder(hidden, output, rho, beta, weight_decay)
+    settings = check_autoencoder(hidden, output, rho, beta, weight_decay, loss, l1)
     checked, result = _run(params, X, settings, sample_weight, n_threads)
     grad = as_given(gradient(as_layers(checked), settings, result), checked)
     if out is None:
@@ -201,6 +207,7 @@ def _run(
 ) -> tuple[Params, Pass]:
     checked, X = _prepare(params, X)
     check_n_threads(n_threads)
+    check_targets(X, settings.loss)
     return checked, evaluate(as_layers(checked), Data(X), settings, check_sample_weight(sample_weight, len(X)))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ..network._checks import check_n_threads, check_out, check_sample_weight, check_X
-from ..network._data import Data, check_data
+from ..network._data import Data, check_data, check_targets
 from ..network._layers import LayersLike, check_layers, check_out_layers
 from ..network._settings import Settings, check_loss, check_settings, check_units
 from ..network._types import Cost, FloatArray, Layer
@@ -56,12 +56,13 @@ def deep_cost_and_grad(
     rho: Any = 0.05,
     beta: Any = 0.0,
     weight_decay: Any = 0.0,
+    l1: Any = 0.0,
     sample_weight: ArrayLike | None = None,
     out: Sequence[Layer] | None = None,
     n_threads: int | None = None,
 ) -> tuple[float, tuple[Layer, ...]]:
     """J and its gradients; see :func:`sae_fast.network._deep.deep_cost_and_grad`."""
-    checked, settings, result = _run(layers, X, y, units, loss, rho, beta, weight_decay, sample_weight, n_threads)
+    checked, settings, result = _run(layers, X, y, units, loss, rho, beta, weight_decay, l1, sample_weight, n_threads)
     grad = gradient(checked, settings, result)
     if out is None:
         return result.cost.total, grad
@@ -81,11 +82,12 @@ def deep_cost(
     rho: Any = 0.05,
     beta: Any = 0.0,
     weight_decay: Any = 0.0,
+    l1: Any = 0.0,
     sample_weight: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> Cost:
     """J and its parts; see :func:`sae_fast.network._deep.deep_cost`."""
-    return _run(layers, X, y, units, loss, rho, beta, weight_decay, sample_weight, n_threads)[2].cost
+    return _run(layers, X, y, units, loss, rho, beta, weight_decay, l1, sample_weight, n_threads)[2].cost
 
 
 def _run(
@@ -97,13 +99,15 @@ def _run(
     rho: Any,
     beta: Any,
     weight_decay: Any,
+    l1: Any,
     sample_weight: ArrayLike | None,
     n_threads: int | None,
 ) -> tuple[tuple[Layer, ...], Settings, Pass]:
     checked, dtype = check_layers(layers)
-    settings = check_settings(units, loss, rho, beta, weight_decay, len(checked))
+    settings = check_settings(units, loss, rho, beta, weight_decay, len(checked), l1)
     X, target, labels = check_data(checked, X, y, loss)
     data = Data(X.astype(dtype, copy=False), None if target is None else target.astype(dtype), labels)
+    check_targets(X if target is None else target, loss, "X" if target is None else "y")
     weight = check_sample_weight(sample_weight, len(X))
     check_n_threads(n_threads)
     return checked, settings, evaluate(checked, data, settings, weight)

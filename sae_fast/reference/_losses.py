@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._units import UNITS, Array
+from ._units import UNITS, Array, log_sigmoid
 
 F64 = NDArray[np.float64]
 
@@ -53,7 +53,16 @@ def _of_error(value: Callable[[F64], F64], derivative: Callable[[Array], Array])
     return loss
 
 
+def _cross_entropy(z: Array, target: Array, unit: str) -> Loss:
+    """``-(x log a + (1 - x) log(1 - a))`` of a = sigmoid(z), whose derivative by z is a - x."""
+    x, wide = target.astype(np.float64), z.astype(np.float64)
+    values = -(x * log_sigmoid(wide) + (1 - x) * log_sigmoid(-wide))
+    return Loss(values.sum(axis=1), UNITS[unit].error(z, target))
+
+
 LOSSES: dict[str, Callable[[Array, Any, str], Loss]] = {
     "squared": _of_error(lambda e: e**2 / 2, lambda e: e),
     "softmax": _softmax,
+    "absolute": _of_error(np.abs, np.sign),
+    "cross_entropy": _cross_entropy,
 }

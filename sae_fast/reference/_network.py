@@ -64,11 +64,15 @@ def evaluate(
         mean = mean_of(z[i].astype(np.float64), units[i], weight)
         means.append(mean if before is None else moved(before[i], mean, momentum))
     for i in range(last - 1, -1, -1):
-        delta = (deltas[0] @ layers[i + 1].W) * UNITS[units[i]].slope(z[i])
+        slope = UNITS[units[i]].slope(z[i])
+        delta = (deltas[0] @ layers[i + 1].W) * slope
         if settings.beta[i] > 0:
             pull = penalty_delta(z[i].astype(np.float64), units[i], settings.rho[i], means[i])
             delta = delta + (settings.beta[i] * share * weight[:, None] * pull).astype(dtype)
             sparsity += settings.beta[i] * float(divergence(settings.rho[i], means[i]).sum())
+        if settings.l1[i] > 0:
+            delta = delta + (settings.l1[i] * row) * np.sign(a[i + 1]) * slope
+            sparsity += settings.l1[i] * float(weight @ np.abs(a[i + 1].astype(np.float64)).sum(axis=1)) / m
         deltas.insert(0, delta)
 
     decay = 0.0

@@ -20,11 +20,11 @@ from ..network._checks import (
     check_X,
     seed_from,
 )
-from ..network._data import Data
+from ..network._data import Data, check_targets
 from ..network._layers import as_given, as_layers, copy_params
 from ..network._optimizers import Rule, check_rule, rate_of
 from ..network._settings import Settings, check_autoencoder
-from ..network._types import Cost, EpochInfo, Hidden, History, Output, Params
+from ..network._types import Cost, EpochInfo, Hidden, History, Loss, Output, Params
 from ._losses import F64
 from ._network import Layers, evaluate, gradient
 
@@ -139,6 +139,8 @@ def train(
     weight_decay: float = 1e-4,
     hidden: Hidden = "sigmoid",
     output: Output = "sigmoid",
+    loss: Loss = "squared",
+    l1: float = 0.0,
     momentum: float = 0.0,
     nesterov: bool = False,
     beta1: float = 0.9,
@@ -156,7 +158,8 @@ def train(
     data = Data(check_X(X, start.W1.shape[1]).astype(dtype, copy=False))
     params = copy_params(start)
     check_n_threads(n_threads)
-    settings = check_autoencoder(hidden, output, rho, beta, weight_decay)
+    settings = check_autoencoder(hidden, output, rho, beta, weight_decay, loss, l1)
+    check_targets(data.X, loss)
     weight = check_sample_weight(sample_weight, len(data.X))
     rate = rate_of(solver, learning_rate)
     check_rule(solver, rate, momentum, nesterov, beta1, beta2, eps)
