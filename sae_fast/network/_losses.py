@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from .. import _core
 
-Loss: TypeAlias = Literal["squared", "absolute", "cross_entropy"]
+Loss: TypeAlias = Literal["squared", "absolute", "huber", "cross_entropy"]
 AnyLoss: TypeAlias = Literal[Loss, "softmax"]
 
 
@@ -32,6 +32,7 @@ LOSSES = {
     "squared": LossFacts(),
     "softmax": LossFacts(outputs=("linear",), labels=True),
     "absolute": LossFacts(),
+    "huber": LossFacts(),
     "cross_entropy": LossFacts(outputs=("sigmoid",), targets=(0.0, 1.0)),
 }
 NUMBER = {name: number for number, name in enumerate(_core.LOSSES)}

@@ -64,5 +64,6 @@ LOSSES: dict[str, Callable[[Array, Any, str], Loss]] = {
     "squared": _of_error(lambda e: e**2 / 2, lambda e: e),
     "softmax": _softmax,
     "absolute": _of_error(np.abs, np.sign),
+    "huber": _of_error(lambda e: np.where(np.abs(e) <= 1, e**2 / 2, np.abs(e) - 0.5), lambda e: np.clip(e, -1, 1)),
     "cross_entropy": _cross_entropy,
 }
