@@ -13,6 +13,7 @@ from .. import _core
 from ._checks import check_count, check_in, check_n_threads, listed
 from ._data import Data
 from ._layers import as_given, as_layers, copy_params, flatten_layers, unflatten_layers
+from ._measure import Measured, by_layer, hidden_sizes
 from ._optimizers import RULES
 from ._settings import Settings
 from ._types import AnyParams, Cost
@@ -41,6 +42,9 @@ class Solver(Protocol[P_co]):
     def step(self) -> tuple[Cost, float] | None:
         """Advance; cost and mean activation, or None where no progress is possible any more."""
 
+    def measured(self) -> Measured | None:
+        """Cost and hidden units of ``params`` over the training data, where the last step has looked at them."""
+
 
 def check_solver(name: str, value: object) -> str:
     """A solver's name."""
@@ -64,6 +68,8 @@ class LbfgsSolver(Generic[P]):
     memory : int
         Pairs kept, >= 1.
     n_threads : int, optional
+    unit_range : bool
+        Look at the ranges of hidden units at each evaluation, for :meth:`measured`.
 
     Attributes
     ----------
@@ -86,6 +92,7 @@ class LbfgsSolver(Generic[P]):
         *,
         memory: SupportsIndex = LBFGS_MEMORY,
         n_threads: int | None = None,
+        unit_range: bool = False,
     ) -> None:
         layers = as_layers(params)
         sizes = [layers[0].W.shape[1], *(len(W) for W, _ in layers)]
@@ -93,15 +100,25 @@ class LbfgsSolver(Generic[P]):
         self.params: P = as_given(unflatten_layers(theta, sizes), params)
         pairs, threads = check_count("memory", memory), check_n_threads(n_threads)
         kind = _core.LbfgsF32 if theta.dtype == np.float32 else _core.LbfgsF64
-        self._core = kind(theta, sizes, *data, sample_weight, settings.core, pairs, threads)
+        self._core = kind(theta, sizes, *data, sample_weight, settings.core, pairs, threads, unit_range)
+        self._settings = settings if unit_range else None
         self.n_evaluations = 1
-        self.start_cost = Cost(*self._core.start()[:4])
+        self.start_cost = self._cost = Cost(*self._core.start()[:4])
 
     def step(self) -> tuple[Cost, float] | None:
         """One iteration: cost, and mean activation of the hidden units that have one (NaN where there is none)."""
         *cost, _, self.n_evaluations, going = self._core.iterate()
-        rho_hat = self._core.rho_hat()
-        return (Cost(*cost), float(np.mean(rho_hat)) if rho_hat else np.nan) if going else None
+        if not going:
+            return None
+        self._cost, rho_hat = Cost(*cost), self._core.rho_hat()
+        return self._cost, float(np.mean(rho_hat)) if rho_hat else np.nan
+
+    def measured(self) -> Measured | None:
+        """Cost and hidden units of ``params`` over the training data, if ``unit_range`` was asked for."""
+        if self._settings is None:
+            return None
+        rho_hat, unit_range = np.array(self._core.rho_hat()), self._core.unit_range()
+        return by_layer(self._cost, rho_hat, unit_range, hidden_sizes(self.params), self._settings)
 
 
 class EpochSolver(Generic[P]):
@@ -145,6 +162,9 @@ class EpochSolver(Generic[P]):
         data, weight = self._data
         *parts, mean_activation = self._core.run_epoch(*data, weight)
         return Cost(sum(parts), *parts), mean_activation
+
+    def measured(self) -> None:
+        """The core has not looked at the parameters since their last update."""
 
     def go_on(self, params: P, settings: Settings, options: Mapping[str, Any]) -> None:
         """Take these parameters and options; the optimiser's moments and the order of shuffling stay."""
