@@ -58,6 +58,23 @@ WRONG_OPTIONS = [
     ({"hidden": "swish"}, ValueError, "hidden must be 'sigmoid', .*, got 'swish'"),
     ({"hidden": 0}, ValueError, "hidden must be 'sigmoid', .*, got 0"),
     ({"output": "softmax"}, ValueError, "output must be 'sigmoid', .*, got 'softmax'"),
+    (
+        {"hidden": "relu"},
+        ValueError,
+        "beta must be 0 for hidden='relu', .* bound; take l1=..., got 1.0",
+    ),
+    ({"loss": "hinge"}, ValueError, "loss must be 'squared', 'absolute', .*, got 'hinge'"),
+    ({"loss": "softmax"}, ValueError, "loss must be 'squared', 'absolute', .*, got 'softmax'"),
+    ({"loss": None}, ValueError, "loss must be 'squared', 'absolute', .*, got None"),
+    (
+        {"loss": "cross_entropy", "output": "tanh"},
+        ValueError,
+        "output must be 'sigmoid' with loss='cross_entr",
+    ),
+    ({"l1": -0.1}, ValueError, "l1 must be >= 0 and finite, got -0.1"),
+    ({"l1": np.nan}, ValueError, "l1 must be >= 0 and finite, got nan"),
+    ({"l1": np.inf}, ValueError, "l1 must be >= 0 and finite, got inf"),
+    ({"l1": "much"}, TypeError, "l1 must be a real number, got 'much'"),
     ({"n_threads": 0}, ValueError, r"n_threads must be >= 1 \(and at most 4096\) or None, got 0"),
     ({"n_threads": 10**9}, ValueError, "n_threads must be >= 1"),
     ({"n_threads": 1.5}, TypeError, "n_threads must be an integer or None, got 1.5"),
@@ -95,6 +112,32 @@ def test_wrong_options(impl, name, options, kind, message):
     """Each option out of its range is named with the value got."""
     with pytest.raises(kind, match=message):
         call(impl, name, PARAMS, X, **options)
+
+
+TARGETS = [
+    (np.array([[0.5, -0.1, 0.2, 1.0]]), r"X must be in \[0, 1\] for loss='cross_entropy', got -0.1$"),
+    (np.array([[0.5, 1.5, 0.2, 1.0]], np.float32), r"X must be in \[0, 1\] for loss='cross_entropy', got 1.5$"),
+    (np.array([[0, 255, 1, 1]], np.uint8), r"X must be in \[0, 1\] for loss='cross_entropy', got 255"),
+    (np.array([[0.5, np.nan, 0.2, 1.0]]), r"X must be in \[0, 1\] for loss='cross_entropy', got nan$"),
+]
+
+
+@pytest.mark.parametrize("name", ["cost", "cost_and_grad", "deltas", "train"])
+@pytest.mark.parametrize(("data", "message"), TARGETS)
+def test_targets_out_of_range(impl, name, data, message):
+    """Targets for which a loss is not defined are named, whether they are looked at before or after."""
+    with pytest.raises(ValueError, match=message):
+        call(impl, name, PARAMS, data, loss="cross_entropy")
+
+
+@pytest.mark.parametrize(("data", "message"), TARGETS)
+def test_targets_out_of_range_are_refused_once(data, message):
+    """An Objective looks at its data when it is made; the short way looks where the result is NaN."""
+    with pytest.raises(ValueError, match=message):
+        sf.Objective(data, 2, loss="cross_entropy")
+    out = sf.Params(*(np.empty_like(a) for a in PARAMS))
+    with pytest.raises(ValueError, match=message):
+        sf.cost_and_grad(PARAMS, data.astype(PARAMS.W1.dtype), **SETTINGS, loss="cross_entropy", out=out)
 
 
 def call(impl, name, params, data, **options):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import get_args
 
 import numpy as np
@@ -10,9 +9,10 @@ import pytest
 
 import sae_fast as sf
 from sae_fast import _core
+from sae_fast.network import _losses
 from sae_fast.network._checks import listed
 from sae_fast.network._deep import deep_forward
-from sae_fast.network._losses import LOSSES, Loss
+from sae_fast.network._losses import LOSSES, AnyLoss, Loss
 from sae_fast.network._units import HIDDEN, NUMBER, OUTPUT, UNITS, Hidden, Output
 
 
@@ -20,7 +20,8 @@ def test_types_name_the_units_and_losses_of_the_tables():
     """A type checker allows just the names that the tables have."""
     assert get_args(Hidden) == HIDDEN
     assert get_args(Output) == OUTPUT == tuple(UNITS)
-    assert get_args(Loss) == tuple(LOSSES)
+    assert get_args(Loss) == _losses.RECONSTRUCTION
+    assert set(get_args(AnyLoss)) == set(LOSSES)
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -47,16 +48,19 @@ def test_messages_list_all_names():
 
 
 def test_the_core_knows_the_same_names():
-    """The table has the core's units, under the core's numbers."""
-    assert set(UNITS) == set(_core.UNITS)
-    assert [NUMBER[name] for name in _core.UNITS] == list(range(len(UNITS)))
+    """The tables have the core's units and losses, under the core's numbers."""
+    for table, number, core in ((UNITS, NUMBER, _core.UNITS), (LOSSES, _losses.NUMBER, _core.LOSSES)):
+        assert set(table) == set(core)
+        assert [number[name] for name in core] == list(range(len(table)))
 
 
 def test_units_without_bound_have_no_penalty_on_their_mean(impl):
     """Beta > 0 is refused for them, with the bound that is missing."""
     params, X = sf.init_params(4, 2, random_state=0), np.full((3, 4), 0.5)
     rest = {"rho": 0.1, "weight_decay": 0.0}
-    with pytest.raises(ValueError, match=re.escape("hidden='relu', whose mean activation has no upper bound, got 3.0")):
+    with pytest.raises(
+        ValueError, match=r"hidden='relu', whose mean activation has no upper bound; take l1=\.\.\., got 3"
+    ):
         impl.cost(params, X, **rest, beta=3.0, hidden="relu")
     assert impl.cost(params, X, **rest, beta=0.0, hidden="relu").sparsity == 0
 
