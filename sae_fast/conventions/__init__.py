@@ -21,9 +21,10 @@ from ._cran import CranFileError, CranFit, read_cran_fit
 from ._h2o import h2o
 from ._mat import MatFileError, read_mat, write_mat
 from ._matlab import matlab
+from ._mlp import from_mlp_regressor, to_mlp_regressor
 from ._pixels import pixel_order, reorder_pixels
 from ._r import r_autoencoder, saenet, saenet_layers
-from ._sklearn import from_mlp_regressor, sklearn, to_mlp_regressor
+from ._sklearn import sklearn
 from ._ufldl import mlpack, ufldl
 
 # fmt: off

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._public import public_in
-from ..network._checks import ParamsLike, check_in, check_real
+from ..network._checks import ParamsLike, check_in, check_real, listed
 from ..network._functional import cost as our_cost
+from ..network._settings import check_autoencoder
 from ..network._types import FloatArray, Hidden, Output
 from ._layout import Unpack
 
@@ -25,8 +26,8 @@ class Mapped(NamedTuple):
     ----------
     rho, beta, weight_decay : float
         As everywhere in this package.
-    hidden : {"sigmoid", "tanh"}
-    output : {"sigmoid", "tanh", "linear"}
+    hidden : {"sigmoid", "tanh", "relu", "satlin"}
+    output : {"sigmoid", "tanh", "linear", "relu", "satlin"}
     cost_factor : float or None
         Their cost is ``cost_factor * J`` at every point, so both have the same minima; None where it is not a multiple.
     differs : tuple of str
@@ -193,6 +194,34 @@ def check_theirs(
         raise reject(*rho, "in (0, 1)")
     wanted = ">= 0 and finite"
     return number, check_in(*beta, 0.0, math.inf, wanted), check_in(*weight_decay, 0.0, math.inf, wanted)
+
+
+def check_ours(
+    package: str,
+    rho: object,
+    beta: object,
+    weight_decay: object,
+    *,
+    hidden: str,
+    output: str,
+    loss: str,
+    l1: object,
+) -> tuple[float, float, float]:
+    """rho, beta and weight_decay of an autoencoder with the squared loss; no package has our l1."""
+    settings = check_autoencoder(hidden, output, rho, beta, weight_decay)
+    if loss != "squared":
+        raise reject("loss", loss, f"'squared' for {package}")
+    if check_in("l1", l1, 0.0, math.inf, ">= 0 and finite") > 0:
+        raise reject("l1", l1, f"0 for {package}, which has no penalty on single activations")
+    return settings.rho[0], settings.beta[0], settings.weight_decay[0]
+
+
+def theirs_of(name: str, unit: str, units: Mapping[str, str], package: str) -> str:
+    """The package's word for a unit of ours, of the ones that it has."""
+    for theirs, ours in units.items():
+        if ours == unit:
+            return theirs
+    raise reject(name, unit, f"{listed(units.values())} for {package}, whose units are {', '.join(units)}")
 
 
 def reject(name: str, got: object, wanted: str) -> ValueError:

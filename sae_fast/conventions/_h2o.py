@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..network._checks import check_activations, check_in, check_penalty, check_real
-from ..network._types import Hidden, Output
-from ._base import Convention, Mapped, Rescaling, check_samples, reject
+from ..network._checks import check_in, check_real, listed
+from ..network._types import Hidden, Loss, Output
+from ._base import Convention, Mapped, Rescaling, check_ours, check_samples, reject, theirs_of
 from ._layout import layout
 
 _SPARSITY = (
     "its sparsity is a pull on the biases alone, -rate * sparsity_beta * (average - average_activation), with a "
     "running average: the slope of our penalty in b1 when every code of a unit is the same, else stronger"
 )
+_UNITS: dict[str, Hidden] = {"Tanh": "tanh", "Rectifier": "relu"}
 _DECAY = "its l2 shrinks the biases too"
 
 
@@ -27,7 +28,7 @@ def to_ours(
     l1: float = 0.0,
     activation: str = "Tanh",
 ) -> Mapped:
-    """H2O's ``H2OAutoEncoderEstimator`` with one hidden layer of Tanh units; the output layer is Tanh too.
+    """H2O's ``H2OAutoEncoderEstimator`` with one hidden layer, of Tanh or Rectifier units, as its output layer has too.
 
     A sample's loss is ``1/2 sum_k (y_k - x_k)^2 + l2/2 (sum W^2 + sum b^2)``. Sparsity has no cost: after each update
     ``b_j -= rate * sparsity_beta * (avg_j - average_activation)``, where ``avg_j <- 0.999 avg_j + 0.001 a_j``.
@@ -41,15 +42,17 @@ def to_ours(
     Parameters
     ----------
     sparsity_beta : float
-        ``beta``, in the sense above.
+        ``beta``, in the sense above. Must be 0 for Rectifier, whose mean activation has no upper bound: there the pull
+        is not the slope of any penalty of ours.
     average_activation : float
         In (-1, 1). (H2O's parameter ``rho`` is another thing: the memory of ADADELTA.)
     l2 : float
         ``weight_decay``.
     l1 : float
-        Must be 0: there is no such term here.
-    activation : {"Tanh"}
-        Rectifier, Maxout and dropout are errors.
+        Must be 0: H2O's is a penalty on the weights and biases, and there is no such term here. (Our ``l1`` acts on the
+        activations.)
+    activation : {"Tanh", "Rectifier"}
+        Maxout, and dropout, are errors.
 
     Returns
     -------
@@ -63,11 +66,13 @@ def to_ours(
     >>> round(mapped.rho, 12), mapped.beta, mapped.cost_factor
     (0.05, 0.5, None)
     """
-    if activation != "Tanh":
-        raise reject("activation", activation, "'Tanh', the only one of H2O's that exists here")
+    if activation not in _UNITS:
+        raise reject("activation", activation, f"{listed(_UNITS)}, the ones of H2O's that exist here")
     if check_real("l1", l1) != 0:
-        raise reject("l1", l1, "0: there is no L1 penalty here")
+        raise reject("l1", l1, "0: it is a penalty on the weights, and ours on the activations")
     average = check_real("average_activation", average_activation)
+    if activation == "Rectifier":
+        return _rectifier(sparsity_beta, l2)
     if not -1.0 < average < 1.0:
         raise reject("average_activation", average_activation, "in (-1, 1)")
     sparsity_beta = check_in("sparsity_beta", sparsity_beta, 0.0, np.inf, ">= 0 and finite")
@@ -76,10 +81,24 @@ def to_ours(
     return Mapped((average + 1.0) / 2.0, sparsity_beta, l2, "tanh", "tanh", None if differs else 1.0, differs)
 
 
+def _rectifier(sparsity_beta: float, l2: float) -> Mapped:
+    if check_in("sparsity_beta", sparsity_beta, 0.0, np.inf, ">= 0 and finite") > 0:
+        raise reject("sparsity_beta", sparsity_beta, "0 for Rectifier, whose mean activation has no upper bound")
+    l2 = check_in("l2", l2, 0.0, np.inf, ">= 0 and finite")
+    return Mapped(0.05, 0.0, l2, "relu", "relu", None if l2 > 0 else 1.0, (_DECAY,) if l2 > 0 else ())
+
+
 def from_ours(
-    *, rho: float, beta: float, weight_decay: float, hidden: Hidden = "tanh", output: Output = "tanh"
+    *,
+    rho: float,
+    beta: float,
+    weight_decay: float,
+    hidden: Hidden = "tanh",
+    output: Output = "tanh",
+    loss: Loss = "squared",
+    l1: float = 0.0,
 ) -> dict[str, Any]:
-    """Our hyper-parameters in H2O's words; tanh units only, see ``to_ours`` for what they mean there.
+    """Our hyper-parameters in H2O's words, see ``to_ours`` for what they mean there; both layers tanh, or both relu.
 
     Returns
     -------
@@ -92,12 +111,12 @@ def from_ours(
     >>> conventions.h2o.from_ours(rho=0.25, beta=0.5, weight_decay=1e-4)
     {'sparsity_beta': 0.5, 'average_activation': -0.5, 'l2': 0.0001, 'activation': 'Tanh'}
     """
-    check_activations(hidden, output)
-    rho, beta, weight_decay = check_penalty(rho, beta, weight_decay)
-    for name, unit in (("hidden", hidden), ("output", output)):
-        if unit != "tanh":
-            raise reject(name, unit, "'tanh' for H2O, whose other units are rectifiers and maxout")
-    return {"sparsity_beta": beta, "average_activation": 2.0 * rho - 1.0, "l2": weight_decay, "activation": "Tanh"}
+    rho, beta, weight_decay = check_ours("H2O", rho, beta, weight_decay, hidden=hidden, output=output, loss=loss, l1=l1)
+    activation = theirs_of("hidden", hidden, _UNITS, "H2O")
+    if output != hidden:
+        raise reject("output", output, f"{hidden!r} too, since H2O's activation is that of both layers")
+    average = 2.0 * rho - 1.0 if activation == "Tanh" else 0.0
+    return {"sparsity_beta": beta, "average_activation": average, "l2": weight_decay, "activation": activation}
 
 
 def rescaling(X: ArrayLike) -> Rescaling:

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..network._checks import check_activations, check_count, check_penalty
-from ..network._types import Hidden, Output
-from ._base import Convention, Mapped, Rescaling, check_samples, check_theirs, reject
+from ..network._checks import check_count, listed
+from ..network._types import Hidden, Loss, Output
+from ._base import Convention, Mapped, Rescaling, check_ours, check_samples, check_theirs, reject, theirs_of
 from ._layout import layout
 
-_SATLIN = "satlin, max(0, min(1, z)), has no counterpart here"
+_ENCODERS: dict[str, Hidden] = {"logsig": "sigmoid", "satlin": "satlin"}
+_DECODERS: dict[str, Output] = {"logsig": "sigmoid", "satlin": "satlin", "purelin": "linear"}
 
 
 def _factor(mean_over: str, n_visible: int | None) -> float:
@@ -52,10 +53,8 @@ def to_ours(
     ----------
     L2WeightRegularization, SparsityRegularization, SparsityProportion : float
         MATLAB's names and defaults.
-    EncoderTransferFunction : {"logsig"}
-        "satlin" is an error.
-    DecoderTransferFunction : {"logsig", "purelin"}
-        "satlin" is an error.
+    EncoderTransferFunction : {"logsig", "satlin"}
+    DecoderTransferFunction : {"logsig", "satlin", "purelin"}
     mean_over : {"samples", "elements"}
         What the squared error is divided by.
     n_visible : int, optional
@@ -68,7 +67,7 @@ def to_ours(
     Raises
     ------
     ValueError
-        A transfer function without counterpart, or a value out of range.
+        A transfer function that MATLAB's autoencoders have not, or a value out of range.
 
     Examples
     --------
@@ -81,25 +80,18 @@ def to_ours(
     >>> mapped.cost_factor
     2.0
     """
-    if EncoderTransferFunction == "satlin":
-        raise ValueError(f"EncoderTransferFunction: {_SATLIN}; retrain with 'logsig'")
-    if EncoderTransferFunction != "logsig":
-        raise reject("EncoderTransferFunction", EncoderTransferFunction, "'logsig'")
-    if DecoderTransferFunction == "satlin":
-        raise ValueError(
-            f"DecoderTransferFunction: {_SATLIN}; 'purelin' with reconstructions cut to [0, 1] is the same network "
-            "when applied, but not when trained"
-        )
-    if DecoderTransferFunction not in ("logsig", "purelin"):
-        raise reject("DecoderTransferFunction", DecoderTransferFunction, "'logsig' or 'purelin'")
+    if EncoderTransferFunction not in _ENCODERS:
+        raise reject("EncoderTransferFunction", EncoderTransferFunction, listed(_ENCODERS))
+    if DecoderTransferFunction not in _DECODERS:
+        raise reject("DecoderTransferFunction", DecoderTransferFunction, listed(_DECODERS))
     rho, beta, decay = check_theirs(
         ("SparsityProportion", SparsityProportion),
         ("SparsityRegularization", SparsityRegularization),
         ("L2WeightRegularization", L2WeightRegularization),
     )
     factor = _factor(mean_over, n_visible)
-    output: Output = "sigmoid" if DecoderTransferFunction == "logsig" else "linear"
-    return Mapped(rho, beta / factor, decay / factor, "sigmoid", output, factor)
+    hidden, output = _ENCODERS[EncoderTransferFunction], _DECODERS[DecoderTransferFunction]
+    return Mapped(rho, beta / factor, decay / factor, hidden, output, factor)
 
 
 def from_ours(
@@ -109,15 +101,17 @@ def from_ours(
     weight_decay: float,
     hidden: Hidden = "sigmoid",
     output: Output = "sigmoid",
+    loss: Loss = "squared",
+    l1: float = 0.0,
     mean_over: str = "samples",
     n_visible: int | None = None,
 ) -> dict[str, Any]:
-    """Our hyper-parameters as name-value arguments of ``trainAutoencoder``; sigmoid codes, sigmoid or linear output.
+    """Our hyper-parameters as name-value arguments of ``trainAutoencoder``; sigmoid or satlin codes, no tanh or relu.
 
     Parameters
     ----------
-    rho, beta, weight_decay, hidden, output
-        Ours.
+    rho, beta, weight_decay, hidden, output, loss, l1
+        Ours; MATLAB has the squared loss alone, and no ``l1``.
     mean_over, n_visible
         As for ``to_ours``.
 
@@ -133,24 +127,21 @@ def from_ours(
     >>> theirs["L2WeightRegularization"], theirs["SparsityRegularization"], theirs["SparsityProportion"]
     (0.004, 4.0, 0.15)
     """
-    check_activations(hidden, output)
-    rho, beta, weight_decay = check_penalty(rho, beta, weight_decay)
-    if hidden != "sigmoid":
-        raise reject("hidden", hidden, "'sigmoid' for MATLAB, whose encoders are logsig or satlin")
-    if output == "tanh":
-        raise reject("output", output, "'sigmoid' or 'linear' for MATLAB, whose decoders are logsig, satlin or purelin")
+    rho, beta, weight_decay = check_ours(
+        "MATLAB", rho, beta, weight_decay, hidden=hidden, output=output, loss=loss, l1=l1
+    )
     factor = _factor(mean_over, n_visible)
     return {
         "L2WeightRegularization": weight_decay * factor,
         "SparsityRegularization": beta * factor,
         "SparsityProportion": rho,
-        "EncoderTransferFunction": "logsig",
-        "DecoderTransferFunction": "logsig" if output == "sigmoid" else "purelin",
+        "EncoderTransferFunction": theirs_of("hidden", hidden, _ENCODERS, "MATLAB"),
+        "DecoderTransferFunction": theirs_of("output", output, _DECODERS, "MATLAB"),
     }
 
 
 def rescaling(X: ArrayLike, *, ymin: float = 0.0, ymax: float = 1.0) -> Rescaling:
-    """What ``ScaleData = true`` does for a ``logsig`` decoder: ``mapminmax`` of each feature to [0, 1].
+    """What ``ScaleData = true`` does for a ``logsig`` or ``satlin`` decoder: ``mapminmax`` of each feature to [0, 1].
 
     ``y = (ymax - ymin) (x - xmin) / (xmax - xmin) + ymin``; a feature with ``xmax = xmin`` stays as it is.
 
@@ -191,7 +182,6 @@ matlab = Convention(
         "samples are columns: X is the transpose of its data",
         "images are flattened column by column, see reorder_pixels",
         "ScaleData is on by default, see rescaling",
-        "satlin units cannot be represented",
     ),
     to_ours=to_ours,
     from_ours=from_ours,

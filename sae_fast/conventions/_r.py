@@ -8,9 +8,9 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from .._public import public_in
-from ..network._checks import check_activations, check_in, check_penalty, check_real
-from ..network._types import Hidden, Output
-from ._base import Convention, Mapped, Rescaling, check_samples, check_theirs, reject
+from ..network._checks import check_in, check_real
+from ..network._types import Hidden, Loss, Output
+from ._base import Convention, Mapped, Rescaling, check_ours, check_samples, check_theirs, reject, theirs_of
 from ._layout import layout
 
 _UNITS: dict[str, Hidden] = {"logistic": "sigmoid", "tanh": "tanh"}
@@ -56,7 +56,14 @@ def to_ours(*, lambda_: float, beta: float, rho: float, unit_type: str = "logist
 
 
 def from_ours(
-    *, rho: float, beta: float, weight_decay: float, hidden: Hidden = "sigmoid", output: Output = "sigmoid"
+    *,
+    rho: float,
+    beta: float,
+    weight_decay: float,
+    hidden: Hidden = "sigmoid",
+    output: Output = "sigmoid",
+    loss: Loss = "squared",
+    l1: float = 0.0,
 ) -> dict[str, Any]:
     """Our hyper-parameters in R's words; both layers of one type, sigmoid or tanh.
 
@@ -71,11 +78,13 @@ def from_ours(
     >>> conventions.saenet.from_ours(rho=0.01, beta=6.0, weight_decay=2e-4)
     {'lambda_': 0.0002, 'beta': 6.0, 'rho': 0.01, 'unit_type': 'logistic'}
     """
-    check_activations(hidden, output)
-    rho, beta, weight_decay = check_penalty(rho, beta, weight_decay)
+    package = "R's autoencoder"
+    rho, beta, weight_decay = check_ours(
+        package, rho, beta, weight_decay, hidden=hidden, output=output, loss=loss, l1=l1
+    )
+    unit_type = theirs_of("hidden", hidden, _UNITS, package)
     if output != hidden:
         raise reject("output", output, f"{hidden!r} too, since R's unit.type is that of both layers")
-    unit_type = next(theirs for theirs, ours in _UNITS.items() if ours == hidden)
     return {"lambda_": weight_decay, "beta": beta, "rho": rho, "unit_type": unit_type}
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..network._checks import ParamsLike, check_activations, check_count, check_params, check_penalty
-from ..network._types import FloatArray, Hidden, Output, Params
-from ._base import Convention, Mapped, check_theirs, no_rescaling, reject
+from ..network._checks import ParamsLike, check_count, check_params
+from ..network._types import FloatArray, Hidden, Loss, Output, Params
+from ._base import Convention, Mapped, check_ours, check_theirs, no_rescaling, reject
 from ._layout import as_vector, layout
 
 
@@ -49,7 +49,14 @@ def ufldl_to_ours(
 
 
 def ufldl_from_ours(
-    *, rho: float, beta: float, weight_decay: float, hidden: Hidden = "sigmoid", output: Output = "sigmoid"
+    *,
+    rho: float,
+    beta: float,
+    weight_decay: float,
+    hidden: Hidden = "sigmoid",
+    output: Output = "sigmoid",
+    loss: Loss = "squared",
+    l1: float = 0.0,
 ) -> dict[str, Any]:
     """Our hyper-parameters in UFLDL's words; sigmoid codes, sigmoid or linear reconstructions.
 
@@ -64,12 +71,14 @@ def ufldl_from_ours(
     >>> conventions.ufldl.from_ours(rho=0.01, beta=3.0, weight_decay=1e-4)
     {'lambda_': 0.0001, 'sparsityParam': 0.01, 'beta': 3.0, 'linear_decoder': False}
     """
-    check_activations(hidden, output)
-    rho, beta, weight_decay = check_penalty(rho, beta, weight_decay)
+    package = "UFLDL's code"
+    rho, beta, weight_decay = check_ours(
+        package, rho, beta, weight_decay, hidden=hidden, output=output, loss=loss, l1=l1
+    )
     if hidden != "sigmoid":
-        raise reject("hidden", hidden, "'sigmoid' for UFLDL's code")
-    if output == "tanh":
-        raise reject("output", output, "'sigmoid' or 'linear' for UFLDL's code")
+        raise reject("hidden", hidden, f"'sigmoid' for {package}")
+    if output not in ("sigmoid", "linear"):
+        raise reject("output", output, f"'sigmoid' or 'linear' for {package}")
     return {"lambda_": weight_decay, "sparsityParam": rho, "beta": beta, "linear_decoder": output == "linear"}
 
 
@@ -103,7 +112,14 @@ def mlpack_to_ours(*, lambda_: float = 1e-4, beta: float = 3.0, rho: float = 0.0
 
 
 def mlpack_from_ours(
-    *, rho: float, beta: float, weight_decay: float, hidden: Hidden = "sigmoid", output: Output = "sigmoid"
+    *,
+    rho: float,
+    beta: float,
+    weight_decay: float,
+    hidden: Hidden = "sigmoid",
+    output: Output = "sigmoid",
+    loss: Loss = "squared",
+    l1: float = 0.0,
 ) -> dict[str, Any]:
     """Our hyper-parameters in mlpack's words; sigmoid units only.
 
@@ -118,8 +134,9 @@ def mlpack_from_ours(
     >>> conventions.mlpack.from_ours(rho=0.01, beta=3.0, weight_decay=1e-4)
     {'lambda_': 0.0001, 'beta': 3.0, 'rho': 0.01}
     """
-    check_activations(hidden, output)
-    rho, beta, weight_decay = check_penalty(rho, beta, weight_decay)
+    rho, beta, weight_decay = check_ours(
+        "mlpack", rho, beta, weight_decay, hidden=hidden, output=output, loss=loss, l1=l1
+    )
     for name, unit in (("hidden", hidden), ("output", output)):
         if unit != "sigmoid":
             raise reject(name, unit, "'sigmoid' for mlpack")

@@ -12,12 +12,12 @@ from tests.helpers.networks import make
 SIZES = [(1, 1), (1, 7), (7, 1), (9, 9), (17, 8)]  # n_visible, n_hidden
 OURS = {"rho": 0.07, "beta": 1.3, "weight_decay": 0.02}
 UNITS = {  # the pairs (hidden, output) that each can represent
-    "h2o": [("tanh", "tanh")],
-    "matlab": [("sigmoid", "sigmoid"), ("sigmoid", "linear")],
+    "h2o": [("tanh", "tanh"), ("relu", "relu")],
+    "matlab": [(hidden, output) for hidden in ("sigmoid", "satlin") for output in ("sigmoid", "satlin", "linear")],
     "mlpack": [("sigmoid", "sigmoid")],
     "r-autoencoder": [("sigmoid", "sigmoid"), ("tanh", "tanh")],
     "saenet": [("sigmoid", "sigmoid"), ("tanh", "tanh")],
-    "sklearn": [("sigmoid", "linear"), ("tanh", "linear")],
+    "sklearn": [("sigmoid", "linear"), ("tanh", "linear"), ("relu", "linear")],
     "ufldl": [("sigmoid", "sigmoid"), ("sigmoid", "linear")],
 }
 CASES = [(name, *pair) for name, pairs in UNITS.items() for pair in pairs]
@@ -25,6 +25,26 @@ CASES = [(name, *pair) for name, pairs in UNITS.items() for pair in pairs]
 
 def logistic(z):
     return 1 / (1 + np.exp(-z))
+
+
+def relu(z):
+    return np.maximum(z, 0)
+
+
+def satlin(z):
+    return np.clip(z, 0, 1)
+
+
+THEIR_UNITS = {  # by all the names that packages give them
+    "logsig": logistic, "logistic": logistic, "sigmoid": logistic, "tanh": np.tanh, "Tanh": np.tanh, "relu": relu,
+    "Rectifier": relu, "satlin": satlin, "purelin": lambda z: z, "linear": lambda z: z,
+}  # fmt: skip
+
+
+def network_of(hidden, m, v, h, seed=0):
+    """Random parameters and data; satlin units have 1/2 in the middle, so that none is 0, or 1, for all samples."""
+    params, X = make(m, v, h, seed=seed)
+    return (params._replace(b1=0.5 - (X @ params.W1.T).mean(axis=0)) if hidden == "satlin" else params), X
 
 
 def kl(rho, rho_hat):
@@ -40,9 +60,8 @@ def matlab_naive(wb, X, d, h, t, elements=False):
     IW, LW = IW.reshape((h, d), order="F"), LW.reshape((d, h), order="F")
     mse, average = 0.0, np.zeros(h)
     for x in X:
-        code = logistic(IW @ x + b1)
-        y = LW @ code + b2
-        y = logistic(y) if t["DecoderTransferFunction"] == "logsig" else y
+        code = THEIR_UNITS[t["EncoderTransferFunction"]](IW @ x + b1)
+        y = THEIR_UNITS[t["DecoderTransferFunction"]](LW @ code + b2)
         mse += sum((x - y) ** 2) / len(X) / (d if elements else 1)
         average += code / len(X)
     sparsity = sum(kl(t["SparsityProportion"], a) for a in average)
@@ -54,7 +73,7 @@ def r_naive(theta, X, d, h, t):
     """J.matrix of autoencoder.R: 0.5 rowSums, averaged, lambda/2, beta; theta is W[[1]], b[[1]], W[[2]], b[[2]]."""
     W1, b1, W2, b2 = np.split(theta, np.cumsum([h * d, h, h * d]))
     W1, W2 = W1.reshape((h, d), order="F"), W2.reshape((d, h), order="F")
-    f = logistic if t["unit_type"] == "logistic" else np.tanh
+    f = THEIR_UNITS[t["unit_type"]]
     a2 = np.array([f(W1 @ x + b1) for x in X])
     a3 = np.array([f(W2 @ a + b2) for a in a2])
     rho_hat = np.mean(a2, axis=0) if t["unit_type"] == "logistic" else np.mean(a2 + 1, axis=0) / 2
@@ -89,7 +108,8 @@ def h2o_naive(theta, X, d, h, t):
     """Mean over samples of half the squared error and half of l2 times all squares; nothing for sparsity."""
     W1, b1, W2, b2 = np.split(theta, np.cumsum([h * d, h, h * d]))
     W1, W2 = W1.reshape(h, d), W2.reshape(d, h)
-    losses = [0.5 * np.sum((np.tanh(W2 @ np.tanh(W1 @ x + b1) + b2) - x) ** 2) for x in X]
+    f = THEIR_UNITS[t["activation"]]
+    losses = [0.5 * np.sum((f(W2 @ f(W1 @ x + b1) + b2) - x) ** 2) for x in X]
     return np.mean(losses) + t["l2"] / 2 * np.sum(theta**2)
 
 
@@ -97,7 +117,7 @@ def sklearn_naive(theta, X, d, h, t):
     """squared_loss and the L2 term of _backprop: mean over samples and outputs; coefs_, then intercepts_."""
     first, second, b1, b2 = np.split(theta, np.cumsum([h * d, h * d, h]))
     first, second = first.reshape(d, h), second.reshape(h, d)
-    y = (logistic if t["activation"] == "logistic" else np.tanh)(X @ first + b1) @ second + b2
+    y = THEIR_UNITS[t["activation"]](X @ first + b1) @ second + b2
     loss = 0.5 * np.average((X - y) ** 2, axis=0).mean()
     return loss + 0.5 * t["alpha"] * (np.sum(first**2) + np.sum(second**2)) / len(X)
 
@@ -139,7 +159,7 @@ def test_every_convention_is_tested():
 def test_their_cost_is_factor_times_ours(impl, name, hidden, output, v, h):
     """The naive cost of packed parameters is cost_factor times our cost with the mapped hyper-parameters, to 1e-12."""
     convention = conventions.get(name)
-    params, X = make(13, v, h, seed=v + h)
+    params, X = network_of(hidden, 13, v, h, seed=v + h)
     theirs = theirs_of(convention, hidden, output, 13, v)
     mapped = convention.to_ours(**theirs)
     wanted = NAIVE[name](convention.pack(params), X, v, h, theirs)
@@ -166,7 +186,7 @@ def test_their_gradient_is_factor_times_ours(name, hidden, output):
     """Finite differences of the naive cost over their vector are cost_factor times our gradient, packed as theirs."""
     v, h, step = 5, 3, 1e-5
     convention = conventions.get(name)
-    params, X = make(7, v, h)
+    params, X = network_of(hidden, 7, v, h)
     theirs = theirs_of(convention, hidden, output, 7, v)
     mapped, theta = convention.to_ours(**theirs), convention.pack(params)
     J = [[NAIVE[name](theta + s * e, X, v, h, theirs) for s in (step, -step)] for e in np.eye(len(theta))]
@@ -225,7 +245,7 @@ def test_from_ours_and_back_is_the_identity(name, hidden, output):
     convention = conventions.get(name)
     told = sizes_of(convention, 30, 7)
     ours = OURS | {"hidden": hidden, "output": output}
-    if convention.name == "sklearn":
+    if convention.name == "sklearn" or hidden == "relu":
         ours |= {"rho": 0.05, "beta": 0.0}  # what it has no word for
     theirs = convention.from_ours(**ours, **told)
     back = convention.to_ours(**theirs, **told).settings

@@ -25,7 +25,7 @@ def their_loss(model, X):
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1e-4, 3.0])
-@pytest.mark.parametrize("activation", ["logistic", "tanh"])
+@pytest.mark.parametrize("activation", ["logistic", "tanh", "relu"])
 @pytest.mark.parametrize(("m", "d"), [(30, 5), (200, 17), (33, 1)])
 def test_loss_and_gradient_of_mlp_regressor(activation, alpha, m, d):
     """By its own code, loss_ times d is our J, and its gradient ours with the decay of the gradient, to rounding."""
@@ -49,7 +49,7 @@ def test_loss_and_gradient_of_mlp_regressor(activation, alpha, m, d):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("hidden", ["sigmoid", "tanh"])
+@pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu"])
 def test_mlp_regressor_of_our_parameters(hidden, dtype):
     """It predicts our reconstructions, keeps the parameters' bits, and its own training goes on from them."""
     params, X = make(40, 9, 4, dtype)
