@@ -51,7 +51,7 @@ Lbfgs<T>::Lbfgs(T* theta, std::unique_ptr<Objective<T>> objective, const LbfgsOp
     yg_.resize(memory);
     alpha_.resize(memory);
     of_s_.resize(memory);
-    partial_.resize((n / kChunk + 1) * 5 * std::max<std::size_t>(memory, 1));
+    partial_.resize((n / kChunk + 1) * 4 * std::max<std::size_t>(memory, 1));
     rho_hat_.resize(static_cast<std::size_t>(objective_->n_means()));
     trial_rho_hat_.resize(rho_hat_.size());
     if (options.unit_range) unit_range_.resize(2 * static_cast<std::size_t>(objective_->n_hidden_units()));
@@ -169,8 +169,8 @@ void Lbfgs<T>::remember() {
     T* s_new = s(newest);
     T* y_new = y(newest);
     const Size n_chunks = (n_ + kChunk - 1) / kChunk;
-    const Size n_dots = 5 * n_pairs_;
-    const double work = 10.0 * static_cast<double>(n_) * static_cast<double>(n_pairs_);
+    const Size n_dots = 4 * n_pairs_;
+    const double work = 8.0 * static_cast<double>(n_) * static_cast<double>(n_pairs_);
     parallel(team_size(n_threads_, work), [&](Team team) {
         const Range chunks = team.share(n_chunks);
         for (Size c = chunks.begin; c < chunks.end; ++c) {
@@ -181,25 +181,23 @@ void Lbfgs<T>::remember() {
             k.add_scaled(g, T(-1), gradient_.data() + at, n, y_new + at);
             std::copy(trial_.data() + at, trial_.data() + at + n, theta_ + at);
             double* sums = partial_.data() + c * n_dots;
-            for (Size i = 0; i < n_pairs_; ++i, sums += 5) {
+            for (Size i = 0; i < n_pairs_; ++i, sums += 4) {
                 sums[0] = k.dot(s(i) + at, y_new + at, n);
                 sums[1] = k.dot(s(i) + at, g, n);
                 sums[2] = k.dot(y(i) + at, y_new + at, n);
                 sums[3] = k.dot(y(i) + at, g, n);
-                sums[4] = k.dot(y(i) + at, s_new + at, n);
             }
         }
     });
     gradient_.swap(trial_gradient_);
     for (Size i = 0; i < n_pairs_; ++i) {
-        double sums[5] = {};
+        double sums[4] = {};
         for (Size c = 0; c < n_chunks; ++c)
-            for (Size j = 0; j < 5; ++j) sums[j] += partial_[static_cast<std::size_t>(c * n_dots + 5 * i + j)];
+            for (Size j = 0; j < 4; ++j) sums[j] += partial_[static_cast<std::size_t>(c * n_dots + 4 * i + j)];
         sy(i, newest) = sums[0];
         sg_[static_cast<std::size_t>(i)] = sums[1];
         yy(i, newest) = yy(newest, i) = sums[2];
         yg_[static_cast<std::size_t>(i)] = sums[3];
-        sy(newest, i) = sums[4];
     }
 }
 

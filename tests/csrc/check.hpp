@@ -41,6 +41,9 @@ inline void check(bool good, const char* what, const char* file, int line) {
     }
 }
 
+/// Calls of operator new so far.
+long allocations() noexcept;
+
 /// Numbers in (-1, 1) that look random and are the same everywhere.
 template <class T>
 std::vector<T> numbers(Size n, unsigned seed, double scale = 1) {

@@ -1,9 +1,28 @@
+#include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include "check.hpp"
 #include "sae_fast/isa.hpp"
 #include "sae_fast/threads.hpp"
+
+// Counts what is taken from the heap by new.
+namespace {
+std::atomic<long> n_allocations{0};
+}
+
+long sae_fast::test::allocations() noexcept { return n_allocations; }
+
+void* operator new(std::size_t n) {
+    ++n_allocations;
+    void* const p = std::malloc(n > 0 ? n : 1);
+    if (p == nullptr) throw std::bad_alloc();
+    return p;
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 // `core_tests` runs everything with the instruction set of SAE_FAST_ISA; `core_tests --isas` lists those of this
 // machine.

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "check.hpp"
+#include "problem.hpp"
 
 using namespace sae_fast;
 using namespace sae_fast::test;
@@ -157,4 +157,29 @@ TEST("what L-BFGS reports is the cost at theta, also where no trial satisfies th
                 before = now;
             }
         }
+}
+
+TEST("an iteration takes no memory once the first ones have been made") {
+    for (const int n_threads : {1, 2}) {
+        const std::vector<float> X = data<float>(400, 40);
+        const Arrays<float> p(40, 20, 5, 0.1);
+        std::vector<float> theta;
+        for (const auto* block : {&p.W1, &p.W2, &p.b1, &p.b2}) theta.insert(theta.end(), block->begin(), block->end());
+        const Autoencoder<float> given(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{0.2, 3.0, 1e-3});
+        LbfgsOptions options;
+        options.memory = 5;
+        options.unit_range = true;
+        Lbfgs<float> optimizer(theta.data(), std::make_unique<NetworkObjective<float>>(given.problem()), options,
+                               n_threads);
+        optimizer.start();
+        optimizer.iterate();
+        const long before = allocations();
+        for (int i = 0; i < 12; ++i) optimizer.iterate();
+        CHECK(allocations() == before);
+        const std::vector<double>& range = optimizer.unit_range();
+        CHECK(range.size() == 40);
+        for (std::size_t j = 0; j < 20; ++j) {
+            CHECK(range[2 * j] < optimizer.rho_hat()[j] && optimizer.rho_hat()[j] < range[2 * j + 1]);
+        }
+    }
 }
