@@ -47,13 +47,9 @@ struct ColumnLayer {
     double* divergence;                 // (n_out,), hidden layers
     double *squares, *activations;      // sums of squares of W, and of penalties on activations, by blocks of units
     double *sum_s, *sum_c, *sum_delta;  // by units
-    Size first_mean;                    // of its units among all that have a mean
 
-    ColumnLayer(Arena& arena, const Layer<const T>& layer, Size m, Size lanes, bool hidden, Size first_mean_) noexcept
-        : in(layer.n_in, lanes),
-          out(layer.n_out, lanes),
-          capacity(hidden ? out.padded() : out.n),
-          first_mean(first_mean_) {
+    ColumnLayer(Arena& arena, const Layer<const T>& layer, Size m, Size lanes, bool hidden) noexcept
+        : in(layer.n_in, lanes), out(layer.n_out, lanes), capacity(hidden ? out.padded() : out.n) {
         const Size n = capacity;
         right = arena.take<T>(m * in.padded());
         folded = hidden ? arena.take<T>(n * m) : nullptr;
@@ -100,11 +96,9 @@ struct ColumnScratch {
         const Network<const T>& network = problem.network;
         const Size m = samples.n;
         layers = arena.take<ColumnLayer<T>>(network.n_layers);
-        Size mean = 0;
         for (Size l = 0; l < network.n_layers; ++l) {
-            const ColumnLayer<T> layer(arena, network.layers[l], m, lanes, l + 1 < network.n_layers, mean);
+            const ColumnLayer<T> layer(arena, network.layers[l], m, lanes, l + 1 < network.n_layers);
             if (layers != nullptr) new (layers + l) ColumnLayer<T>(layer);
-            if (has_mean(network.settings[l].unit)) mean += layer.out.n;
         }
         const bool softmax = facts(network.loss).by_row;
         X = ColumnInput<T>(arena, problem.X, m, lanes);
@@ -191,16 +185,9 @@ private:
         return panels + samples_.offset(p) * capacity + unit * samples_.width(p);
     }
 
+    const T* weight_of(Size p) const noexcept { return scratch_.weight + samples_.offset(p); }
     LayerPenalty<T> penalty_of(Size l) const noexcept {
-        const ColumnLayer<T>& layer = layers_[l];
-        return {problem_,
-                results_,
-                l,
-                layer.first_mean,
-                problem_.sample_weight == nullptr ? nullptr : scratch_.weight,
-                layer.mean,
-                layer.divergence,
-                layer.slope};
+        return {problem_, results_, l, layers_[l], problem_.sample_weight == nullptr ? nullptr : scratch_.weight};
     }
     double z_of(Team team, Size l, Size i, Size j) const noexcept {
         T* row = scratch_.buffers + team.id * problem_.X.n_features;
@@ -294,8 +281,8 @@ private:
             T* z = at(layer.folded, layer.capacity, p, unit);
             T* a = at(layer.a, layer.capacity, p, unit);
             const Size width = samples_.width(p);
-            k_.hidden_columns(f, z, n_rows, samples_.vectors(p), network_.layers[l].b + unit,
-                              scratch_.weight + samples_.offset(p), layer.sum_s + unit, layer.sum_c + unit);
+            k_.hidden_columns(f, z, n_rows, samples_.vectors(p), network_.layers[l].b + unit, weight_of(p),
+                              layer.sum_s + unit, layer.sum_c + unit);
             k_.unfold(f, z, a, n_rows, samples_.vectors(p));
             // Columns of padding stay 0, whatever the bias: z of the next layer is then finite there where it is for
             // all samples.
@@ -317,7 +304,7 @@ private:
             for (Size p = 0; p < samples_.count(); ++p)
                 sum += k_.activation_penalty(network_.settings[l].penalty, at(layer.a, layer.capacity, p, u),
                                              std::min(kUnits, unit + n_rows - u), samples_.vectors(p),
-                                             samples_.width(p), nullptr, scratch_.weight + samples_.offset(p));
+                                             samples_.width(p), nullptr, weight_of(p));
             layer.activations[u / kUnits] = sum;
         }
     }
@@ -344,10 +331,10 @@ private:
         for (Size u = unit; u < unit + n_rows; u += kUnits) {
             double loss = 0;
             for (Size p = 0; p < samples_.count(); ++p)
-                loss += k_.output_columns(
-                    network_.settings[last_].unit, network_.loss, at(layer.delta, layer.capacity, p, u),
-                    at(target, layer.out.n, p, u), std::min(kUnits, unit + n_rows - u), samples_.vectors(p),
-                    network_.layers[last_].b + u, scratch_.weight + samples_.offset(p), layer.sum_delta + u);
+                loss += k_.output_columns(network_.settings[last_].unit, network_.loss,
+                                          at(layer.delta, layer.capacity, p, u), at(target, layer.out.n, p, u),
+                                          std::min(kUnits, unit + n_rows - u), samples_.vectors(p),
+                                          network_.layers[last_].b + u, weight_of(p), layer.sum_delta + u);
             scratch_.losses[u / kUnits] = loss;
         }
     }
@@ -358,9 +345,9 @@ private:
         team.barrier();
         const Range mine = team.share(samples_.count());
         for (Size p = mine.begin; p < mine.end; ++p)
-            scratch_.losses[p] = k_.softmax_columns(
-                at(layer.delta, layer.capacity, p, 0), layer.out.n, samples_.vectors(p), network_.layers[last_].b,
-                scratch_.labels + samples_.offset(p), scratch_.weight + samples_.offset(p));
+            scratch_.losses[p] =
+                k_.softmax_columns(at(layer.delta, layer.capacity, p, 0), layer.out.n, samples_.vectors(p),
+                                   network_.layers[last_].b, scratch_.labels + samples_.offset(p), weight_of(p));
         team.barrier();
         const Range classes = units(team, last_);
         for (Size j = classes.begin; j < classes.end; ++j) {
@@ -401,10 +388,10 @@ private:
             }
             if (const Penalty& given = network_.settings[l].penalty; given.on_activations())
                 k_.activation_penalty_delta(given, delta, at(layer.a, layer.capacity, p, mine.begin), n_rows,
-                                            samples_.vectors(p), nullptr, scratch_.weight + samples_.offset(p));
+                                            samples_.vectors(p), nullptr, weight_of(p));
             k_.hidden_delta_columns(network_.settings[l].unit, delta, at(layer.folded, layer.capacity, p, mine.begin),
-                                    n_rows, samples_.vectors(p), layer.slope + mine.begin,
-                                    scratch_.weight + samples_.offset(p), layer.sum_delta + mine.begin);
+                                    n_rows, samples_.vectors(p), layer.slope + mine.begin, weight_of(p),
+                                    layer.sum_delta + mine.begin);
         }
         const LayerPenalty<T> penalty = penalty_of(l);
         if (!penalty.exists()) return;

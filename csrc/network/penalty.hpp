@@ -84,24 +84,28 @@ double pre_activation(const Problem<T>& problem, Size l, Size i, Size j, T* row,
     return z;
 }
 
-/// The means of one hidden layer's units and the penalty on them. What it is to find of each unit, (n_out,): rho_hat if
-/// that is not null, mean, divergence and slope.
+/// The means of one hidden layer's units and the penalty on them: of each unit, rho_hat if that is wanted, and, in the
+/// memory of the layer, (n_out,): mean, divergence, and slope, which is beta times the derivative of KL.
 template <class T>
 class LayerPenalty {
 public:
-    /// row_weight: (n_samples,) with mean 1, or null. slope: beta times the derivative of KL; 0 for a tiny mean, whose
-    /// term is that of tiny_delta. Of results.rho_hat and of the running mean, the units begin at first_mean.
-    LayerPenalty(const Problem<T>& problem, const Results<T>& results, Size l, Size first_mean, const T* row_weight,
-                 Mean* mean, double* divergence, T* slope) noexcept
+    /// row_weight: (n_samples,) with mean 1, or null. A tiny mean has slope 0; its term is that of tiny_delta.
+    template <class Memory>
+    LayerPenalty(const Problem<T>& problem, const Results<T>& results, Size l, const Memory& layer,
+                 const T* row_weight) noexcept
         : settings_(problem.network.settings[l]),
           m_(problem.X.n_samples),
           running_(problem.running),
           row_weight_(row_weight),
-          rho_hat_(results.rho_hat == nullptr ? nullptr : results.rho_hat + first_mean),
-          state_(running_ == nullptr ? nullptr : running_->state + 4 * first_mean),
-          mean_(mean),
-          divergence_(divergence),
-          slope_(slope) {}
+          mean_(layer.mean),
+          divergence_(layer.divergence),
+          slope_(layer.slope) {
+        Size first = 0;  // of its units among all that have a mean
+        for (Size k = 0; k < l; ++k)
+            if (has_mean(problem.network.settings[k].unit)) first += problem.network.layers[k].n_out;
+        if (results.rho_hat != nullptr) rho_hat_ = results.rho_hat + first;
+        if (running_ != nullptr) state_ = running_->state + 4 * first;
+    }
 
     bool exists() const noexcept { return settings_.penalty.beta > 0; }
 
@@ -136,8 +140,8 @@ private:
     Size m_;
     const RunningMean* running_;
     const T* row_weight_;
-    double* rho_hat_;
-    double* state_;
+    double* rho_hat_ = nullptr;
+    double* state_ = nullptr;
     Mean* mean_;
     double* divergence_;
     T* slope_;

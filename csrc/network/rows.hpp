@@ -326,9 +326,7 @@ private:
     }
 
     LayerPenalty<T> penalty_of(Size l) const noexcept {
-        const LayerScratch<T>& layer = layers_[l];
-        return {problem_,   results_,         l,          layer.first_mean, scratch_.row_weight,
-                layer.mean, layer.divergence, layer.slope};
+        return {problem_, results_, l, layers_[l], scratch_.row_weight};
     }
     double z_of(Size l, Size i, Size j, T* row) const noexcept {
         return pre_activation(problem_, l, i, j, row, [&](Size f) {

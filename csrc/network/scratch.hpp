@@ -25,10 +25,8 @@ struct LayerScratch : LayerPlan {
     double* activations;  // (n_strips, panels of n_out), hidden layers: penalties on them
     T *low, *high;        // (n_strips, n_out), hidden layers whose ranges are wanted: of activations
     T* grad;              // (n_chunks, gradient()): wide panels with narrow rows, only for several blocks
-    Size first_mean;      // of its units among all that have a mean
 
-    LayerScratch(Arena& arena, const Plan& plan, const LayerPlan& layer, Size l, Size first_mean_) noexcept
-        : LayerPlan(layer), first_mean(first_mean_) {
+    LayerScratch(Arena& arena, const Plan& plan, const LayerPlan& layer, Size l) noexcept : LayerPlan(layer) {
         const bool hidden = l + 1 < plan.n_layers;
         const Size n = out.padded();
         const Size sums = plan.n_strips * n;
@@ -67,12 +65,10 @@ struct Scratch {
     Scratch(Arena& arena, const Plan& plan, const Problem<T>& problem) noexcept {
         const Network<const T>& network = problem.network;
         layers = arena.take<LayerScratch<T>>(plan.n_layers);
-        Size mean = 0;
         for (Size l = 0; l < plan.n_layers; ++l) {
             const LayerPlan cut(network.layers[l].n_in, network.layers[l].n_out, plan.lanes, sizeof(T));
-            const LayerScratch<T> layer(arena, plan, cut, l, mean);
+            const LayerScratch<T> layer(arena, plan, cut, l);
             if (layers != nullptr) new (layers + l) LayerScratch<T>(layer);
-            if (has_mean(network.settings[l].unit)) mean += cut.out.n;
         }
         const PanelSplit out(network.layers[plan.n_layers - 1].n_out, plan.lanes);
         const Size rows_in_memory = plan.n_slots * plan.block;
