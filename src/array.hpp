@@ -20,6 +20,9 @@ namespace sae_fast::bindings {
 
 namespace py = pybind11;
 
+/// An array as Python has it. Bindings take it, and ask this file for all that they want to know of it.
+using Array = py::array;
+
 inline bool is_contiguous(const py::array& a) { return (a.flags() & py::array::c_style) != 0; }
 
 inline bool is_native(const py::array& a) {
@@ -30,6 +33,31 @@ inline bool is_native(const py::array& a) {
 template <class T>
 bool holds(const py::array& a) {
     return a.dtype().num() == py::dtype::num_of<T>() && is_native(a);
+}
+
+/// f(T()) for the T of some parameters.
+template <class F>
+auto with_type(const py::array& a, F f) {
+    return holds<float>(a) ? f(float()) : f(double());
+}
+
+/// A new array.
+template <class T>
+Array new_array(const std::vector<Size>& shape) {
+    return py::array_t<T>(shape);
+}
+
+/// A copy of numbers as a new array.
+template <class T>
+Array new_array(const std::vector<Size>& shape, const std::vector<T>& numbers) {
+    return py::array_t<T>(shape, numbers.data());
+}
+
+/// The numbers of any array.
+template <class T>
+std::vector<T> numbers_of(const Array& a) {
+    const auto plain = py::cast<py::array_t<T, py::array::c_style | py::array::forcecast>>(a);
+    return std::vector<T>(plain.data(), plain.data() + plain.size());
 }
 
 /// Contiguous array of n elements of T; name words the error.
@@ -227,8 +255,6 @@ std::vector<Layer<T>> layers_like(const std::vector<L>& like, const std::vector<
     if (!same) throw py::value_error(std::string(name) + " must have the shapes of layers");
     return layers;
 }
-
-inline bool is_float32(const std::vector<py::array>& arrays) { return holds<float>(arrays.front()); }
 
 /// Memory that an array may touch, as a range of addresses.
 struct Extent {

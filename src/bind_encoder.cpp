@@ -18,7 +18,7 @@ namespace {
 
 class AnyEncoder : public PythonObject {
 public:
-    AnyEncoder(const py::array& W1, const py::array& b1, int hidden, py::object read) : read_(std::move(read)) {
+    AnyEncoder(const Array& W1, const Array& b1, int hidden, py::object read) : read_(std::move(read)) {
         if (W1.ndim() != 2) throw py::value_error("W1 must have 2 dimensions");
         h_ = W1.shape(0);
         v_ = W1.shape(1);
@@ -66,13 +66,13 @@ private:
     py::object many(const Encoder<T>& encoder, const py::object& X, const py::object& out,
                     const py::object& n_threads) const {
         const int n = threads(n_threads);
-        const py::array data = real_array(X, read_, "X");
+        const Array data = real_array(X, read_, "X");
         if (data.ndim() != 2 || data.shape(1) != v_)
             throw py::value_error("X must have shape (n_samples, " + std::to_string(v_) + "), got " + shape_text(data));
         if (data.shape(0) < 1) throw py::value_error("X must have at least one sample, got shape " + shape_text(data));
         const Samples x = samples(data, v_);
-        py::array result = out.is_none() ? py::array(py::array_t<T>({data.shape(0), h_}))
-                                         : checked_output<T>(out, {data.shape(0), h_}, data);
+        Array result =
+            out.is_none() ? new_array<T>({data.shape(0), h_}) : checked_output<T>(out, {data.shape(0), h_}, data);
         T* to = static_cast<T*>(result.mutable_data());
         if (x.n_samples * v_ * h_ < kShort) {
             LocalWorkspace workspace;
@@ -100,10 +100,10 @@ private:
 
     template <class T>
     py::object one(const Encoder<T>& encoder, const py::object& x, const py::object& out) const {
-        const py::array data = real_array(x, read_, "x");
+        const Array data = real_array(x, read_, "x");
         if (data.ndim() != 1 || data.shape(0) != v_)
             throw py::value_error("x must have shape (" + std::to_string(v_) + ",), got " + shape_text(data));
-        py::array result = out.is_none() ? py::array(py::array_t<T>(h_)) : checked_output<T>(out, {h_}, data);
+        Array result = out.is_none() ? new_array<T>({h_}) : checked_output<T>(out, {h_}, data);
         T* to = static_cast<T*>(result.mutable_data());
         if (is_plain<T>(data)) {
             if (v_ * h_ < kShort) {
@@ -140,8 +140,8 @@ PyObject* encode_one(PyObject* self, PyObject* const* given, Py_ssize_t n_given,
 
 void bind_encoder(py::module_& m) {
     py::class_<AnyEncoder> type(m, "Encoder");
-    type.def(py::init<const py::array&, const py::array&, int, py::object>(), py::arg("W1"), py::arg("b1"),
-             py::arg("hidden"), py::arg("read"))
+    type.def(py::init<const Array&, const Array&, int, py::object>(), py::arg("W1"), py::arg("b1"), py::arg("hidden"),
+             py::arg("read"))
         .def("__call__", &AnyEncoder::call, py::arg("X"), py::arg("out") = py::none(),
              py::arg("n_threads") = py::none(),
              "Codes (n_samples, n_hidden) of X (n_samples, n_visible), any real dtype and strides; out if given.");

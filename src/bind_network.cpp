@@ -11,38 +11,35 @@ namespace sae_fast::bindings {
 
 namespace {
 
-template <class T>
-void layer_as(const py::array& W, const py::array& b, const py::array& X, Unit unit, py::array& out, int n_threads) {
-    const std::vector<Layer<const T>> layer = layers_of<const T>({W, b});
-    const Samples x = samples(X, layer[0].n_in);
-    T* to = output<T>(out, x.n_samples * layer[0].n_out, "out");
-    unlocked([&] {
-        LocalWorkspace workspace;
-        layer_forward(layer[0], x, unit, to, layer[0].n_out, n_threads, workspace.get());
+void layer(const Array& W, const Array& b, const Array& X, int number, Array out, int n_threads) {
+    const Unit unit = unit_of(number);
+    with_type(W, [&](auto zero) {
+        using T = decltype(zero);
+        const std::vector<Layer<const T>> layers = layers_of<const T>({W, b});
+        const Samples x = samples(X, layers[0].n_in);
+        const Size n_out = layers[0].n_out;
+        T* to = output<T>(out, x.n_samples * n_out, "out");
+        unlocked([&] {
+            LocalWorkspace workspace;
+            layer_forward(layers[0], x, unit, to, n_out, n_threads, workspace.get());
+        });
     });
 }
 
-void layer(const py::array& W, const py::array& b, const py::array& X, int unit, py::array out, int n_threads) {
-    (holds<float>(W) ? layer_as<float> : layer_as<double>)(W, b, X, unit_of(unit), out, n_threads);
-}
-
-template <class T>
-void forward_as(const std::vector<py::array>& arrays, const py::array& X, const Settings& settings, py::array& out,
-                int n_threads) {
-    const std::vector<Layer<const T>> layers = layers_of<const T>(arrays);
-    const Network<const T> network = settings.network(layers);
-    const Samples x = samples(X, layers.front().n_in);
-    const Size n_out = layers.back().n_out;
-    T* to = output<T>(out, x.n_samples * n_out, "out");
-    unlocked([&] {
-        LocalWorkspace workspace;
-        sae_fast::forward(network, x, to, n_out, n_threads, workspace.get());
+void forward(const Tuple& given, const Array& X, const Settings& settings, Array out, int n_threads) {
+    const std::vector<Array> arrays = arrays_of(given);
+    with_type(arrays[0], [&](auto zero) {
+        using T = decltype(zero);
+        const std::vector<Layer<const T>> layers = layers_of<const T>(arrays);
+        const Network<const T> network = settings.network(layers);
+        const Samples x = samples(X, layers.front().n_in);
+        const Size n_out = layers.back().n_out;
+        T* to = output<T>(out, x.n_samples * n_out, "out");
+        unlocked([&] {
+            LocalWorkspace workspace;
+            sae_fast::forward(network, x, to, n_out, n_threads, workspace.get());
+        });
     });
-}
-
-void forward(const Tuple& layers, const py::array& X, const Settings& settings, py::array out, int n_threads) {
-    const std::vector<py::array> arrays = arrays_of(layers);
-    (is_float32(arrays) ? forward_as<float> : forward_as<double>)(arrays, X, settings, out, n_threads);
 }
 
 // A workspace that Python keeps from call to call. One call at a time has it; others, of other threads, use their own.
@@ -58,54 +55,50 @@ struct KeptWorkspace : public PythonObject {
 };
 
 template <class T>
-Cost evaluate_as(const std::vector<py::array>& arrays, const py::array& X, const py::object& target,
-                 const py::object& labels, const py::object& sample_weight, const Settings& settings,
-                 const py::object& grad, const py::object& deltas, const py::object& rho_hat, int n_threads,
-                 KeptWorkspace* given, const py::object& unit_range) {
-    const std::vector<Layer<const T>> layers = layers_of<const T>(arrays);
-    const Network<const T> network = settings.network(layers);
-    const Data data(X, target, labels, sample_weight, layers.front().n_in, layers.back().n_out, settings.loss);
-    const Problem<T> problem = data.problem<T>(network);
-    Results<T> results;
-    std::vector<Layer<T>> gradient;
-    if (!grad.is_none()) {
-        const std::vector<py::array> outputs = arrays_of(py::cast<Tuple>(grad));
-        gradient = layers_like<T>(layers, outputs, "out");
-        std::vector<py::array> inputs = arrays;
-        inputs.push_back(X);
-        if (!target.is_none()) inputs.push_back(py::cast<py::array>(target));
-        check_apart(extents_of(outputs), extents_of(inputs), outputs.size() > py::len(grad));
-        results.grad = gradient.data();
-    }
-    std::vector<T*> delta(layers.size());
-    if (!deltas.is_none()) {
-        const auto outputs = py::cast<Tuple>(deltas);
-        if (outputs.size() != delta.size()) throw py::value_error("deltas must have one array a layer");
-        for (std::size_t l = 0; l < delta.size(); ++l)
-            delta[l] = output_or_null<T>(outputs[l], data.X.n_samples * layers[l].n_out, "delta");
-        results.deltas = delta.data();
-    }
-    results.rho_hat = output_or_null<double>(rho_hat, n_means(network), "rho_hat");
-    results.unit_range = output_or_null<double>(unit_range, 2 * n_hidden_units(network), "unit_range");
+Cost evaluate_in(KeptWorkspace* kept, const Problem<T>& problem, const Results<T>& results, int n_threads) {
     return unlocked([&] {
-        if (given != nullptr) {
-            const std::unique_lock<std::mutex> lock(given->mutex, std::try_to_lock);
-            if (lock.owns_lock()) return evaluate(problem, results, n_threads, given->workspace);
+        if (kept != nullptr) {
+            const std::unique_lock<std::mutex> lock(kept->mutex, std::try_to_lock);
+            if (lock.owns_lock()) return sae_fast::evaluate(problem, results, n_threads, kept->workspace);
         }
         LocalWorkspace workspace;
-        return evaluate(problem, results, n_threads, workspace.get());
+        return sae_fast::evaluate(problem, results, n_threads, workspace.get());
     });
 }
 
-py::tuple evaluate_any(const Tuple& layers, const py::array& X, const py::object& target, const py::object& labels,
-                       const py::object& sample_weight, const Settings& settings, const py::object& grad,
-                       const py::object& deltas, const py::object& rho_hat, int n_threads, KeptWorkspace* workspace,
-                       const py::object& unit_range) {
-    const std::vector<py::array> arrays = arrays_of(layers);
-    const auto run = is_float32(arrays) ? evaluate_as<float> : evaluate_as<double>;
-    const Cost cost = run(arrays, X, target, labels, sample_weight, settings, grad, deltas, rho_hat, n_threads,
-                          workspace, unit_range);
-    return py::make_tuple(cost.total(), cost.reconstruction, cost.weight_decay, cost.sparsity);
+py::tuple evaluate(const Tuple& given, const Array& X, const py::object& target, const py::object& labels,
+                   const py::object& sample_weight, const Settings& settings, const py::object& grad,
+                   const py::object& deltas, const py::object& rho_hat, int n_threads, KeptWorkspace* workspace,
+                   const py::object& unit_range) {
+    const std::vector<Array> arrays = arrays_of(given);
+    return with_type(arrays[0], [&](auto zero) {
+        using T = decltype(zero);
+        const std::vector<Layer<const T>> layers = layers_of<const T>(arrays);
+        const Network<const T> network = settings.network(layers);
+        const Data data(X, target, labels, sample_weight, layers.front().n_in, layers.back().n_out, settings.loss);
+        Results<T> results;
+        std::vector<Layer<T>> gradient;
+        if (!grad.is_none()) {
+            const std::vector<Array> outputs = arrays_of(py::cast<Tuple>(grad));
+            gradient = layers_like<T>(layers, outputs, "out");
+            std::vector<Array> inputs = arrays;
+            inputs.push_back(X);
+            if (!target.is_none()) inputs.push_back(py::cast<Array>(target));
+            check_apart(extents_of(outputs), extents_of(inputs), outputs.size() > py::len(grad));
+            results.grad = gradient.data();
+        }
+        std::vector<T*> delta(layers.size());
+        if (!deltas.is_none()) {
+            const auto outputs = py::cast<Tuple>(deltas);
+            if (outputs.size() != delta.size()) throw py::value_error("deltas must have one array a layer");
+            for (std::size_t l = 0; l < delta.size(); ++l)
+                delta[l] = output_or_null<T>(outputs[l], data.X.n_samples * layers[l].n_out, "delta");
+            results.deltas = delta.data();
+        }
+        results.rho_hat = output_or_null<double>(rho_hat, n_means(network), "rho_hat");
+        results.unit_range = output_or_null<double>(unit_range, 2 * n_hidden_units(network), "unit_range");
+        return as_tuple(evaluate_in(workspace, data.problem<T>(network), results, n_threads));
+    });
 }
 
 }  // namespace
@@ -121,7 +114,7 @@ void bind_network(py::module_& m) {
           py::arg("n_threads"));
     m.def("forward", &forward, py::arg("layers"), py::arg("X"), py::arg("settings"), py::arg("out"),
           py::arg("n_threads"));
-    m.def("evaluate", &evaluate_any, py::arg("layers"), py::arg("X"), py::arg("target"), py::arg("labels"),
+    m.def("evaluate", &evaluate, py::arg("layers"), py::arg("X"), py::arg("target"), py::arg("labels"),
           py::arg("sample_weight"), py::arg("settings"), py::arg("grad") = py::none(), py::arg("deltas") = py::none(),
           py::arg("rho_hat") = py::none(), py::arg("n_threads") = 0, py::arg("workspace").none(true) = py::none(),
           py::arg("unit_range") = py::none());

@@ -46,18 +46,17 @@ public:
             second = optimizer_.second();
             return optimizer_.n_steps();
         });
-        return py::make_tuple(n, py::array_t<T>(static_cast<Size>(first.size()), first.data()),
-                              py::array_t<T>(static_cast<Size>(second.size()), second.data()));
+        const auto as_array = [](const std::vector<T>& v) { return new_array<T>({static_cast<Size>(v.size())}, v); };
+        return py::make_tuple(n, as_array(first), as_array(second));
     }
-    using Contiguous = py::array_t<T, py::array::c_style | py::array::forcecast>;
-    void restore(Size n_steps, const Contiguous& first, const Contiguous& second) {
-        std::vector<T> a(first.data(), first.data() + first.size());
-        std::vector<T> b(second.data(), second.data() + second.size());
+    void restore(Size n_steps, const Array& first, const Array& second) {
+        std::vector<T> a = numbers_of<T>(first);
+        std::vector<T> b = numbers_of<T>(second);
         exclusive_.look([&] { optimizer_.restore(n_steps, std::move(a), std::move(b)); });
     }
 
 private:
-    std::vector<py::array> arrays_;
+    std::vector<Array> arrays_;
     std::vector<Layer<T>> layers_;
     Optimizer<T> optimizer_;
     Exclusive exclusive_;
@@ -74,7 +73,7 @@ public:
           loss_(settings.loss),
           trainer_(settings.network(layers_), options_of(options)) {}
 
-    py::tuple run_epoch(const py::array& X, const py::object& target, const py::object& labels,
+    py::tuple run_epoch(const Array& X, const py::object& target, const py::object& labels,
                         const py::object& sample_weight) {
         const Data data(X, target, labels, sample_weight, layers_.front().n_in, layers_.back().n_out, loss_);
         const EpochSummary summary = unlocked([&] {
@@ -100,7 +99,7 @@ public:
     }
 
 private:
-    std::vector<py::array> arrays_;
+    std::vector<Array> arrays_;
     std::vector<Layer<T>> layers_;
     Loss loss_;
     Trainer<T> trainer_;
@@ -122,7 +121,7 @@ private:
 template <class T>
 class BoundLbfgs : public PythonObject {
 public:
-    BoundLbfgs(py::array theta, const std::vector<Size>& sizes, py::array X, py::object target, py::object labels,
+    BoundLbfgs(Array theta, const std::vector<Size>& sizes, Array X, py::object target, py::object labels,
                py::object sample_weight, const Settings& settings, int memory, int n_threads, bool unit_range)
         : theta_(std::move(theta)),
           X_(std::move(X)),
@@ -147,13 +146,13 @@ public:
     std::vector<double> rho_hat() const {
         return exclusive_.look([this] { return optimizer_->rho_hat(); });
     }
-    py::array_t<double> unit_range() const {
+    Array unit_range() const {
         const std::vector<double> range = exclusive_.look([this] { return optimizer_->unit_range(); });
-        return py::array_t<double>({static_cast<Size>(range.size() / 2), Size(2)}, range.data());
+        return new_array<double>({static_cast<Size>(range.size() / 2), 2}, range);
     }
 
 private:
-    py::array theta_, X_;
+    Array theta_, X_;
     py::object target_, labels_, sample_weight_;
     std::unique_ptr<Lbfgs<T>> optimizer_;
     Exclusive exclusive_;
@@ -184,8 +183,8 @@ void bind_as(py::module_& m, const std::string& type) {
         .def("rollback", &BoundTrainer<T>::rollback)
         .def_property_readonly("n_steps", &BoundTrainer<T>::n_steps);
     py::class_<BoundLbfgs<T>>(m, ("Lbfgs" + type).c_str())
-        .def(py::init<py::array, const std::vector<Size>&, py::array, py::object, py::object, py::object,
-                      const Settings&, int, int, bool>(),
+        .def(py::init<Array, const std::vector<Size>&, Array, py::object, py::object, py::object, const Settings&, int,
+                      int, bool>(),
              py::arg("theta"), py::arg("sizes"), py::arg("X"), py::arg("target"), py::arg("labels"),
              py::arg("sample_weight"), py::arg("settings"), py::arg("memory"), py::arg("n_threads"),
              py::arg("unit_range") = false)

@@ -39,13 +39,18 @@ struct Settings : public PythonObject {
     }
 };
 
+/// (J, reconstruction, weight_decay, sparsity).
+inline py::tuple as_tuple(const Cost& cost) {
+    return py::make_tuple(cost.total(), cost.reconstruction, cost.weight_decay, cost.sparsity);
+}
+
 /// Samples, what the output is compared with, and weights.
 struct Data {
     Samples X, target;
     const Size* labels = nullptr;
     const double* sample_weight = nullptr;
 
-    Data(const py::array& X_, const py::object& target_, const py::object& labels_, const py::object& weight, Size n_in,
+    Data(const Array& X_, const py::object& target_, const py::object& labels_, const py::object& weight, Size n_in,
          Size n_out, Loss loss)
         : X(samples(X_, n_in)) {
         const Size m = X.n_samples;
@@ -56,7 +61,7 @@ struct Data {
             if (labels == nullptr || !std::all_of(labels, labels + m, [=](Size y) { return y >= 0 && y < n_out; }))
                 throw py::value_error("labels must be in 0 ... n_out - 1");
         } else if (!target_.is_none()) {
-            target = samples(py::cast<py::array>(target_), n_out);
+            target = samples(py::cast<Array>(target_), n_out);
             if (target.n_samples != m) throw py::value_error("target must have the samples of X");
         } else if (n_in != n_out) {
             throw py::value_error("target must be given where n_out is not n_features");
