@@ -130,6 +130,7 @@ public:
     /// The penalty's term of delta for sample i and a unit j whose mean is beyond the type's range.
     T tiny_delta(Size i, Size j, double z) const noexcept {
         const double weight = row_weight_ == nullptr ? 1 : static_cast<double>(row_weight_[i]);
+        if (weight == 0) return 0;  // such a sample is no part of the mean, and may be far beyond it
         const double rate = facts(settings_.unit).rate;
         return static_cast<T>(settings_.penalty.beta * share_of_batch() * weight *
                               (rate * penalty_delta(rate * z, settings_.penalty.rho, mean_[j])));

@@ -306,6 +306,19 @@ TEST("a satlin unit that is at one end for all samples has an infinite KL, which
         }
 }
 
+TEST("a sample of weight 0 leaves the penalty of a unit that is off for all others as it is") {
+    Arrays<double> p(1, 1), grad(1, 1);
+    p.W1 = {1600}, p.b1 = {-800}, p.W2 = {1}, p.b2 = {0};
+    const std::vector<double> X{0, 1}, weights{1, 0};
+    Autoencoder<double> given(p, X, Unit::sigmoid, Unit::linear, Penalty{0.1, 2, 0});
+    given.sample_weight = weights.data();
+    const std::array<Layer<double>, 2> view = grad.view();
+    Workspace workspace;
+    evaluate(given.problem(), Results<double>{view.data(), nullptr, nullptr}, 1, workspace);
+    CHECK(std::fabs(grad.b1[0] + 2 * 0.1) < 1e-12);  // -beta rho, as s goes to 0
+    CHECK(grad.W1[0] == 0);
+}
+
 TEST("units without tails are 0 at -0, count it as 0, and keep a NaN") {
     for (const Unit unit : {Unit::relu, Unit::satlin}) {
         Arrays<float> p(1, 1);
