@@ -81,4 +81,4 @@ def penalty_delta(z: Array, unit: str, rho: float, mean: Mean) -> Array:
         tiny = (mean.s < 1e-290) | (mean.c < 1e-290)
         ratio = np.exp(slope - mean.log_s - mean.log_c) * _excess(rho, mean)
         term = np.where(tiny, -rho * active + (1 - rho) * inactive, ratio)
-    return np.where(np.isneginf(slope), 0, term)
+    return np.where(np.isneginf(slope) & np.isfinite(z), 0, term)
