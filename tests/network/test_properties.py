@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sae_fast as sf
-from tests.helpers.networks import HIDDEN, OUTPUT, TOLERANCE, error, make
+from tests.helpers.networks import COMBINATIONS, HIDDEN, OUTPUT, TOLERANCE, error, make
 
 sizes = st.integers(1, 40)
 cases = st.fixed_dictionaries(
@@ -24,6 +24,7 @@ units = st.fixed_dictionaries({"hidden": st.sampled_from(HIDDEN), "output": st.s
 penalties = st.fixed_dictionaries(
     {"rho": st.floats(0.01, 0.99), "beta": st.floats(0, 100), "weight_decay": st.floats(0, 10)}
 )
+together = st.sampled_from(COMBINATIONS)  # units, loss, and which penalties they have
 budget = settings(max_examples=60, deadline=None)
 
 
@@ -91,6 +92,33 @@ def test_weight_two_is_a_duplicate(case, unit, penalty, data):
     J, grad = sf.cost_and_grad(params, X, **unit, **penalty, sample_weight=weight)
     J2, grad2 = sf.cost_and_grad(params, np.repeat(X, weight, axis=0), **unit, **penalty)
     assert abs(J - J2) <= 1e-10 * abs(J)
+    assert error(np.concatenate([g.ravel() for g in grad]), np.concatenate([g.ravel() for g in grad2])) <= 1e-10
+
+
+@budget
+@given(cases, together)
+def test_units_and_losses_of_any_size(case, network):
+    """Any units, loss and penalties give finite gradients, and a cost that is the sum of its parts, all >= 0."""
+    params, X = make(**case)
+    J, grad = sf.cost_and_grad(params, X, rho=0.2, weight_decay=0.01, **network)
+    parts = sf.cost(params, X, rho=0.2, weight_decay=0.01, **network)
+    assert parts.total == J
+    assert min(parts) >= 0
+    assert np.isfinite(J) or (network["hidden"] == "satlin" and network["beta"] > 0)
+    assert all(np.isfinite(g).all() for g in grad)
+    assert abs(J - sum(parts[1:])) <= 1e-12 * J or np.inf == J
+
+
+@budget
+@given(cases, together, st.data())
+def test_weight_two_is_a_duplicate_for_any_loss(case, network, data):
+    """A sample of weight k counts as k equal samples, in the loss and in both penalties."""
+    case["scale"], case["dtype"] = min(case["scale"], 3.0), np.float64
+    params, X = make(**case)
+    weight = np.array(data.draw(st.lists(st.integers(1, 3), min_size=case["m"], max_size=case["m"])))
+    J, grad = sf.cost_and_grad(params, X, rho=0.2, weight_decay=0.01, **network, sample_weight=weight)
+    J2, grad2 = sf.cost_and_grad(params, np.repeat(X, weight, axis=0), rho=0.2, weight_decay=0.01, **network)
+    assert J == J2 or abs(J - J2) <= 1e-10 * abs(J)
     assert error(np.concatenate([g.ravel() for g in grad]), np.concatenate([g.ravel() for g in grad2])) <= 1e-10
 
 

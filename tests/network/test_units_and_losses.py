@@ -9,9 +9,12 @@ import pytest
 
 import sae_fast as sf
 from sae_fast import reference
+from sae_fast.network import _deep
 from sae_fast.network._data import Data
 from sae_fast.network._settings import check_autoencoder
 from sae_fast.network._solvers import LbfgsSolver
+from sae_fast.reference import _deep as _deep_reference
+from tests.helpers.deep_networks import flat, make_data, make_layers
 from tests.helpers.networks import COMBINATIONS, DTYPES, TOLERANCE, error, is_smooth, make, name_of
 
 pytestmark = pytest.mark.core
@@ -191,3 +194,45 @@ def test_kinks_have_slope_0(impl):
         assert np.all(found.delta2 == 0)
     params = sf.Params(np.ones((1, 2)), np.zeros(1), np.zeros((2, 1)), np.zeros(2))
     assert np.all(impl.deltas(params, X, rho=0.1, beta=0.0, output="linear", loss="absolute").delta3 == 0)
+
+
+DEEP = [
+    {"units": ["relu", "tanh", "satlin", "sigmoid"], "loss": "cross_entropy", "beta": [0.0, 0.2, 0.0], "l1": 0.1},
+    {"units": ["satlin", "linear", "relu", "relu"], "loss": "huber", "beta": 0.0, "l1": [0.0, 0.3, 0.1]},
+    {
+        "units": ["tanh", "relu", "sigmoid", "satlin"],
+        "loss": "absolute",
+        "beta": [0.2, 0.0, 0.5],
+        "l1": [0.1, 0.2, 0.0],
+    },
+    {"units": ["relu", "satlin", "relu", "linear"], "loss": "softmax", "beta": 0.0, "l1": 0.05},
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("m", [9, 700], ids=["columns", "rows"])
+@pytest.mark.parametrize("network", DEEP, ids=lambda network: network["loss"])
+def test_layers_of_deep_networks(network, m, dtype):
+    """Units, losses and penalties by layer: core and reference, with and without weights and targets of their own."""
+    layers = make_layers((8, 7, 6, 5, 8), dtype, scale=0.7)
+    weight = np.random.default_rng(1).uniform(0, 2, m)
+    for own_target in (True, False):
+        X, y = make_data(m, (8, 7, 6, 5, 8), network["loss"], dtype, own_target=own_target)
+        for sample_weight in (None, weight):
+            options = {"rho": 0.3, "weight_decay": 1e-3, "sample_weight": sample_weight, **network}
+            J, grad = _deep.deep_cost_and_grad(layers, X, y, **options)
+            wanted, gradient = _deep_reference.deep_cost_and_grad(layers, X, y, **options)
+            assert pytest.approx(wanted, rel=TOLERANCE[dtype]) == J
+            assert error(flat(grad), flat(gradient)) <= 20 * TOLERANCE[dtype]
+            parts = _deep.deep_cost(layers, X, y, **options)
+            assert parts == pytest.approx(_deep_reference.deep_cost(layers, X, y, **options), rel=TOLERANCE[dtype])
+
+
+def test_targets_of_deep_networks_out_of_range():
+    """Y is named where it is given, X where it is the target."""
+    layers, X = [(np.zeros((2, 2)), np.zeros(2))], np.array([[0.5, 2.0]])
+    for impl in (_deep, _deep_reference):
+        with pytest.raises(ValueError, match=r"^y must be in \[0, 1\] for loss='cross_entropy', got -1\.0$"):
+            impl.deep_cost(layers, X, -np.ones((1, 2)), units=["sigmoid"], loss="cross_entropy")
+        with pytest.raises(ValueError, match=r"^X must be in \[0, 1\] for loss='cross_entropy', got 2\.0$"):
+            impl.deep_cost_and_grad(layers, X, units=["sigmoid"], loss="cross_entropy")
