@@ -51,7 +51,7 @@ def convolve(
         Any real dtype and strides; it is converted block by block.
     patch_size : int or (int, int)
         Rows and columns of a patch.
-    hidden : {"sigmoid", "tanh", "linear"}
+    hidden : {"sigmoid", "tanh", "linear", "relu", "satlin"}
         Activation f.
     pool : int or (int, int), optional
         Rows and columns of a cell, in positions of the patch. Cells do not overlap; positions beyond the last whole
