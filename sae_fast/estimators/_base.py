@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from os import PathLike
 from typing import Any, ClassVar
 
@@ -75,6 +76,11 @@ class Autoencoder(BaseEstimator):  # type: ignore[misc]
     def _validate(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         data: NDArray[Any] = validate_data(self, X, dtype=FLOATS, reset=reset)
         return data
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # What an older version has stored lacks the parameters that it did not know.
+        defaults = {name: p.default for name, p in signature(type(self).__init__).parameters.items() if name != "self"}
+        super().__setstate__(defaults | state)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to one safetensors file, whole or not at all; :func:`sae_fast.load` reads it."""

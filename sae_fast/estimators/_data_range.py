@@ -25,9 +25,10 @@ def warn_of_range(X: NDArray[Any], output: Output, advice: str, what: str = "dat
         return
     found = float(X.min()), float(X.max())
     if found[0] < low or found[1] > high:
+        reached = f"only from {low:g} to {high:g}" if np.isfinite(high) else f"none below {low:g}"
         warnings.warn(
-            f"the {what} reach from {found[0]:.4g} to {found[1]:.4g}, but a {output} output unit only from "
-            f"{low:g} to {high:g}: {advice}, or output='linear'",
+            f"the {what} reach from {found[0]:.4g} to {found[1]:.4g}, but a {output} output unit {reached}: {advice}, "
+            "or output='linear'",
             DataRangeWarning,
             stacklevel=3,
         )

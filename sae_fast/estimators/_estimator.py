@@ -23,13 +23,14 @@ from ..encoders._encoder import Encoder
 from ..encoders._fold import fold
 from ..files._kinds import KIND, register
 from ..network._checks import check_count, check_n_threads
-from ..network._data import Data
+from ..network._data import Data, check_targets
 from ..network._functional import decode, encode
 from ..network._layers import copy_params
+from ..network._measure import measure
 from ..network._scale import SCALINGS, Clip, Scaling
 from ..network._settings import Settings, check_autoencoder
 from ..network._solvers import EpochSolver, check_solver
-from ..network._types import EpochInfo, FloatArray, Hidden, Output, Params
+from ..network._types import EpochInfo, FloatArray, Hidden, Loss, Output, Params
 from ..preprocessing._scalers import UFLDLScaler, UnitScaler
 from ..preprocessing._transformer import anew, check_codes, offered_if, restoring, rng_of, weights_of
 from ._base import Autoencoder
@@ -37,9 +38,9 @@ from ._data_range import warn_of_range
 from ._estimator_file import estimator_from, save
 from ._fit import FitControl, check_finite
 from ._held_out import Weight, split
-from ._layer_training import Samples, judge_of, options_of, solver_of, start_of
-from ._measured import measure
+from ._layer_training import Samples, judge_of, options_of, solver_of
 from ._scoring import Scored
+from ._start import start_of
 from ._unit_report import BLOCK, UnitReport, judge, judge_codes, warn_of_units
 
 _AS_BEFORE = "; the model is as it was before this call"
@@ -63,13 +64,23 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
     rho : float
         Wanted mean activation of each hidden unit, in (0, 1).
     beta : float
-        Weight of the penalty that pulls the mean activations to ``rho``, >= 0.
+        Weight of the penalty that pulls the mean activations to ``rho``, >= 0; 0 for relu, whose mean activation has no
+        upper bound.
     weight_decay : float
         Weight of the L2 penalty on the weights, >= 0.
-    hidden : {"sigmoid", "tanh"}
-        Activation of the hidden layer.
-    output : {"sigmoid", "tanh", "linear"}
-        Activation of the output layer. Sigmoid reaches data in [0, 1], tanh in [-1, 1], linear any.
+    l1 : float
+        Weight of the penalty on single activations, the mean over samples of ``sum |a2|``, >= 0. Codes of relu and
+        satlin units become 0 by it; it goes with ``weight_decay > 0``, without which small codes and large decoder
+        weights escape it.
+    hidden : {"sigmoid", "tanh", "relu", "satlin"}
+        Activation of the hidden layer; ``satlin(z) = min(max(z, 0), 1)``. A first fit of units with kinks starts them
+        in the middle of the data, where they tell samples apart.
+    output : {"sigmoid", "tanh", "linear", "relu", "satlin"}
+        Activation of the output layer. Sigmoid and satlin reach data in [0, 1], tanh in [-1, 1], relu data >= 0, linear
+        any.
+    loss : {"squared", "absolute", "huber", "cross_entropy"}
+        What a reconstruction is judged by, as in :func:`sae_fast.cost_and_grad`. Absolute and Huber's mind outliers
+        less. Cross-entropy is for sigmoid outputs and data in [0, 1], as the network sees them.
     scale : {"none", "minmax", "ufldl"}
         How the data are brought into the range of the output unit: not at all; each feature by its smallest and
         largest value, as :class:`UnitScaler` does; or each sample less its mean and cut at three standard deviations,
@@ -113,9 +124,10 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
     components_ : ndarray of shape (n_components, n_features)
         Encoder weights W1.
     rho_hat_ : ndarray of shape (n_components,)
-        Mean activations over the training data, mapped to [0, 1].
+        Mean activations over the training data, mapped to [0, 1]; of relu as they are.
     cost_ : Cost
-        J and its parts at ``params_`` over the training data, as the network sees them: scaled.
+        J and its parts at ``params_`` over the training data, as the network sees them: scaled. ``reconstruction`` is
+        the loss, ``sparsity`` the penalties on mean and single activations together.
     loss_curve_ : ndarray of shape (n_iter_,)
         J by iteration (for minibatches: mean over the epoch).
     loss_parts_ : ndarray of shape (n_iter_, 3)
@@ -144,7 +156,7 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
     scaler_: UnitScaler | UFLDLScaler | None = None
     _learned = (
         "params_", "rho_hat_", "cost_", "loss_curve_", "loss_parts_", "validation_curve_", "scaler_", "n_iter_",
-        "n_features_in_", "feature_names_in_", "_unit_range_", "_rho_fitted_", "_units_", "_trainer"
+        "n_features_in_", "feature_names_in_", "_unit_range_", "_rho_fitted_", "_units_", "_loss_", "_trainer"
     )  # fmt: skip
     _write = save
 
@@ -155,8 +167,10 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         rho: float = 0.05,
         beta: float = 3.0,
         weight_decay: float = 1e-4,
+        l1: float = 0.0,
         hidden: Hidden = "sigmoid",
         output: Output = "sigmoid",
+        loss: Loss = "squared",
         scale: Scaling = "none",
         solver: str = "lbfgs",
         max_iter: int = 400,
@@ -177,8 +191,10 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         self.rho = rho
         self.beta = beta
         self.weight_decay = weight_decay
+        self.l1 = l1
         self.hidden = hidden
         self.output = output
+        self.loss = loss
         self.scale = scale
         self.solver = solver
         self.max_iter = max_iter
@@ -216,8 +232,9 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         Raises
         ------
         ValueError
-            NaN, infinity, too few samples or features, a parameter out of its range, or a cost that diverges. The
-            estimator is then as it was.
+            NaN, infinity, too few samples or features, a parameter out of its range, parameters that do not go together
+            (``beta`` and relu, cross-entropy and an output other than sigmoid), data of which the loss has no value, or
+            a cost that diverges. The estimator is then as it was.
         KeyboardInterrupt
             Only before the first iteration. Later, Ctrl-C ends the fit with the best parameters so far and a warning.
         """
@@ -226,26 +243,28 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
             data = self._validate(X, reset=True)
             weight = weights_of(sample_weight, data)
             data = self._learn_scale(data, weight)
+            check_targets(data, self.loss, self._named)
             if self.scaler_ is None:
                 warn_of_range(data, self.output, "take scale='minmax'")
             samples = Samples(Data(data), weight)
             control = self._control(samples, settings, before.get("params_"))
             control.run()
-            self.params_, self._units_ = control.params, (self.hidden, self.output)
+            self._keep(control.params)
             self.n_iter_ = control.n_iter
             self.loss_curve_ = np.array([c.total for c in control.costs])
             self.loss_parts_ = np.array([c[1:] for c in control.costs])
             if self.early_stopping:
                 self.validation_curve_ = np.array(control.validation_curve)
             self._measure(samples, settings)
-            check_finite(self.params_, self.cost_.total, self.n_iter_, control.unit)
-            warn_of_units(self._rho_fitted_, *self._unit_range_)
+            self._check_finite(self.n_iter_, control.unit, len(data))
+            low, high = self._unit_range_
+            warn_of_units(self._rho_fitted_, low, high, self.hidden)
         return self
 
     def _control(self, samples: Samples, settings: Settings, last: Params | None) -> FitControl[Params]:
         """The loop around the solver that the parameters ask for; ``last`` are the parameters of an earlier fit."""
         rng = rng_of(self.random_state)
-        start = self._start(samples.data.X, rng, last)
+        start = self._start(samples, rng, last)
         seed = int(rng.randint(2**31 - 1))
         judge = None
         if self.early_stopping:
@@ -261,8 +280,9 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
 
         After ``fit`` it goes on from there. The optimiser's state continues from call to call, though not through
         copies and pickles, and begins anew with ``fit``. What ``set_params`` changes between two calls counts:
-        ``learning_rate``, ``momentum``, ``batch_size``, ``rho``, ``beta``, ``weight_decay``, ``n_threads``; the network
-        and its scale are those of the first call. ``rho_hat_`` and ``cost_`` are those of the last samples.
+        ``learning_rate``, ``momentum``, ``batch_size``, ``rho``, ``beta``, ``weight_decay``, ``l1``, ``loss``,
+        ``n_threads``; the network and its scale are those of the first call. ``rho_hat_`` and ``cost_`` are those of
+        the last samples.
 
         Parameters
         ----------
@@ -301,33 +321,42 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
                 self.n_iter_, self.loss_curve_, self.loss_parts_ = 0, np.empty(0), np.empty((0, 3))
             else:
                 data = self._scaled(data).astype(self.params_.W1.dtype, copy=False)
+            check_targets(data, self.loss, self._named)
             if self.scaler_ is None:
                 warn_of_range(data, self.output, "take scale='minmax'")
             else:
                 warn_of_range(data, self.output, _SCALE_OF_ALL, "scaled data")
             samples = Samples(Data(data), weight)
-            trainer = self._going_on(data, settings)
+            trainer = self._going_on(samples, settings)
             with trainer.trial():
                 cost, _ = trainer.use(*samples).step()
-                self.params_, self._units_ = copy_params(trainer.params), (self.hidden, self.output)
+                self._keep(copy_params(trainer.params))
                 self.n_iter_ += 1
                 self.loss_curve_ = np.append(self.loss_curve_, cost.total)
                 self.loss_parts_ = np.vstack([self.loss_parts_, cost[1:]])
                 self._measure(samples, settings)
-                check_finite(self.params_, self.cost_.total, 1, trainer.unit, after=_AS_BEFORE)
+                self._check_finite(1, trainer.unit, len(data), _AS_BEFORE)
             self._trainer = trainer
         return self
 
-    def _going_on(self, X: NDArray[Any], settings: Settings) -> EpochSolver[Params]:
+    def _going_on(self, samples: Samples, settings: Settings) -> EpochSolver[Params]:
         """The solver of the last ``partial_fit`` with the options of now, or a new one."""
         trainer: EpochSolver[Params] | None = getattr(self, "_trainer", None)
         if trainer is None:
             rng = rng_of(self.random_state)
-            start = self.params_ if hasattr(self, "params_") else self._start(X, rng, None)
+            start = self.params_ if hasattr(self, "params_") else self._start(samples, rng, None)
             seed = int(rng.randint(2**31 - 1))
             return EpochSolver(start, settings, options_of(self, self.solver, self.learning_rate, seed))
         trainer.go_on(self.params_, settings, options_of(self, self.solver, self.learning_rate))
         return trainer
+
+    def _keep(self, params: Params) -> None:
+        """What the network is, whatever ``set_params`` says from now on."""
+        self.params_, self._units_, self._loss_ = params, (self.hidden, self.output), self.loss
+
+    def _check_finite(self, n_iter: int, unit: str, n_samples: int, after: str = "") -> None:
+        J, _, _, sparsity = self.cost_
+        check_finite(self.params_, J, n_iter, unit, after=after, sparsity=sparsity, n_samples=n_samples)
 
     def _check_unchanged(self, *names: str) -> None:
         """These parameters are those of the fitted network."""
@@ -355,7 +384,7 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         check_n_threads(self.n_threads)
         if not isinstance(self.scale, str) or self.scale not in SCALINGS:
             raise ValueError(f"scale must be 'none', 'minmax' or 'ufldl', got {self.scale!r}")
-        return check_autoencoder(self.hidden, self.output, self.rho, self.beta, self.weight_decay)
+        return check_autoencoder(self.hidden, self.output, self.rho, self.beta, self.weight_decay, self.loss, self.l1)
 
     def _learn_scale(self, X: NDArray[Any], weight: Weight) -> NDArray[Any]:
         """Set ``scaler_`` by the samples; the scaled samples."""
@@ -369,18 +398,25 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
     def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
         return X if self.scaler_ is None else self.scaler_._scale.forward(X)
 
-    def _start(self, X: NDArray[Any], rng: np.random.RandomState, last: Params | None) -> Params:
+    @property
+    def _named(self) -> str:
+        """What the network sees, in words."""
+        return "X" if self.scaler_ is None else "X, scaled,"
+
+    def _start(self, samples: Samples, rng: np.random.RandomState, last: Params | None) -> Params:
+        X = samples.data.X
         if self.warm_start and last is not None:
             wanted = (self.n_components, X.shape[1])
             if last.W1.shape == wanted:
                 return Params(*(a.astype(X.dtype) for a in last))
             raise ValueError(f"warm_start needs the layer sizes of the last fit, {last.W1.shape}, got {wanted}")
-        return start_of(X, self.n_components, rng)
+        return start_of(samples, self.n_components, (self.hidden, self.output), rng)
 
     def _measure(self, samples: Samples, settings: Settings) -> None:
         """cost_, rho_hat_ and the range of each unit over samples as the network sees them."""
-        found = measure(self.params_, samples, settings, self.n_threads)
-        self.cost_, self.rho_hat_, self._unit_range_ = found.cost, found.rho_hat, (found.lowest, found.highest)
+        found = measure(self.params_, *samples, settings, check_n_threads(self.n_threads))
+        self.cost_, (self.rho_hat_,), (low,), (high,) = found
+        self._unit_range_ = low, high
         self._rho_fitted_ = float(self.rho)
 
     # Use
@@ -396,7 +432,8 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         With ``scale="ufldl"`` they are about mean 0: the codes do not tell the samples' means.
         """
         check_is_fitted(self)
-        a3 = self._decode(check_codes(X, self._n_features_out))
+        codes = check_codes(X, self._n_features_out)
+        a3 = decode(self.params_, codes, output=self._units[1], n_threads=self.n_threads)
         return a3 if self.scaler_ is None else self.scaler_._scale.backward(a3)
 
     def _encode(self, X: NDArray[Any]) -> FloatArray:
@@ -409,15 +446,12 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
             encode(self.params_, self._scaled(X[rows]), hidden=hidden, out=codes[rows], n_threads=self.n_threads)
         return codes
 
-    def _decode(self, codes: FloatArray) -> FloatArray:
-        """Reconstructions as the network gives them: scaled."""
-        return decode(self.params_, codes, output=self._units[1], n_threads=self.n_threads)
+    def _output(self, X: NDArray[Any], *, linear: bool = False) -> FloatArray:
+        output = "linear" if linear else self._units[1]
+        return decode(self.params_, self._encode(X), output=output, n_threads=self.n_threads)
 
-    def _output(self, X: NDArray[Any]) -> FloatArray:
-        return self._decode(self._encode(X))
-
-    def _target(self, X: NDArray[Any]) -> NDArray[Any]:
-        return X if self.scaler_ is None else self.scaler_._scale.forward(X, cut=False)
+    def _target(self, X: NDArray[Any], *, cut: bool = False) -> NDArray[Any]:
+        return X if self.scaler_ is None else self.scaler_._scale.forward(X, cut=cut)
 
     def _reconstruct(self, X: NDArray[Any]) -> FloatArray:
         a3 = self._output(X)
@@ -437,7 +471,7 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         """
         check_is_fitted(self)
         if X is None:
-            return judge(self._rho_fitted_, self.rho_hat_, *self._unit_range_, self.params_.W1)
+            return judge(self._rho_fitted_, self.rho_hat_, *self._unit_range_, self._units[0], self.params_.W1)
         return judge_codes(self._rho_fitted_, np.asarray(self.transform(X)), self._units[0], self.params_.W1)
 
     def fold(self, *, clip: Clip = "error", dtype: DTypeLike | None = None) -> Encoder:

@@ -118,7 +118,7 @@ class FitControl(Generic[P]):
             if not self.costs:
                 raise
             self.params, self.interrupted = self._best[1], True
-            check_finite(self.params, self._best[0], self.n_iter, unit, self._stage)
+            self._check(self._best[0])
             where = f" in {self._stage}" if self._stage else ""
             warnings.warn(
                 f"fit was interrupted{where} after {self.n_iter} of {model.max_iter} {unit}s; the best parameters so "
@@ -133,7 +133,17 @@ class FitControl(Generic[P]):
         J, self.params = self._best
         if not self.validation_curve:
             J, self.params = self.costs[-1].total if self.costs else 0.0, copy_params(self._solver.params)
-        check_finite(self.params, J, self.n_iter, unit, self._stage)
+        self._check(J)
+
+    def _check(self, J: float) -> None:
+        last = self.costs[-1] if self.costs else Cost(J, J, 0.0, 0.0)
+        if np.inf == J and self._of_a_minibatch(last):
+            J = last.loss
+        check_finite(self.params, J, self.n_iter, self._solver.unit, self._stage, sparsity=last.sparsity)
+
+    def _of_a_minibatch(self, cost: Cost) -> bool:
+        """Is the cost infinite because units were at a bound for all samples of a minibatch, which few samples do?"""
+        return cost.sparsity == np.inf and self._solver.unit == "epoch"
 
     def _judge(self, cost: Cost) -> bool:
         """Keep the best parameters; is it time to stop?"""
@@ -142,8 +152,10 @@ class FitControl(Generic[P]):
         if self._validation is not None:
             value = self._validation(self._solver.params)
             self.validation_curve.append(value)
-        if value < self._best[0]:
+        if value < self._best[0] or self._best[0] == np.inf:
             self._best = (value, copy_params(self._solver.params))
+        if value == np.inf and self._of_a_minibatch(cost):
+            return False
         if value < self._reference - model.tol * abs(value):
             self._reference, self._waited = value, 0
         else:
@@ -155,14 +167,33 @@ def _finite(params: AnyParams) -> bool:
     return all(bool(np.isfinite(a).all()) for layer in as_layers(params) for a in layer)
 
 
-def check_finite(params: AnyParams, J: float, n_iter: int, unit: str, stage: str = "", after: str = "") -> None:
-    """ValueError that the fit diverged, unless parameters and J are finite; ``after`` says how things are now."""
+def check_finite(
+    params: AnyParams,
+    J: float,
+    n_iter: int,
+    unit: str,
+    stage: str = "",
+    after: str = "",
+    sparsity: float = 0.0,
+    n_samples: int | None = None,
+) -> None:
+    """ValueError that the fit diverged, unless parameters and J are finite.
+
+    ``after`` says how things are now; an infinite ``sparsity``, that of J, has a reason of its own.
+    """
     finite = _finite(params)
     if finite and np.isfinite(J):
         return
-    where = f" in {stage}" if stage else ""
+    where, done = f" in {stage}" if stage else "", f"{n_iter} {unit}{'s' if n_iter != 1 else ''}"
+    if finite and sparsity == np.inf:
+        of = "" if n_samples is None else f" (n_samples = {n_samples})"
+        raise ValueError(
+            f"fit failed{where}: J is infinite after {done}, since hidden units are at a bound, 0 or 1, for all "
+            f"samples{of}, where the penalty on their mean activation is infinite: take a larger rho or batch_size, a "
+            f"smaller learning_rate or beta, or l1 instead of beta{after}"
+        )
     what = "J is" if finite else "parameters are"
     raise ValueError(
-        f"fit diverged{where}: {what} not finite after {n_iter} {unit}{'s' if n_iter != 1 else ''} (J = {J:.6g}): "
+        f"fit diverged{where}: {what} not finite after {done} (J = {J:.6g}): "
         f"scale the data, or choose a smaller learning_rate{after}"
     )

@@ -1,21 +1,17 @@
-"""Training of one autoencoder, alone or in a stack: its start, its solver, what judges it."""
+"""Training of one autoencoder, alone or in a stack: its samples, its solver, what judges it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .. import _core
 from ..network._checks import check_n_threads
 from ..network._data import Data
-from ..network._functional import init_params
 from ..network._optimizers import rule_of
 from ..network._settings import Settings
 from ..network._solvers import EpochSolver, LbfgsSolver, Solver, trainer_options
-from ..network._types import AnyParams, Cost, Params
+from ..network._types import AnyParams, Cost
 from ._fit import Controls
 from ._held_out import Rows, Weight, taken
 
@@ -42,11 +38,6 @@ class Training(Controls, Protocol):
     def momentum(self) -> float: ...
     @property
     def n_threads(self) -> int | None: ...
-
-
-def start_of(X: NDArray[Any], n_hidden: int, rng: np.random.RandomState) -> Params:
-    """Parameters to start from, for samples as the network sees them."""
-    return init_params(X.shape[1], n_hidden, random_state=rng, dtype=X.dtype)
 
 
 def options_of(model: Training, solver: str, learning_rate: float | None, seed: int = 0) -> dict[str, Any]:

@@ -12,16 +12,18 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.validation import _generate_get_feature_names_out, check_is_fitted
 
+from ..network._checks import check_n_threads
 from ..network._deep import deep_forward
 from ..network._layer_plan import LayerPlan
+from ..network._measure import measure
 from ..network._settings import Settings
 from ..network._types import Cost, EpochInfo, FloatArray, Hidden
 from ._base import Autoencoder
 from ._fit import FitControl, check_finite
 from ._held_out import Weight
-from ._layer_training import Samples, cost_of
+from ._layer_training import Samples
 from ._stack_file import save
-from ._stack_training import Layers, TrainedLayer, mean_activations
+from ._stack_training import Layers, TrainedLayer
 
 
 class Stack(Autoencoder):
@@ -37,8 +39,10 @@ class Stack(Autoencoder):
     rho: Any
     beta: Any
     weight_decay: Any
+    l1: Any
     hidden: Any
     output: Any
+    loss: Any
     solver: Any
     max_iter: Any
     batch_size: int
@@ -82,9 +86,12 @@ class Stack(Autoencoder):
     def _set_layers(self, layers: Layers, samples: Samples, settings: Settings, weight: Weight) -> None:
         """These layers, and what is measured with them; ``weight`` is that of the samples without their labels."""
         self._part(layers)
-        self.rho_hat_ = mean_activations(self.encoder_, self.units_, samples.data.X, weight, self.n_threads)
-        self.cost_ = cost_of(layers, samples, settings, self.n_threads)
-        check_finite(layers, self.cost_.total, self._count_iterations(), "iteration")
+        threads = check_n_threads(self.n_threads)
+        found = measure(layers, *samples, settings, threads)
+        means = found if samples.weight is weight else measure(layers, samples.data, weight, settings, threads)
+        self.cost_, self.rho_hat_ = found.cost, [a.copy() for a in means.rho_hat[: len(self.units_)]]
+        J, _, _, sparsity = self.cost_
+        check_finite(layers, J, self._count_iterations(), "iteration", sparsity=sparsity)
 
     def _remember(self) -> None:
         """Keep what fine-tuning changes."""

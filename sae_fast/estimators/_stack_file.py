@@ -69,6 +69,8 @@ def stack_from(
 def _fill(model: Any, tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> None:
     n = len(about["units"])
     model.units_ = tuple(about["units"])
+    if "output_units" in about:
+        model._loss_ = model.loss if isinstance(model.loss, str) else model.loss[0]
     model.encoder_ = _layers(tensors, "encoder", n)
     if "classes" in about:
         model.classes_ = labels(about["classes"])

@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network._data import Data
-from ..network._deep import deep_forward
 from ..network._functional import encode
 from ..network._layer_plan import LayerPlan
 from ..network._settings import Settings, check_settings
 from ..network._solvers import LbfgsSolver
 from ..network._types import AnyParams, FloatArray, Layer, Params
-from ..network._units import activity
 from ._fit import FitControl, FitInterruptedWarning, Stage
 from ._held_out import Weight
-from ._layer_training import Samples, Training, solver_of, start_of
-from ._unit_report import BLOCK
+from ._layer_training import Samples, Training, solver_of
+from ._start import start_of
 
 Layers = tuple[Layer, ...]
 
@@ -56,9 +54,9 @@ def train_layers(
         for k, layer in enumerate(plan):
             if k > 0:
                 codes = encode(done[-1].params, codes, hidden=plan[k - 1].hidden, n_threads=model.n_threads)
-            start = start_of(codes, layer.n_hidden, rng)
-            seed = int(rng.randint(2**31 - 1))
             samples = Samples(Data(codes), weight)
+            start = start_of(samples, layer.n_hidden, (layer.hidden, layer.output), rng)
+            seed = int(rng.randint(2**31 - 1))
             solver = solver_of(model, layer.solver, model.learning_rate, start, samples, layer.settings, seed)
             control = FitControl(stage(model, layer.max_iter, f"layer {k + 1} of {len(plan)}"), solver, None)
             control.run()
@@ -115,18 +113,3 @@ def stage(model: Training, max_iter: int, name: str) -> Stage:
 
 def _warn(what: str) -> None:
     warnings.warn(f"fit was interrupted: {what}", FitInterruptedWarning, stacklevel=4)
-
-
-def mean_activations(
-    encoder: Layers, units: Sequence[Any], X: NDArray[Any], weight: Weight, n_threads: int | None
-) -> list[NDArray[np.float64]]:
-    """Mean activation of each hidden unit, mapped to [0, 1], layer by layer."""
-    sums = [np.zeros(len(layer.b)) for layer in encoder]
-    for i in range(0, len(X), BLOCK):
-        codes: FloatArray = X[i : i + BLOCK]
-        for k, unit in enumerate(units):
-            codes = deep_forward(encoder[k : k + 1], codes, units=[unit], n_threads=n_threads)
-            each = codes if weight is None else codes * weight[i : i + BLOCK, np.newaxis]
-            sums[k] += np.sum(each, axis=0, dtype=np.float64)
-    total = len(X) if weight is None else weight.sum()
-    return [activity(s / total, unit) for s, unit in zip(sums, units, strict=True)]

@@ -19,7 +19,7 @@ except ImportError as error:
 
 from .._public import public_in
 from ..files._kinds import register
-from ..network._data import Data
+from ..network._data import Data, check_targets
 from ..network._deep import deep_forward
 from ..network._layer_plan import LayerPlan, per_layer, plan_layers
 from ..network._settings import Settings, check_settings
@@ -45,13 +45,17 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
     ----------
     hidden_layer_sizes : int or sequence of int
         Units of the hidden layers, bottom up.
-    rho, beta, weight_decay : float, or sequence of float
+    rho, beta, weight_decay, l1 : float, or sequence of float
         As for :class:`SparseAutoencoder`; one value, or one per layer.
-    hidden : {"sigmoid", "tanh"}, or a sequence of them
+    hidden : {"sigmoid", "tanh", "relu", "satlin"}, or a sequence of them
         Activation of the hidden layers.
-    output : {"sigmoid", "tanh", "linear"}, or a sequence of them
+    output : {"sigmoid", "tanh", "linear", "relu", "satlin"}, or a sequence of them
         Activation that reconstructs the data. Layers above the lowest reconstruct codes, by the activation of the
         codes; a sequence says it for every layer.
+    loss : {"squared", "absolute", "huber", "cross_entropy"}, or a sequence of them
+        What reconstructions of the data are judged by, in the lowest layer and in fine-tuning. The layers above have it
+        too, or the squared one where it cannot be taken of their output (cross-entropy of other units than sigmoid); a
+        sequence says it for every layer.
     solver : {"lbfgs", "adam", "sgd"}, or a sequence of them
         Of greedy training.
     max_iter : int, or sequence of int
@@ -97,7 +101,7 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
     components_ : ndarray of shape (units of the lowest layer, n_features)
         Weights of the lowest layer.
     rho_hat_ : list of ndarray
-        Mean activations over the training data, mapped to [0, 1], by layer.
+        Mean activations over the training data, mapped to [0, 1] (of relu as they are), by layer.
     cost_ : Cost
         J of the whole network and its parts over the training data.
     loss_curves_ : list of ndarray
@@ -123,7 +127,7 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
 
     _learned = (
         "encoder_", "decoder_", "units_", "output_units_", "rho_hat_", "cost_", "loss_curves_", "fine_tune_loss_curve_",
-        "n_iter_", "n_features_in_", "feature_names_in_", "_before"
+        "n_iter_", "n_features_in_", "feature_names_in_", "_loss_", "_before"
     )  # fmt: skip
 
     def __init__(
@@ -133,8 +137,10 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
         rho: float | Sequence[float] = 0.05,
         beta: float | Sequence[float] = 3.0,
         weight_decay: float | Sequence[float] = 1e-4,
+        l1: float | Sequence[float] = 0.0,
         hidden: str | Sequence[str] = "sigmoid",
         output: str | Sequence[str] = "sigmoid",
+        loss: str | Sequence[str] = "squared",
         solver: str | Sequence[str] = "lbfgs",
         max_iter: int | Sequence[int] = 400,
         batch_size: int = 256,
@@ -156,8 +162,10 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
         self.rho = rho
         self.beta = beta
         self.weight_decay = weight_decay
+        self.l1 = l1
         self.hidden = hidden
         self.output = output
+        self.loss = loss
         self.solver = solver
         self.max_iter = max_iter
         self.batch_size = batch_size
@@ -209,6 +217,8 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
             data = self._validate(X, reset=True)
             weight = weights_of(sample_weight, data)
             samples = Samples(Data(data), weight)
+            self._loss_ = plan[0].settings.loss
+            check_targets(data, self._loss_)
             warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
             rng = rng_of(self.random_state)
             trained, interrupted = train_layers(self, data, weight, plan, rng)
@@ -258,8 +268,10 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
         codes = check_codes(X, len(self.encoder_[top - 1].b))
         return deep_forward(self.decoder_[-top:], codes, units=self.output_units_[-top:], n_threads=self.n_threads)
 
-    def _output(self, X: NDArray[Any]) -> FloatArray:
-        units = (*self.units_, *self.output_units_)
+    def _output(self, X: NDArray[Any], *, linear: bool = False) -> FloatArray:
+        units: tuple[Output, ...] = (*self.units_, *self.output_units_)
+        if linear:
+            units = (*units[:-1], "linear")
         return deep_forward((*self.encoder_, *self.decoder_), X, units=units, n_threads=self.n_threads)
 
 
@@ -276,7 +288,9 @@ def _mirrored_settings(plan: Sequence[LayerPlan], decay: Sequence[float]) -> Set
     units = [*(layer.hidden for layer in plan), *(layer.output for layer in reversed(plan))]
     rho = [*(layer.rho for layer in plan), *(layer.rho for layer in plan[: n - 1])]
     beta = [*(layer.beta for layer in plan), *([0.0] * (n - 1))]
-    return check_settings(units, "squared", rho, beta, [*decay[:n], *reversed(decay[:n])], 2 * n)
+    l1 = [*(layer.l1 for layer in plan), *([0.0] * (n - 1))]
+    decays = [*decay[:n], *reversed(decay[:n])]
+    return check_settings(units, plan[0].settings.loss, rho, beta, decays, 2 * n, l1)
 
 
 register(StackedAutoencoder.__name__, partial(stack_from, StackedAutoencoder))

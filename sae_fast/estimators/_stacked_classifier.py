@@ -22,7 +22,7 @@ except ImportError as error:
 
 from .._public import public_in
 from ..files._kinds import register
-from ..network._data import Data
+from ..network._data import Data, check_targets
 from ..network._deep import deep_forward
 from ..network._layer_plan import per_layer, plan_layers
 from ..network._settings import Settings, check_settings
@@ -49,8 +49,9 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
     ----------
     hidden_layer_sizes : int or sequence of int
         Units of the hidden layers, bottom up.
-    rho, beta, weight_decay, hidden, output, solver, max_iter
-        Of greedy training, one value or one per layer, as for :class:`StackedAutoencoder`.
+    rho, beta, weight_decay, l1, hidden, output, loss, solver, max_iter
+        Of greedy training, one value or one per layer, as for :class:`StackedAutoencoder`. Head and fine-tuning have
+        the softmax loss, and no penalty but ``head_weight_decay`` and ``fine_tune_weight_decay``.
     batch_size : int
         Samples of a minibatch.
     learning_rate : float, optional
@@ -106,7 +107,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
     components_ : ndarray of shape (units of the lowest layer, n_features)
         Weights of the lowest layer.
     rho_hat_ : list of ndarray
-        Mean activations over the training data, mapped to [0, 1], by layer.
+        Mean activations over the training data, mapped to [0, 1] (of relu as they are), by layer.
     cost_ : Cost
         Softmax loss with weight decay of fine-tuning, and its parts, over the training data, weighted by class.
     loss_curves_ : list of ndarray
@@ -146,8 +147,10 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         rho: float | Sequence[float] = 0.1,
         beta: float | Sequence[float] = 3.0,
         weight_decay: float | Sequence[float] = 1e-4,
+        l1: float | Sequence[float] = 0.0,
         hidden: str | Sequence[str] = "sigmoid",
         output: str | Sequence[str] = "sigmoid",
+        loss: str | Sequence[str] = "squared",
         solver: str | Sequence[str] = "lbfgs",
         max_iter: int | Sequence[int] = 100,
         batch_size: int = 256,
@@ -174,8 +177,10 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         self.rho = rho
         self.beta = beta
         self.weight_decay = weight_decay
+        self.l1 = l1
         self.hidden = hidden
         self.output = output
+        self.loss = loss
         self.solver = solver
         self.max_iter = max_iter
         self.batch_size = batch_size
@@ -234,6 +239,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
             samples = Samples(
                 Data(data, None, labels), weight_by_label(self.class_weight, self.classes_, labels, weight)
             )
+            check_targets(data, plan[0].settings.loss)
             warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
             rng = rng_of(self.random_state)
             part, held = self._split(samples, rng)  # before the long part, for what may be wrong with it

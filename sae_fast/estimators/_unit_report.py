@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._public import public_in
-from ..network._units import activity
+from ..network._units import UNITS, activity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,8 @@ class UnitReport:
     Activations are mapped to [0, 1], over the training data or those given to
     :meth:`sae_fast.SparseAutoencoder.unit_report`. A unit is ``dead`` if it never reaches the smaller of
     0.01 and half of ``rho``, and ``saturated`` if it never leaves the mirror image of that range at 1; both carry
-    almost no information. All others are ``ok``.
+    almost no information. All others are ``ok``. Relu units have no upper bound: their activations are as they are, a
+    unit that is 0 for all samples is ``dead``, and none is ``saturated``.
 
     Two units do the same if their weights point the same way, or the opposite way: a unit with the negated weights and
     bias gives the mirrored activation, ``1 - a`` (sigmoid) or ``-a`` (tanh). So both signs count, and are kept.
@@ -42,7 +43,7 @@ class UnitReport:
     Attributes
     ----------
     rho : float
-        Wanted mean activation.
+        Wanted mean activation; NaN for relu, of which none is wanted.
     rho_hat : ndarray
         Mean activation.
     lowest, highest : ndarray
@@ -105,9 +106,10 @@ class UnitReport:
         for unit, row in enumerate(zip(*columns.values(), strict=True)):
             cells = [f"{v:>{_width(k)}{_format(v)}}" for k, v in zip(columns, row, strict=True)]
             lines.append(f"{unit:>5} " + " ".join(cells))
+        wanted = "" if np.isnan(self.rho) else f"; wanted mean activation {self.rho:g}"
         lines.append(
             f"{len(self.rho_hat)} units, {self.n_dead} dead, {self.n_saturated} saturated, {self.n_near_duplicates} "
-            f"near another one; wanted mean activation {self.rho:g}"
+            f"near another one{wanted}"
         )
         return "\n".join(lines)
 
@@ -120,22 +122,24 @@ def _format(value: object) -> str:
     return ".4g" if isinstance(value, float) else ""
 
 
-def statuses(rho: float, lowest: NDArray[np.float64], highest: NDArray[np.float64]) -> NDArray[np.str_]:
+def statuses(rho: float, lowest: NDArray[np.float64], highest: NDArray[np.float64], hidden: str) -> NDArray[np.str_]:
     """``"ok"``, ``"dead"`` or ``"saturated"`` for each unit."""
+    if not UNITS[hidden].bounded:
+        return np.where(highest > UNITS[hidden].low, "ok", "dead")
     low = min(0.01, rho / 2)
     high = max(0.99, 1 - (1 - rho) / 2)
     return np.where(highest < low, "dead", np.where(lowest > high, "saturated", "ok"))
 
 
-def warn_of_units(rho: float, lowest: NDArray[np.float64], highest: NDArray[np.float64]) -> None:
+def warn_of_units(rho: float, lowest: NDArray[np.float64], highest: NDArray[np.float64], hidden: str) -> None:
     """Warn the caller of the method that calls this of units that carry nothing."""
-    status = statuses(rho, lowest, highest)
+    status = statuses(rho, lowest, highest, hidden)
     n_dead, n_saturated = int(np.sum(status == "dead")), int(np.sum(status == "saturated"))
     if n_dead or n_saturated:
         warnings.warn(
             f"of {len(status)} hidden units {n_dead} are dead and {n_saturated} saturated "
-            "over the training data: unit_report() shows which; fewer units, a smaller beta or more "
-            "iterations may help",
+            "over the training data: unit_report() shows which; fewer units, a smaller beta or l1, "
+            "or more iterations may help",
             UnitWarning,
             stacklevel=3,
         )
@@ -146,13 +150,15 @@ def judge(
     rho_hat: NDArray[np.float64],
     lowest: NDArray[np.float64],
     highest: NDArray[np.float64],
+    hidden: str,
     W1: NDArray[Any],
 ) -> UnitReport:
     """The report from what was measured over the training data."""
+    status = statuses(rho, lowest, highest, hidden)
+    if not UNITS[hidden].bounded:
+        rho = np.nan
     norm = np.linalg.norm(W1.astype(np.float64), axis=1)
-    return UnitReport(
-        rho, rho_hat, lowest, highest, norm, statuses(rho, lowest, highest), *most_parallel(W1.astype(np.float64))
-    )
+    return UnitReport(rho, rho_hat, lowest, highest, norm, status, *most_parallel(W1.astype(np.float64)))
 
 
 def judge_codes(rho: float, codes: NDArray[Any], hidden: str, W1: NDArray[Any]) -> UnitReport:
@@ -161,7 +167,7 @@ def judge_codes(rho: float, codes: NDArray[Any], hidden: str, W1: NDArray[Any]) 
     low, high = codes.min(axis=0).astype(np.float64), codes.max(axis=0).astype(np.float64)
     correlated, correlation = strongest(correlations(codes))
     mean, low, high = (activity(a, hidden) for a in (mean, low, high))
-    report = judge(rho, mean, low, high, W1)
+    report = judge(rho, mean, low, high, hidden, W1)
     return UnitReport(**vars(report) | {"correlated": correlated, "correlation": correlation})
 
 

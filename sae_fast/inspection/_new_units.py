@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._public import public_in
-from ..estimators._measured import ranges
 from ..estimators._unit_report import statuses
+from ..network._checks import check_n_threads
+from ..network._data import Data
 from ..network._functional import cost, encode
-from ..network._types import Cost, Hidden, Output, Params
+from ..network._measure import measure
+from ..network._settings import Settings, check_autoencoder
+from ..network._types import Cost, Hidden, Loss, Output, Params
 from ..network._units import UNITS, activity
 from ..reference._units import UNITS as FORMULAS
 
@@ -30,16 +33,25 @@ class Network(NamedTuple):
     hidden: Hidden
     output: Output
     n_threads: int | None
+    loss: Loss = "squared"
+    l1: float = 0.0
+
+    @property
+    def settings(self) -> Settings:
+        """As an evaluation takes them."""
+        penalty = self.rho, self.beta, self.weight_decay
+        return check_autoencoder(self.hidden, self.output, *penalty, self.loss, self.l1)
 
     def cost(self, params: Params, X: NDArray[Any]) -> Cost:
         """J and its parts."""
         return cost(params, X, **self._asdict())
 
 
-def find_idle(params: Params, X: NDArray[Any], network: Network) -> NDArray[np.intp]:
-    """Units that are dead or saturated on ``X``."""
-    low, high = ranges(params, X, network.hidden, network.n_threads)
-    return np.flatnonzero(statuses(network.rho, low, high) != "ok")
+def find_idle(params: Params, X: NDArray[Any], network: Network) -> tuple[NDArray[np.intp], Cost]:
+    """Units that are dead or saturated on ``X``, and J."""
+    threads = check_n_threads(network.n_threads)
+    cost, _, (low,), (high,) = measure(params, Data(X), None, network.settings, threads)
+    return np.flatnonzero(statuses(network.rho, low, high, network.hidden) != "ok"), cost
 
 
 def set_up(
@@ -90,12 +102,12 @@ def set_up(
 def threshold(projection: NDArray[np.float64], network: Network) -> float:
     """The bias that gives ``projection + bias`` a mean activation, mapped to [0, 1], of rho.
 
-    Units without a bound have no such mean, and get the bias that puts the mean projection where they begin.
+    Units without a bound, of which none is wanted, get the bias that turns them on for a share rho of the samples.
     """
     from scipy.optimize import brentq
 
     if not UNITS[network.hidden].bounded:
-        return -float(projection.mean())
+        return -float(np.quantile(projection, 1 - network.rho))
 
     def excess(bias: float) -> float:
         a2 = FORMULAS[network.hidden].value(projection + bias)

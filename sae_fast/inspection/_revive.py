@@ -14,18 +14,17 @@ from ..estimators._inside import network_input
 from ..estimators._layer_training import Samples
 from ..network._checks import (
     ParamsLike,
-    check_activations,
     check_count,
     check_n_threads,
     check_params,
-    check_penalty,
     check_random_state,
     check_X,
     seed_from,
 )
-from ..network._data import Data
+from ..network._data import Data, check_targets
 from ..network._rows import check_dense
-from ..network._types import EpochInfo, Hidden, Output, Params
+from ..network._settings import check_autoencoder
+from ..network._types import EpochInfo, Hidden, Loss, Output, Params
 from ._new_units import Network, find_idle, set_up
 
 if TYPE_CHECKING:
@@ -50,12 +49,13 @@ def revive_units(model: Model, X: ArrayLike, *, n_rounds: int | None = None, ran
     bias. Then it is set up anew: a sample is drawn with probability proportional to the square of its reconstruction
     error (the rule of Bricken et al., "Towards Monosemanticity", 2023), and the direction of its residual becomes the
     unit's encoder row and decoder column. The row is scaled so that the pre-activation varies over the samples as
-    those of the living units do, the bias is solved for a mean activation of ``rho``, and the column gets the length
-    that takes most off the error that is left. Each unit sees what the units before it have left.
+    those of the living units do, the bias is solved for a mean activation of ``rho`` (for a relu unit, of which none is
+    wanted, so that it is on for a share ``rho`` of the samples), and the column gets the length that takes most off the
+    squared error that is left. Each unit sees what the units before it have left.
 
-    **The cost does not jump.** A new unit's penalty is zero, and J of the whole network over ``X`` is compared before
-    and after: where it would be higher, the new columns are shortened, down to zero. If that does not help (a large
-    ``weight_decay`` on the new rows), all is left as it was, with a :class:`RevivalWarning`.
+    **The cost does not jump.** A new unit's penalty on its mean activation is zero, and J of the whole network over
+    ``X`` is compared before and after: where it would be higher, the new columns are shortened, down to zero. If that
+    does not help (a large ``weight_decay`` or ``l1``), all is left as it was, with a :class:`RevivalWarning`.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class ReviveUnits:
     ----------
     X : array_like of shape (n_samples, n_visible)
         Samples to judge and to draw from, as the network sees them (a model's ``scale`` applied).
-    rho, beta, weight_decay, hidden, output, n_threads
+    rho, beta, weight_decay, hidden, output, loss, l1, n_threads
         As for the training.
     every : int
         Epochs from one revival to the next; there is none after the last epoch.
@@ -167,11 +167,13 @@ class ReviveUnits:
         weight_decay: float = 1e-4,
         hidden: Hidden = "sigmoid",
         output: Output = "sigmoid",
+        loss: Loss = "squared",
+        l1: float = 0.0,
         every: int = 10,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         n_threads: int | None = None,
     ) -> None:
-        check_activations(hidden, output)
+        settings = check_autoencoder(hidden, output, rho, beta, weight_decay, loss, l1)
         check_n_threads(n_threads)
         self.every = check_count("every", every)
         self.n_revived = 0
@@ -179,7 +181,9 @@ class ReviveUnits:
         check_dense(X)
         array = np.asarray(X)
         self._X = check_X(array, array.shape[1] if array.ndim == 2 else 0)
-        self._network = Network(*check_penalty(rho, beta, weight_decay), hidden, output, n_threads)
+        check_targets(self._X, loss)
+        penalty = settings.rho[0], settings.beta[0], settings.weight_decay[0]
+        self._network = Network(*penalty, hidden, output, n_threads, loss, settings.l1[0])
         self._random_state = check_random_state(random_state)
         self._rng = np.random.default_rng(seed_from(random_state))
 
@@ -211,11 +215,12 @@ def revive(
     """Parameters with a new start for the units that carry nothing on ``X``, and which these are."""
     old, dtype = check_params(params)
     X = check_X(X, old.W1.shape[1])
-    idle = find_idle(old, X, network)
+    idle, cost = find_idle(old, X, network)
     if len(idle) == 0:
         return old, idle
-    before = network.cost(old, X).total
-    if not np.isfinite(before):
+    before = cost.total
+    # The penalty of satlin units that are dead is infinite, and that of their new starts is not.
+    if not np.isfinite(before) and cost.sparsity < np.inf:
         raise ValueError(f"J of the network over X must be finite to revive units, got {before}")
     rows = np.sort(rng.choice(len(X), ROWS, replace=False)) if len(X) > ROWS else slice(None)
     bare, new = set_up(old, X[rows].astype(np.float64), idle, network, rng)

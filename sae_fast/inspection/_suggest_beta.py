@@ -16,8 +16,9 @@ from ..estimators._data_range import DataRangeWarning
 from ..estimators._estimator import SparseAutoencoder
 from ..estimators._progress import say
 from ..estimators._unit_report import UnitWarning
-from ..network._checks import check_count, check_in, check_real, check_rho
+from ..network._checks import check_count, check_hidden, check_in, check_real, check_rho
 from ..network._types import Cost
+from ..network._units import UNITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,6 +179,12 @@ class _Search:
         for name in ("beta", "warm_start", "callback"):
             if name in options:
                 raise TypeError(f"suggest_beta takes no {name}: the search sets it")
+        hidden = options.get("hidden", "sigmoid")
+        check_hidden(hidden)
+        if not UNITS[hidden].bounded:
+            raise ValueError(
+                f"hidden must be a unit whose mean activation beta can hold, got {hidden!r}: take l1 for its codes"
+            )
         return SparseAutoencoder(
             n_components, rho=self.rho, warm_start=True, max_iter=max_iter, random_state=random_state, **options
         )

@@ -21,11 +21,14 @@ class UnitFacts(NamedTuple):
         What the activation reaches; infinite where it has no bound.
     hidden : bool
         It may be that of an autoencoder's hidden units. Any unit may be that of the outputs.
+    middle : float, optional
+        Of a unit with kinks, which learns nothing where it is flat: the z that training had better start from.
     """
 
     low: float
     high: float
     hidden: bool
+    middle: float | None = None
 
     @property
     def bounded(self) -> bool:
@@ -38,8 +41,8 @@ UNITS = {
     "sigmoid": UnitFacts(0.0, 1.0, hidden=True),
     "tanh": UnitFacts(-1.0, 1.0, hidden=True),
     "linear": UnitFacts(-INF, INF, hidden=False),
-    "relu": UnitFacts(0.0, INF, hidden=True),
-    "satlin": UnitFacts(0.0, 1.0, hidden=True),
+    "relu": UnitFacts(0.0, INF, hidden=True, middle=0.0),
+    "satlin": UnitFacts(0.0, 1.0, hidden=True, middle=0.5),
 }
 OUTPUT = tuple(UNITS)
 HIDDEN = tuple(name for name, unit in UNITS.items() if unit.hidden)

@@ -13,7 +13,7 @@ from ..estimators._unit_report import BLOCK
 from ..network._checks import check_hidden, check_X
 from ..network._functional import decode, encode
 from ..network._types import Hidden, Output, Params
-from ..network._units import activity
+from ..network._units import UNITS, activity
 
 F64 = NDArray[np.float64]
 Shape = tuple[int, int] | tuple[int, int, int]
@@ -160,6 +160,14 @@ def hidden_of(model: Any, hidden: Hidden | None) -> Hidden:
     unit = found if hidden is None else hidden
     check_hidden(unit)
     return cast("Hidden", unit)
+
+
+def check_reached(name: str, values: F64, unit: Hidden) -> None:
+    """Are these activations, mapped to [0, 1] where they have bounds, such that the unit can have them?"""
+    low, high = (0.0, 1.0) if UNITS[unit].bounded else (UNITS[unit].low, UNITS[unit].high)
+    if values.min() < low or values.max() > high:
+        wanted = f"in [{low:g}, {high:g}]" if np.isfinite(high) else f">= {low:g}"
+        raise ValueError(f"{name} must be {wanted}, got {values.min():g} to {values.max():g}")
 
 
 def of_last_layer(value: Any) -> Any:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["loss"]
 
 Curve = tuple[str, F64, dict[str, Any]]
-PARTS = (("reconstruction", BLUE), ("weight decay", ORANGE), ("sparsity", GREEN))
+COLOURS = (BLUE, ORANGE, GREEN)
 
 
 def loss(
@@ -27,6 +27,8 @@ def loss(
     ax: Axes | None = None,
 ) -> Axes:
     """Cost J and its parts over the iterations or epochs, with the validation cost where there is one.
+
+    The parts are the loss, the weight decay, and the penalties on mean (KL) and single activations (L1) together.
 
     Parameters
     ----------
@@ -65,16 +67,24 @@ def loss(
         raise ValueError("scale must be 'linear' for stacked areas, whose heights it would distort, got 'log'")
     curves = _curves(model)
     parts = _parts(model)
+    named = list(zip(_names(model), COLOURS, strict=True))
     if kind == "stacked" and parts is None:
         raise ValueError("kind must be 'lines' for a model without the parts of its cost, got 'stacked'")
     with style():
         ax = axes_or_new(ax)
         if kind == "stacked" and parts is not None:
-            labels, colours = zip(*PARTS, strict=True)
+            labels, colours = zip(*named, strict=True)
             steps = np.arange(1, len(parts) + 1)
-            ax.stackplot(steps, parts.T, labels=labels, colors=colours, alpha=0.75, linewidth=0)
+            ax.stackplot(
+                steps,
+                np.where(np.isfinite(parts), parts, np.nan).T,
+                labels=labels,
+                colors=colours,
+                alpha=0.75,
+                linewidth=0,
+            )
         elif parts is not None:
-            for (label, colour), values in zip(PARTS, parts.T, strict=True):
+            for (label, colour), values in zip(named, parts.T, strict=True):
                 if np.any(values > 0):
                     _line(ax, np.where(values > 0, values, np.nan), label, color=colour)
         for label, values, options in curves:
@@ -82,12 +92,13 @@ def loss(
         ax.set_yscale(scale or ("log" if kind == "lines" else "linear"))
         _finish(ax, model)
         _limit(ax, curves, parts, stacked=kind == "stacked")
-        _name(ax, curves, parts, stacked=kind == "stacked")
+        _name(ax, curves, parts, named, stacked=kind == "stacked")
     return ax
 
 
 def _line(ax: Axes, values: F64, label: str, **options: Any) -> None:
     marker = "o" if len(values) == 1 else None
+    values = np.where(np.isfinite(values), values, np.nan)
     ax.plot(np.arange(1, len(values) + 1), values, label=label, marker=marker, markersize=3, **options)
 
 
@@ -102,22 +113,33 @@ def _finish(ax: Axes, model: Any) -> None:
 
 def _limit(ax: Axes, curves: list[Curve], parts: F64 | None, *, stacked: bool) -> None:
     """Room for what matters: neither the first iterations nor the dips of a small part set the scale."""
-    totals = np.concatenate([values for _, values, _ in curves])
+    totals = np.concatenate([values[np.isfinite(values)] for _, values, _ in curves])
+    if not totals.size:
+        return
     if stacked or ax.get_yscale() == "linear":
         ax.set_ylim(0, 1.05 * max(float(np.percentile(totals, 97)), float(totals[-1])) or 1)
     elif parts is not None:
-        last = parts[-1][parts[-1] > 0]
+        last = _last(parts)[_last(parts) > 0]
         ax.set_ylim(bottom=min(1e-3 * float(totals.min()), *(0.5 * last)))
 
 
-def _name(ax: Axes, curves: list[Curve], parts: F64 | None, *, stacked: bool) -> None:
+def _name(ax: Axes, curves: list[Curve], parts: F64 | None, named: list[tuple[str, str]], *, stacked: bool) -> None:
     """Names of the curves where they end."""
-    labels = [(label, float(values[-1]), str(options["color"])) for label, values, options in curves]
+    labels = [(label, float(_last(values)), str(options["color"])) for label, values, options in curves]
     if parts is not None:
-        middle = np.cumsum(parts[-1]) - parts[-1] / 2 if stacked else parts[-1]
-        named = zip(PARTS, middle, parts[-1], strict=True)
-        labels += [(label, float(height), colour) for (label, colour), height, value in named if value > 0]
+        last = _last(parts)
+        middle = np.cumsum(last) - last / 2 if stacked else last
+        ends = zip(named, middle, last, strict=True)
+        labels += [(label, float(height), colour) for (label, colour), height, value in ends if value > 0]
     end_labels(ax, labels)
+
+
+def _last(values: F64) -> F64:
+    """The last of the iterations that are finite: a minibatch of few samples may have an infinite penalty."""
+    finite = np.isfinite(values) if values.ndim == 1 else np.isfinite(values).all(axis=1)
+    rows: F64 = values[finite] if finite.any() else np.zeros_like(values[:1])
+    last: F64 = rows[-1]
+    return last
 
 
 def _curves(model: Any) -> list[Curve]:
@@ -141,6 +163,14 @@ def _curves(model: Any) -> list[Curve]:
     if not all(values.ndim == 1 and values.size for _, values, _ in found):
         raise ValueError("model must have a cost curve of at least one iteration, got an empty one")
     return found
+
+
+def _names(model: Any) -> tuple[str, str, str]:
+    """Of the parts: the loss, where it is not the usual one, and what sparsity is made of, where that is not KL."""
+    found = getattr(model, "_loss_", "squared")
+    error = "reconstruction" if found == "squared" else f"{found.replace('_', '-')} loss"
+    l1, beta = getattr(model, "l1", 0), getattr(model, "beta", 0)
+    return error, "weight decay", "sparsity" if not l1 else "sparsity (KL, L1)" if beta else "sparsity (L1)"
 
 
 def _parts(model: Any) -> F64 | None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..network._checks import check_in, check_rho
-from ._inputs import F64, of_last_layer
+from ..network._units import UNITS
+from ._inputs import F64, hidden_of, of_last_layer
 from ._style import BLUE, CLASSES, GREEN, INK, ORANGE, VERMILION, axes_or_new, style
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def kl_penalty(rho: Any = (0.01, 0.05, 0.2), *, beta: float | None = None, ax: A
     Raises
     ------
     ValueError
-        ``rho`` outside (0, 1), or a negative ``beta``.
+        ``rho`` outside (0, 1), a negative ``beta``, or a model of relu units, which have no such penalty.
 
     Examples
     --------
@@ -51,6 +52,8 @@ def kl_penalty(rho: Any = (0.01, 0.05, 0.2), *, beta: float | None = None, ax: A
     """
     rho_hat: F64 | None = None
     if hasattr(rho, "rho_hat_"):
+        if not UNITS[unit := hidden_of(rho, None)].bounded:
+            raise ValueError(f"rho must be a model with units whose mean activation has an upper bound, got {unit!r}")
         beta = of_last_layer(rho.beta) if beta is None else beta
         rho_hat, wanted = np.asarray(of_last_layer(rho.rho_hat_), float), [check_rho(of_last_layer(rho.rho))]
     else:

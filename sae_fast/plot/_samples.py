@@ -131,7 +131,7 @@ def latent(
         Which two units; by default both of two, and the principal components of more.
     max_points : int
         Of more samples, this many are drawn, evenly spaced.
-    hidden : {"sigmoid", "tanh"}, optional
+    hidden : {"sigmoid", "tanh", "relu", "satlin"}, optional
         Of Params; by default sigmoid.
     ax : matplotlib.axes.Axes, optional
         Where to draw.

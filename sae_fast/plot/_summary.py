@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..network._types import Hidden, Output
+from ..network._units import UNITS
 from ._filters import filters
-from ._inputs import Shape, as_pictures, chain_of, weights
+from ._inputs import Shape, as_pictures, chain_of, hidden_of, weights
 from ._loss import loss
 from ._samples import latent, reconstructions
 from ._style import new_figure, style
@@ -174,10 +175,16 @@ def _about(model: Any) -> str:
     text = [r" $\rightarrow$ ".join(map(str, sizes)) + " units"]
     if isinstance(getattr(model, "hidden", None), str) and isinstance(getattr(model, "output", None), str):
         text[0] += f", {model.hidden} / {model.output}"
-    settings = (("rho", r"$\rho$"), ("beta", r"$\beta$"), ("weight_decay", r"$\lambda$"))
+    settings = [("rho", r"$\rho$"), ("beta", r"$\beta$"), ("weight_decay", r"$\lambda$")]
+    if not UNITS[hidden_of(model, None)].bounded:
+        settings = settings[2:]
+    if np.any(getattr(model, "l1", 0)):
+        settings.append(("l1", "L1"))
     known = [
         f"{symbol} = {getattr(model, name):g}" for name, symbol in settings if np.isscalar(getattr(model, name, None))
     ]
+    if getattr(model, "_loss_", "squared") != "squared":
+        known.append(f"{model._loss_.replace('_', '-')} loss")
     if known:
         text.append(",  ".join(known))
     if hasattr(model, "cost_") and hasattr(model, "n_iter_"):

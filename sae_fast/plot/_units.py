@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..estimators._unit_report import judge
+from ..estimators._unit_report import statuses
 from ..network._checks import check_in, check_rho
 from ..network._types import Hidden
-from ._inputs import F64, code_blocks, finite, hidden_of, of_last_layer
+from ..network._units import UNITS
+from ._inputs import F64, check_reached, code_blocks, finite, hidden_of, of_last_layer
 from ._style import BLUE, GREY, INK, ORANGE, VERMILION, axes_or_new, end_labels, style
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def mean_activations(
 ) -> Axes:
     """Mean activation ``rho_hat`` of each hidden unit, sorted, beside the wanted ``rho``; dead and saturated marked.
 
-    Activations are mapped to [0, 1]. Which units count as dead or saturated: :class:`sae_fast.UnitReport`.
+    Activations are mapped to [0, 1], those of relu units are as they are, and have no wanted mean. Which units count as
+    dead or saturated: :class:`sae_fast.UnitReport`.
 
     Parameters
     ----------
@@ -42,8 +44,8 @@ def mean_activations(
         Samples to measure on; by default the training data, as the model remembers them. Needed for Params.
     rho : float, optional
         Wanted mean activation; by default that of the model.
-    hidden : {"sigmoid", "tanh"}, optional
-        Of Params; by default sigmoid.
+    hidden : {"sigmoid", "tanh", "relu", "satlin"}, optional
+        Of Params, or of mean activations; by default sigmoid.
     ax : matplotlib.axes.Axes, optional
         Where to draw.
 
@@ -54,7 +56,7 @@ def mean_activations(
     Raises
     ------
     ValueError
-        Mean activations outside [0, 1], or Params without samples.
+        Mean activations that the units cannot have, or Params without samples.
 
     Examples
     --------
@@ -63,7 +65,7 @@ def mean_activations(
     >>> [float(y) for y in ax.lines[-1].get_ydata()]
     [0.06, 0.05, 0.04]
     """
-    if rho is None:
+    if rho is None and UNITS[hidden_of(model, hidden)].bounded:
         rho = of_last_layer(getattr(model, "_rho_fitted_", getattr(model, "rho", None)))
     wanted = None if rho is None else check_rho(rho)
     rho_hat, status = _judged(model, X, wanted, hidden)
@@ -106,7 +108,7 @@ def _judged(model: Any, X: ArrayLike | None, rho: float | None, hidden: Hidden |
             n, total = n + len(block), total + block.sum(axis=0)
             low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
         rho_hat = total / n
-        return rho_hat, judge(0.05 if rho is None else rho, rho_hat, low, high, np.zeros((len(low), 1))).status
+        return rho_hat, statuses(0.05 if rho is None else rho, low, high, hidden_of(model, hidden))
     if hasattr(model, "unit_report"):
         report = model.unit_report()
         return np.asarray(report.rho_hat), np.asarray(report.status)
@@ -116,8 +118,7 @@ def _judged(model: Any, X: ArrayLike | None, rho: float | None, hidden: Hidden |
     if rho_hat.ndim != 1 or rho_hat.size == 0:
         raise ValueError(f"mean activations must have shape (n_hidden,), got {rho_hat.shape}")
     finite("mean activations", rho_hat)
-    if rho_hat.min() < 0 or rho_hat.max() > 1:
-        raise ValueError(f"mean activations must be in [0, 1], got {rho_hat.min():g} to {rho_hat.max():g}")
+    check_reached("mean activations", rho_hat, hidden_of(model, hidden))
     return rho_hat, np.full(len(rho_hat), "ok")
 
 
@@ -125,24 +126,26 @@ def activations(
     model: Any,
     X: ArrayLike | None = None,
     *,
-    threshold: float = 0.1,
+    threshold: float | None = None,
     hidden: Hidden | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Histogram of the activations of all units over all samples, on a logarithmic count: how sparse the codes are.
 
-    Activations of tanh units are mapped to [0, 1], where 0 is inactive.
+    Activations of tanh units are mapped to [0, 1], where 0 is inactive. Those of relu units reach as far as they do.
 
     Parameters
     ----------
     model : fitted model, Params or array_like of shape (n_samples, n_hidden)
-        Whose units; or codes in [0, 1].
+        Whose units; or codes, in [0, 1] unless ``hidden`` says that they are of relu units.
     X : array_like of shape (n_samples, n_visible), optional
-        Samples to encode; none if codes are given. Read block by block: they may be larger than memory.
-    threshold : float
-        Activations above it count as active, in [0, 1).
-    hidden : {"sigmoid", "tanh"}, optional
-        Of Params; by default sigmoid.
+        Samples to encode; none if codes are given. Read block by block, relu codes twice: they may be larger than
+        memory.
+    threshold : float, optional
+        Activations above it count as active, >= 0, and < 1 but for relu units; by default 0.1, and 0 for relu units,
+        which are off there.
+    hidden : {"sigmoid", "tanh", "relu", "satlin"}, optional
+        Of Params, or of codes; by default sigmoid.
     ax : matplotlib.axes.Axes, optional
         Where to draw.
 
@@ -153,7 +156,7 @@ def activations(
     Raises
     ------
     ValueError
-        Codes outside [0, 1], or ``threshold`` out of its range.
+        Codes that the units cannot have, or ``threshold`` out of its range.
 
     Examples
     --------
@@ -162,20 +165,24 @@ def activations(
     >>> ax.texts[0].get_text()
     '25.0 % active (> 0.1)'
     """
-    limit = check_in("threshold", threshold, 0.0, 1.0, "in [0, 1)")
+    unit = hidden_of(model, hidden)
+    bounded = UNITS[unit].bounded
+    if threshold is None:
+        threshold = 0.1 if bounded else 0.0
+    wanted = "in [0, 1)" if bounded else ">= 0 and finite"
+    limit = check_in("threshold", threshold, 0.0, 1.0 if bounded else np.inf, wanted)
     if X is None:
         given = np.asarray(model, dtype=np.float64)
         if given.ndim != 2 or given.size == 0:
             raise ValueError(f"codes must have shape (n_samples, n_hidden), got {given.shape}")
-        blocks: Iterable[F64] = [finite("codes", given)]
-        symbol = "$s$"
-    else:
-        blocks = code_blocks(model, X, hidden)
-        symbol = "$(a_2 + 1) / 2$" if hidden_of(model, hidden) == "tanh" else "$a_2$"
-    counts, edges, active, total = np.zeros(BINS, int), np.linspace(0, 1, BINS + 1), 0, 0
-    for block in blocks:
-        if block.min() < 0 or block.max() > 1:
-            raise ValueError(f"codes must be in [0, 1], got {block.min():g} to {block.max():g}")
+        check_reached("codes", finite("codes", given), unit)
+
+    def blocks() -> Iterable[F64]:
+        return [given] if X is None else code_blocks(model, X, hidden)
+
+    top = 1.0 if bounded else max(float(block.max()) for block in blocks()) or 1.0
+    counts, edges, active, total = np.zeros(BINS, int), np.linspace(0, top, BINS + 1), 0, 0
+    for block in blocks():
         counts += np.histogram(block, edges)[0]
         active += int(np.sum(block > limit))
         total += block.size
@@ -184,9 +191,15 @@ def activations(
         ax.stairs(counts, edges, fill=True, color=BLUE, alpha=0.85)
         ax.axvline(limit, color=INK, linewidth=0.8, linestyle=(0, (4, 2)))
         label = f"{100 * active / total:.1f} % active (> {limit:g})"
-        ax.text(limit + 0.02, 0.97, label, transform=ax.get_xaxis_transform(), va="top")
+        ax.text(limit + 0.02 * top, 0.97, label, transform=ax.get_xaxis_transform(), va="top")
         ax.set_yscale("log")
-        ax.set(xlim=(0, 1), ylim=(0.7, 2 * counts.max()))
-        ax.set_xlabel(f"activation {symbol}")
+        ax.set(xlim=(0, top), ylim=(0.7, 2 * counts.max()))
+        ax.set_xlabel(f"activation {_symbol(unit, given=X is None)}")
         ax.set_ylabel("count")
     return ax
+
+
+def _symbol(unit: Hidden, *, given: bool) -> str:
+    if given:
+        return "$s$" if UNITS[unit].bounded else "$a_2$"
+    return "$a_2$" if UNITS[unit].low == 0 else "$(a_2 + 1) / 2$"

@@ -42,6 +42,20 @@ def assert_same(one, two):
     + [
         sf.StackedAutoencoder((4, 3), max_iter=30, fine_tune_max_iter=50, random_state=0, solver=s, fine_tune_solver=s)
         for s in SOLVERS
+    ]
+    + [
+        sf.StackedAutoencoder(
+            (4, 3),
+            max_iter=10,
+            fine_tune_max_iter=5,
+            random_state=0,
+            beta=0,
+            l1=(0.01, 0.001),
+            output="linear",
+            hidden=hidden,
+            loss=loss,
+        )
+        for hidden, loss in (("relu", "huber"), ("satlin", "absolute"))
     ],
     expected_failed_checks=not_equal_to_repetition,
 )

@@ -22,7 +22,7 @@ def changed(fitted, **arrays):
 @pytest.mark.parametrize("block", [8192, 70])
 def test_report_on_the_training_data_is_the_report_of_the_fit(hidden, dtype, block, monkeypatch):
     """unit_report(X) on the training data measures what the fit measured, all at once or block by block."""
-    monkeypatch.setattr("sae_fast.estimators._measured.BLOCK", block)
+    monkeypatch.setattr("sae_fast.estimators._unit_report.BLOCK", block)
     X = patches(dtype=dtype)
     fitted = model(hidden=hidden).fit(X)
     trained, measured = fitted.unit_report(), fitted.unit_report(X)
@@ -123,8 +123,8 @@ def test_saturated_is_the_mirror_image_of_dead(rho):
     """Dead is below the smaller of 0.01 and rho / 2; saturated is dead with activations and rho taken from 1."""
     limit = min(0.01, rho / 2)
     high = np.array([0.9 * limit, 1.1 * limit, 0.0, 1.0])
-    assert list(statuses(rho, np.zeros(4), high)) == ["dead", "ok", "dead", "ok"]
-    assert list(statuses(1 - rho, 1 - high, np.ones(4))) == ["saturated", "ok", "saturated", "ok"]
+    assert list(statuses(rho, np.zeros(4), high, "sigmoid")) == ["dead", "ok", "dead", "ok"]
+    assert list(statuses(1 - rho, 1 - high, np.ones(4), "sigmoid")) == ["saturated", "ok", "saturated", "ok"]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
