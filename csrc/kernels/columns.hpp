@@ -2,7 +2,7 @@
 // that are padding.
 #pragma once
 
-#include "folded.hpp"
+#include "interleaved.hpp"
 #include "losses.hpp"
 
 namespace sae_fast {
@@ -11,7 +11,7 @@ namespace {
 /// Sum of all lanes, in pairs of pairs.
 template <class T>
 inline T sum_in_pairs(Vec<T> v) noexcept {
-    return unfold_columns<T, static_cast<int>(kLanes<T>)>(v)[0];
+    return sum_ways<T, static_cast<int>(kLanes<T>)>(v)[0];
 }
 
 template <class T, class U>
@@ -24,7 +24,7 @@ void hidden_columns_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* we
         for (Size j = 0; j < width; j += n) {
             const Vec<T> w = load(weight + j);
             const Hidden<T> h = U::hidden(load(z + j) + bias[r]);
-            store(z + j, h.folded);
+            store(z + j, h.stored);
             beyond += w * h.beyond;
             big += sign_bit<T>(h.beyond) ? w : Vec<T>{};
             small += sign_bit<T>(h.beyond) ? Vec<T>{} : w;
@@ -71,15 +71,15 @@ double output_columns(Unit u, Loss l, T* z, const T* X, Size n_rows, Size n_vec,
 }
 
 template <class T, class U>
-void hidden_delta_columns_as(T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* weight,
+void hidden_delta_columns_as(T* d, const T* stored, Size n_rows, Size n_vec, const T* slope, const T* weight,
                              double* sum_delta) noexcept {
     constexpr Size n = kLanes<T>;
     const Size width = n_vec * n;
-    for (Size r = 0; r < n_rows; ++r, d += width, folded += width) {
+    for (Size r = 0; r < n_rows; ++r, d += width, stored += width) {
         Vec<T> sum{};
         for (Size j = 0; j < width; j += n) {
             const Vec<T> pull = load(weight + j) * slope[r];
-            const Vec<T> delta = U::slope(load(folded + j)) * (load(d + j) + pull);
+            const Vec<T> delta = U::slope(load(stored + j)) * (load(d + j) + pull);
             sum += delta;
             store(d + j, delta);
         }
@@ -88,10 +88,10 @@ void hidden_delta_columns_as(T* d, const T* folded, Size n_rows, Size n_vec, con
 }
 
 template <class T>
-void hidden_delta_columns(Unit u, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* weight,
+void hidden_delta_columns(Unit u, T* d, const T* stored, Size n_rows, Size n_vec, const T* slope, const T* weight,
                           double* sum_delta) noexcept {
     with_unit<T>(u, [&](auto unit) {
-        hidden_delta_columns_as<T, decltype(unit)>(d, folded, n_rows, n_vec, slope, weight, sum_delta);
+        hidden_delta_columns_as<T, decltype(unit)>(d, stored, n_rows, n_vec, slope, weight, sum_delta);
     });
 }
 

@@ -19,7 +19,7 @@ void hidden_forward_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* ro
         for (Size r = 0; r < n_rows; ++r) {
             T* at = z + r * width + j;
             const Hidden<T> h = U::hidden(load(at) + b);
-            store(at, h.folded);
+            store(at, h.stored);
             if constexpr (Weighted) {
                 const Vec<T> weight = splat(row_weight[r]);
                 beyond += weight * h.beyond;
@@ -79,10 +79,10 @@ void activate(Unit u, const T* z, Size n_rows, Size n_vec, Size n_used, const T*
 }
 
 template <class T>
-void unfold(Unit u, const T* folded, T* a, Size n_rows, Size n_vec) noexcept {
+void restore(Unit u, const T* stored, T* a, Size n_rows, Size n_vec) noexcept {
     with_unit<T>(u, [&](auto unit) {
         const Size all = n_rows * n_vec * kLanes<T>;
-        for (Size i = 0; i < all; i += kLanes<T>) store(a + i, unit.unfold(load(folded + i)));
+        for (Size i = 0; i < all; i += kLanes<T>) store(a + i, unit.restore(load(stored + i)));
     });
 }
 
@@ -139,7 +139,7 @@ double output_delta(Unit u, Loss l, T* z, const T* X, Size x_stride, Size n_rows
 }
 
 template <class T, class U>
-void hidden_delta_as(T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
+void hidden_delta_as(T* d, const T* stored, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
                      T* sum_delta) noexcept {
     constexpr Size n = kLanes<T>;
     const Size width = n_vec * n;
@@ -149,7 +149,7 @@ void hidden_delta_as(T* d, const T* folded, Size n_rows, Size n_vec, const T* sl
         for (Size r = 0; r < n_rows; ++r) {
             T* at = d + r * width + j;
             const Vec<T> pull = row_weight != nullptr ? row_weight[r] * k : k;
-            const Vec<T> delta = U::slope(load(folded + r * width + j)) * (load(at) + pull);
+            const Vec<T> delta = U::slope(load(stored + r * width + j)) * (load(at) + pull);
             sum += delta;
             store(at, delta);
         }
@@ -158,10 +158,10 @@ void hidden_delta_as(T* d, const T* folded, Size n_rows, Size n_vec, const T* sl
 }
 
 template <class T>
-void hidden_delta(Unit u, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
+void hidden_delta(Unit u, T* d, const T* stored, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
                   T* sum_delta) noexcept {
     with_unit<T>(u, [&](auto unit) {
-        hidden_delta_as<T, decltype(unit)>(d, folded, n_rows, n_vec, slope, row_weight, sum_delta);
+        hidden_delta_as<T, decltype(unit)>(d, stored, n_rows, n_vec, slope, row_weight, sum_delta);
     });
 }
 

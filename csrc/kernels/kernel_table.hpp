@@ -28,22 +28,22 @@ struct Panels {
 };
 
 /// What a product has to know of a panel: its vectors, and how many rows of the right operand share the last one. Where
-/// fold is 1 none do; where there is more than one vector, `fold` rows share a part of it and `fold2` rows, if more
+/// ways is 1 none do; where there is more than one vector, `ways` rows share a part of it and `ways2` rows, if more
 /// than 1, the rest (see PanelSplit).
 struct PanelShape {
-    Size vectors, fold, fold2;
+    Size vectors, ways, ways2;
 };
 
 /// How n columns are cut into panels of `lanes`-wide vectors: threes first, then one or two narrower ones.
 /// Never a lone full vector beside wider panels: 3 + 1 becomes 2 + 2, which keeps the multiply-add units busy.
 ///
-/// As the right operand of `product`, a last vector that is not full may be folded, so that fewer multiply-adds are
-/// spent on padding. Folded by f, a vector holds f rows of lanes / f columns, lane c * f + i being column c of row k +
-/// i, and meets f neighbours of a row of the left operand. This is done in one of two ways:
+/// As the right operand of `product`, a last vector that is not full may be interleaved, so that fewer multiply-adds
+/// are spent on padding. Interleaved by f ways, a vector holds f rows of lanes / f columns, lane c * f + i being column
+/// c of row k + i, and meets f neighbours of a row of the left operand. It stands in one of two places:
 ///   apart     the vector is at most half used, and a panel of its own, behind all others;
 ///   shared    the vector is at most three quarters used, and the second one of a panel of two. Half of its columns or
-///             fewer are folded by `fold`; those beyond half by `fold2`, into a vector of their own. In the right
-///             operand a folded vector follows the last row that it holds.
+///             fewer are interleaved by `ways`; those beyond half by `ways2`, into a vector of their own. In the right
+///             operand an interleaved vector follows the last row that it holds.
 /// Everywhere else a panel is rows of whole vectors.
 struct PanelSplit {
     Size n = 0;           // columns
@@ -51,8 +51,8 @@ struct PanelSplit {
     Size n_wide = 0;      // panels of 3 vectors
     Size n_rest = 0;      // narrower panels behind them: 0, 1 or 2
     Size rest = 0;        // vectors in each of those
-    Size fold = 1;        // > 1: the last vector is folded
-    Size fold2 = 1;       // > 1: and so are its columns beyond half
+    Size ways = 1;        // > 1: the last vector is interleaved
+    Size ways2 = 1;       // > 1: and so are its columns beyond half
     bool shared = false;  // is it part of the last panel?
 
     PanelSplit() = default;
@@ -60,10 +60,10 @@ struct PanelSplit {
         const Size last = n % lanes;
         const Size all = (n + lanes - 1) / lanes;
         shared = last > 0 && 4 * last <= 3 * lanes && (all % 3 == 2 || (all % 3 == 1 && all > 1));
-        if (last > 0 && 2 * last <= lanes) fold = fold_of(last);
+        if (last > 0 && 2 * last <= lanes) ways = ways_of(last);
         if (shared && 2 * last > lanes) {
-            fold = 2;
-            fold2 = fold_of(last - lanes / 2);
+            ways = 2;
+            ways2 = ways_of(last - lanes / 2);
         }
         const Size vectors = all - (apart() ? 1 : 0);
         const Size over = vectors % 3;
@@ -77,12 +77,12 @@ struct PanelSplit {
             rest = over;
         }
     }
-    SAE_FAST_INLINE bool apart() const noexcept { return fold > 1 && !shared; }
-    SAE_FAST_INLINE Size n_unfolded() const noexcept { return n_wide + n_rest - (shared ? 1 : 0); }
+    SAE_FAST_INLINE bool apart() const noexcept { return ways > 1 && !shared; }
+    SAE_FAST_INLINE Size n_plain() const noexcept { return n_wide + n_rest - (shared ? 1 : 0); }
     SAE_FAST_INLINE Size count() const noexcept { return n_wide + n_rest + (apart() ? 1 : 0); }
     SAE_FAST_INLINE Size vectors(Size p) const noexcept { return p < n_wide ? 3 : p < n_wide + n_rest ? rest : 1; }
     SAE_FAST_INLINE PanelShape shape(Size p) const noexcept {
-        return p < n_unfolded() ? PanelShape{vectors(p), 1, 1} : PanelShape{vectors(p), fold, fold2};
+        return p < n_plain() ? PanelShape{vectors(p), 1, 1} : PanelShape{vectors(p), ways, ways2};
     }
     SAE_FAST_INLINE Size width(Size p) const noexcept { return vectors(p) * lanes; }
     SAE_FAST_INLINE Size offset(Size p) const noexcept {
@@ -109,12 +109,13 @@ struct PanelSplit {
     /// Columns with padding.
     SAE_FAST_INLINE Size padded() const noexcept { return lanes * (3 * n_wide + n_rest * rest + (apart() ? 1 : 0)); }
 
-    /// Elements of a right operand of n_k rows. Of very few rows the folded vectors may be one more than they replace.
-    SAE_FAST_INLINE Size right(Size n_k) const noexcept { return padded() * n_k + (fold2 > 1 ? lanes : 0); }
+    /// Elements of a right operand of n_k rows. Of very few rows the interleaved vectors may be one more than they
+    /// replace.
+    SAE_FAST_INLINE Size right(Size n_k) const noexcept { return padded() * n_k + (ways2 > 1 ? lanes : 0); }
 
 private:
     // The largest power of two by which so many columns fit into a vector.
-    SAE_FAST_INLINE Size fold_of(Size columns) const noexcept {
+    SAE_FAST_INLINE Size ways_of(Size columns) const noexcept {
         Size f = 1;
         while (columns * f * 2 <= lanes) f *= 2;
         return f;
@@ -173,8 +174,8 @@ struct Kernels {
     void (*pack_rows)(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0);
     /// dst (n_rows, n_cols), rows dst_stride apart  <-  panels; the inverse of pack_rows.
     void (*unpack_rows)(const T* src, Size capacity, Size row0, Size n_rows, Size n_cols, T* dst, Size dst_stride);
-    /// Rows row0 ... of the right operand of a product, where pack_rows does not fold: all panels of `n_cols` columns.
-    /// row0 is a multiple of `lanes`, and so is n_rows unless these are the last ones.
+    /// Rows row0 ... of the right operand of a product, where pack_rows does not interleave: all panels of `n_cols`
+    /// columns. row0 is a multiple of `lanes`, and so is n_rows unless these are the last ones.
     void (*pack_right)(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0);
     /// Panels of W^T, a right operand: dst panel p holds (n_in rows, columns = the outputs of panel p). W: (n_out,
     /// n_in), rows ld apart.
@@ -183,8 +184,9 @@ struct Kernels {
     /// C (n_rows, shape.vectors * lanes) = A B over the columns of A in `part`, continuing C where part.begin > 0 (C is
     /// complete after the last part). A: n_rows of n_k columns, in panels, or plain rows `ld` apart where ld > 0; B: a
     /// panel (n_k, shape).
-    /// Each element is one chain of multiply-adds in the order of k (in a folded vector: fold chains, or 2 * fold where
-    /// it stands apart, and their sum), whatever the blocking: a row's result does not depend on its neighbours.
+    /// Each element is one chain of multiply-adds in the order of k (in an interleaved vector: `ways` chains, or 2 *
+    /// ways where it stands apart, and their sum), whatever the blocking: a row's result does not depend on its
+    /// neighbours.
     void (*product)(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, PanelShape shape, T* C);
     /// The same for a shared panel whose rows of C stand `ld` apart, less than its width: each is written over what the
     /// one before left behind its columns, and two vectors of room follow the last one.
@@ -192,7 +194,7 @@ struct Kernels {
     /// One row of a layer: out (n_out,) = unit(x W^T + b), with the bits of product and activate. x: (n_k,), B: the
     /// panels of W^T, bias: padded.
     void (*layer_row)(Unit unit, const T* x, Size n_k, const T* B, Size n_out, const T* bias, T* out);
-    /// C (n_rows, n_vec * lanes) = A B for patches and a panel that is not folded: the bits of `product` on their
+    /// C (n_rows, n_vec * lanes) = A B for patches and a panel that is not interleaved: the bits of `product` on their
     /// copies. B: (n_runs * run, n_vec * lanes).
     void (*product_patches)(const Patches<T>& A, Size n_rows, const T* B, Size n_vec, T* C);
     /// C (n_i, n_vec * lanes) (+)= A^T B over n_k rows.  A: n_k rows a_stride apart, its first n_i columns are used;
@@ -201,7 +203,7 @@ struct Kernels {
     void (*outer)(const T* A, Size a_stride, Size n_i, const T* B, Size b_stride, Size n_vec, Size n_k, T* C,
                   bool accumulate, Size ahead);
 
-    /// One panel, in place: z (n_rows, width) without bias -> folded activation (see units.hpp), and the
+    /// One panel, in place: z (n_rows, width) without bias -> stored activation (see units.hpp), and the
     /// (weighted) sums over these rows of s and 1 - s.
     void (*hidden_forward)(Unit unit, T* z, Size n_rows, Size n_vec, const T* bias, const T* row_weight, T* sum_s,
                            T* sum_c);
@@ -213,15 +215,15 @@ struct Kernels {
     /// The first row is number `done` of its cell; what is not finished waits in kept (n_vec * lanes,).
     void (*pool)(Pooling pooling, const T* a, Size n_rows, Size n_vec, Size n_used, Size cell, Size done, double* kept,
                  T* out, Size out_stride);
-    /// One panel: folded activations -> plain ones.
-    void (*unfold)(Unit unit, const T* folded, T* a, Size n_rows, Size n_vec);
+    /// One panel: stored activations -> plain ones.
+    void (*restore)(Unit unit, const T* stored, T* a, Size n_rows, Size n_vec);
     /// One panel, in place: z3 without bias -> delta3 (times row_weight), with X's rows x_stride apart; adds its column
     /// sums to sum_delta (overwritten) and returns the (weighted) sum of `times` the loss over the n_used first
     /// columns.
     double (*output_delta)(Unit unit, Loss loss, T* z, const T* X, Size x_stride, Size n_rows, Size n_vec, Size n_used,
                            const T* bias, const T* row_weight, T* sum_delta);
     /// One panel, in place: delta3 W2 -> delta2 = f' (delta3 W2 + row_weight * slope); its column sums go to sum_delta.
-    void (*hidden_delta)(Unit unit, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
+    void (*hidden_delta)(Unit unit, T* d, const T* stored, Size n_rows, Size n_vec, const T* slope, const T* row_weight,
                          T* sum_delta);
 
     /// The three above for panels whose rows are units, each with its own bias or slope, and whose columns are samples,
@@ -231,7 +233,7 @@ struct Kernels {
                            double* sum_c);
     double (*output_columns)(Unit unit, Loss loss, T* z, const T* X, Size n_rows, Size n_vec, const T* bias,
                              const T* weight, double* sum_delta);
-    void (*hidden_delta_columns)(Unit unit, T* d, const T* folded, Size n_rows, Size n_vec, const T* slope,
+    void (*hidden_delta_columns)(Unit unit, T* d, const T* stored, Size n_rows, Size n_vec, const T* slope,
                                  const T* weight, double* sum_delta);
 
     /// One panel of plain activations whose rows or columns are samples (see activations.hpp): the weighted sum of the

@@ -76,7 +76,7 @@ void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, Panel
 }
 
 template <class T, int F>
-struct FoldedPanel {
+struct InterleavedPanel {
     static void run(const Left<T>* A, Size n_rows, const PanelSplit* split, Panels part, const T* B, T* C) noexcept {
         for (Panels p = part; p.begin < part.end; p.begin = p.end) {
             p.end = split->part(p.begin, kPartColumns).end;
@@ -86,7 +86,7 @@ struct FoldedPanel {
                     prefetch<0>(A->ask, r, rows);
                     prefetch<1>(A->ask_out, r, rows);
                 }
-                with_rows<FoldedTile<T, F>>(rows, A, r, split, p, B, C + r * kLanes<T>);
+                with_rows<InterleavedTile<T, F>>(rows, A, r, split, p, B, C + r * kLanes<T>);
                 r += rows;
             }
         }
@@ -96,11 +96,11 @@ struct FoldedPanel {
 template <class T>
 void product(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, PanelShape shape, T* C) noexcept {
     const PanelSplit split(n_k, kLanes<T>);
-    if (shape.fold > 1 && shape.vectors == 1)
-        return with_fold<T, FoldedPanel>(shape.fold, &A, n_rows, &split, part, B, C);
-    if (shape.fold > 1) {  // in one go, when the last part is asked for
+    if (shape.ways > 1 && shape.vectors == 1)
+        return with_ways<T, InterleavedPanel>(shape.ways, &A, n_rows, &split, part, B, C);
+    if (shape.ways > 1) {  // in one go, when the last part is asked for
         if (part.end == split.count())
-            with_folds<T, SharedPanel>(shape.fold, shape.fold2, &A, n_rows, &split, B, C, 2 * kLanes<T>);
+            with_both_ways<T, SharedPanel>(shape.ways, shape.ways2, &A, n_rows, &split, B, C, 2 * kLanes<T>);
         return;
     }
     switch (shape.vectors) {
@@ -116,7 +116,7 @@ void product(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, P
 template <class T>
 void product_dense(const Left<T>& A, Size n_rows, Size n_k, const T* B, PanelShape shape, T* C, Size ld) noexcept {
     const PanelSplit split(n_k, kLanes<T>);
-    with_folds<T, SharedPanel>(shape.fold, shape.fold2, &A, n_rows, &split, B, C, ld);
+    with_both_ways<T, SharedPanel>(shape.ways, shape.ways2, &A, n_rows, &split, B, C, ld);
 }
 
 template <class T, int NV>
@@ -169,17 +169,18 @@ template <class T>
 void pack_right(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0) noexcept {
     const PanelSplit split(n_cols, kLanes<T>);
     constexpr Size n = kLanes<T>;
-    const Size p = split.n_unfolded();
+    const Size p = split.n_plain();
     pack_panels(split, p, src, src_stride, n_rows, dst, capacity, row0);
     if (p == split.count()) return;
     src += split.offset(p);
     dst += split.offset(p) * capacity;
     if (split.apart())
-        return pack_folded(src, src_stride, Size(1), n_rows, split.used(p), split.fold, dst + row0 / split.fold * n);
+        return pack_interleaved(src, src_stride, Size(1), n_rows, split.used(p), split.ways,
+                                dst + row0 / split.ways * n);
     src -= row0 * src_stride;
     for (Size k = row0; k < row0 + n_rows; ++k)
-        store(dst + whole_at(k, split.fold, split.fold2) * n, load(src + k * src_stride));
-    pack_shared(src + n, src_stride, Size(1), row0, row0 + n_rows, split.used(p) - n, split.fold, split.fold2, dst);
+        store(dst + whole_at(k, split.ways, split.ways2) * n, load(src + k * src_stride));
+    pack_shared(src + n, src_stride, Size(1), row0, row0 + n_rows, split.used(p) - n, split.ways, split.ways2, dst);
 }
 
 template <class T>
@@ -256,20 +257,21 @@ void pack_transposed(const T* W, Size ld, Size n_out, Size n_in, T* dst, Size pa
         const Size used = split.used(p);
         T* to = dst + split.offset(p) * n_in;
         const T* from = W + split.offset(p) * ld;
-        const bool folded = p >= split.n_unfolded();
-        if (folded && split.apart()) {
-            pack_folded(from, Size(1), ld, n_in, used, split.fold, to);
+        const bool interleaved = p >= split.n_plain();
+        if (interleaved && split.apart()) {
+            pack_interleaved(from, Size(1), ld, n_in, used, split.ways, to);
             continue;
         }
-        if (folded) pack_shared(from + n * ld, Size(1), ld, Size(0), n_in, used - n, split.fold, split.fold2, to);
+        if (interleaved) pack_shared(from + n * ld, Size(1), ld, Size(0), n_in, used - n, split.ways, split.ways2, to);
         for (Size k = 0; k < n_in; k += n) {
             const Size cols = n_in - k < n ? n_in - k : n;
-            for (Size j = 0; j < (folded ? n : width); j += n) {
+            for (Size j = 0; j < (interleaved ? n : width); j += n) {
                 const Size rows = used - j < n ? used - j : n;
                 Vec<T> v[n];
                 load_transposed<T>(from + j * ld + k, ld, rows, cols, v);
                 for (Size i = 0; i < cols; ++i)
-                    store(to + (folded ? whole_at(k + i, split.fold, split.fold2) * n : (k + i) * width + j), v[i]);
+                    store(to + (interleaved ? whole_at(k + i, split.ways, split.ways2) * n : (k + i) * width + j),
+                          v[i]);
             }
         }
     }

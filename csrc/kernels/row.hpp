@@ -35,11 +35,11 @@ inline void row_group(const PanelSplit& split, Unit u, const T* x, Size n_k, con
     };
     if constexpr (Shared) {
         Size k = 0;
-        for (; k + 2 <= n_k; k += 2) {  // folds are even
+        for (; k + 2 <= n_k; k += 2) {  // ways are even
             step(k, whole);
             step(k + 1, whole + n);
-            whole += 2 * n + (((k + 2) & (split.fold - 1)) == 0 ? n : 0);
-            if (split.fold2 > 1 && ((k + 2) & (split.fold2 - 1)) == 0) whole += n;
+            whole += 2 * n + (((k + 2) & (split.ways - 1)) == 0 ? n : 0);
+            if (split.ways2 > 1 && ((k + 2) & (split.ways2 - 1)) == 0) whole += n;
         }
         if (k < n_k) step(k, whole);
     } else {
@@ -60,7 +60,7 @@ inline void row_rest(const PanelSplit& split, Unit u, const T* x, Size n_k, cons
         const Size p = split.count() - 1;
         const T* panel = B + (split.offset(p) - 3 * kLanes<T> * (split.n_wide - NW)) * n_k;
         alignas(64) T z[kLanes<T>];
-        with_folds<T, SharedRow>(split.fold, split.fold2, x, n_k, panel, static_cast<T*>(z));
+        with_both_ways<T, SharedRow>(split.ways, split.ways2, x, n_k, panel, static_cast<T*>(z));
         if (split.n_rest == 2) return row_group<T, NW, 2, 2, true>(split, u, x, n_k, B, bias, n_used, out, z);
         return row_group<T, NW, 1, 2, true>(split, u, x, n_k, B, bias, n_used, out, z);
     }
@@ -72,12 +72,12 @@ inline void row_rest(const PanelSplit& split, Unit u, const T* x, Size n_k, cons
 }
 
 template <class T, int F>
-struct FoldedRow {
+struct InterleavedRow {
     static void run(const T* x, Size n_k, const T* B, T* z) noexcept {
         const PanelSplit split(n_k, kLanes<T>);
         for (Panels part{0, 0}; part.begin < split.count(); part.begin = part.end) {
             part.end = split.part(part.begin, kPartColumns).end;
-            folded_tile<T, 1, F>({x, 0, 0, n_k}, 0, split, part, B, z);
+            interleaved_tile<T, 1, F>({x, 0, 0, n_k}, 0, split, part, B, z);
         }
     }
 };
@@ -86,10 +86,10 @@ template <class T>
 void layer_row(Unit u, const T* x, Size n_k, const T* B, Size n_out, const T* bias, T* out) noexcept {
     const PanelSplit split(n_out, kLanes<T>);
     if (split.apart()) {
-        const Size p = split.n_unfolded();
+        const Size p = split.n_plain();
         const Size at = split.offset(p);
         alignas(64) T z[kLanes<T>];
-        with_fold<T, FoldedRow>(split.fold, x, n_k, B + at * n_k, static_cast<T*>(z));
+        with_ways<T, InterleavedRow>(split.ways, x, n_k, B + at * n_k, static_cast<T*>(z));
         activate(u, z, Size(1), Size(1), n_out - at, bias + at, out + at, Size(0));
         n_out = at;
     }

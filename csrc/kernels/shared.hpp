@@ -3,7 +3,7 @@
 // rest.
 #pragma once
 
-#include "folded.hpp"
+#include "interleaved.hpp"
 
 namespace sae_fast {
 namespace {
@@ -45,7 +45,7 @@ inline Vec<T> repeat_some(const T* p, Size n) noexcept {
     return repeat<T, F>(left);
 }
 
-/// tile += fewer columns than both folds.
+/// tile += the last columns, fewer than F or G, whichever is more.
 template <class T, int R, int F, int G>
 __attribute__((noinline)) const T* shared_end(const T* a, Size a_stride, Size n_k, const T* b,
                                               SharedTile<T, R>& tile) noexcept {
@@ -148,7 +148,7 @@ inline void sum_rows(const Vec<T> (&v)[R], T* sums) noexcept {
 #pragma GCC unroll 4
         for (int left = side; left > 1; left /= 2)
             for (int i = 0; i < left / 2; ++i) w[i] = sum_pairs<T>(w[2 * i], w[2 * i + 1]);
-        const Vec<T> all = unfold_columns<T, n / side>(w[0]);
+        const Vec<T> all = sum_ways<T, n / side>(w[0]);
         for (int i = 0; i < side; ++i) sums[r + i] = all[i];
     }
 }
@@ -174,11 +174,11 @@ void shared_tile(const Left<T>& A, Size row, const PanelSplit& split, const T* b
     for (int i = 0; i < R; ++i) {
         T* row_of_C = C + i * ld;
         store(row_of_C, tile.whole[i]);
-        store(row_of_C + n, unfold_columns<T, F>(tile.part[i]));
+        store(row_of_C + n, sum_ways<T, F>(tile.part[i]));
         if constexpr (G == n)
             row_of_C[n + n / 2] = sums[i];
         else if constexpr (G > 1)
-            store_some(row_of_C + n + n / 2, unfold_columns<T, G>(tile.rest[i]), n / G);
+            store_some(row_of_C + n + n / 2, sum_ways<T, G>(tile.rest[i]), n / G);
     }
 }
 
@@ -209,32 +209,32 @@ SAE_FAST_INLINE Size over_power(Size k, Size divisor) noexcept {
     return k >> __builtin_ctzll(static_cast<unsigned long long>(divisor));
 }
 
-/// Where in the right operand the vectors of a shared panel stand: the whole one of row k; the folded ones that begin
-/// with row k, of n_k rows.
-SAE_FAST_INLINE Size whole_at(Size k, Size fold, Size fold2) noexcept {
-    return k + over_power(k, fold) + (fold2 > 1 ? over_power(k, fold2) : 0);
+/// Where in the right operand the vectors of a shared panel stand: the whole one of row k; the interleaved ones that
+/// begin with row k, of n_k rows.
+SAE_FAST_INLINE Size whole_at(Size k, Size ways, Size ways2) noexcept {
+    return k + over_power(k, ways) + (ways2 > 1 ? over_power(k, ways2) : 0);
 }
-SAE_FAST_INLINE Size part_at(Size k, Size n_k, Size fold, Size fold2) noexcept {
-    return whole_at(k, fold, fold2) - k + (k + fold < n_k ? k + fold : n_k);
+SAE_FAST_INLINE Size part_at(Size k, Size n_k, Size ways, Size ways2) noexcept {
+    return whole_at(k, ways, ways2) - k + (k + ways < n_k ? k + ways : n_k);
 }
-SAE_FAST_INLINE Size rest_at(Size k, Size n_k, Size fold, Size fold2) noexcept {
-    const Size end = k + fold2 < n_k ? k + fold2 : n_k;
-    return end + over_power(end + fold - 1, fold) + over_power(k, fold2);
+SAE_FAST_INLINE Size rest_at(Size k, Size n_k, Size ways, Size ways2) noexcept {
+    const Size end = k + ways2 < n_k ? k + ways2 : n_k;
+    return end + over_power(end + ways - 1, ways) + over_power(k, ways2);
 }
 
-/// The folded vectors of a shared panel: element (k, c) beyond the whole vector is src[k * row_stride + c *
+/// The interleaved vectors of a shared panel: element (k, c) beyond the whole vector is src[k * row_stride + c *
 /// column_stride], for rows row0 ... row1 - 1; row0 is a multiple of `lanes`, and so is row1 unless it is the last one.
 template <class T>
-inline void pack_shared(const T* src, Size row_stride, Size column_stride, Size row0, Size row1, Size n_cols, Size fold,
-                        Size fold2, T* to) noexcept {
+inline void pack_shared(const T* src, Size row_stride, Size column_stride, Size row0, Size row1, Size n_cols, Size ways,
+                        Size ways2, T* to) noexcept {
     constexpr Size n = kLanes<T>;
-    const Size half = fold2 > 1 ? n / 2 : n_cols;
-    for (Size k = row0; k < row1; k += fold)
-        fold_vector(src + k * row_stride, row_stride, column_stride, row1 - k, half, fold,
-                    to + part_at(k, row1, fold, fold2) * n);
-    for (Size k = row0; k < row1 && fold2 > 1; k += fold2)
-        fold_vector(src + k * row_stride + half * column_stride, row_stride, column_stride, row1 - k, n_cols - half,
-                    fold2, to + rest_at(k, row1, fold, fold2) * n);
+    const Size half = ways2 > 1 ? n / 2 : n_cols;
+    for (Size k = row0; k < row1; k += ways)
+        interleave_vector(src + k * row_stride, row_stride, column_stride, row1 - k, half, ways,
+                          to + part_at(k, row1, ways, ways2) * n);
+    for (Size k = row0; k < row1 && ways2 > 1; k += ways2)
+        interleave_vector(src + k * row_stride + half * column_stride, row_stride, column_stride, row1 - k,
+                          n_cols - half, ways2, to + rest_at(k, row1, ways, ways2) * n);
 }
 
 /// The shared vector of one row of a product, without the whole one: z (lanes,). The same sums as in shared_tile.
@@ -260,22 +260,22 @@ struct SharedRow {
             part += repeat_some<T, F>(x + k, some) * load(b + some * n);
             b += (some + 1) * n;
         }
-        store(z, unfold_columns<T, F>(part));
+        store(z, sum_ways<T, F>(part));
         if constexpr (G > 1) {
             if (last < n_k) rest[0] += repeat_some<T, G>(x + last, n_k - last) * load(b);
             if constexpr (G == n)
                 sum_rows<T, 1>(rest, z + n / 2);
             else
-                store_some(z + n / 2, unfold_columns<T, G>(rest[0]), n / G);
+                store_some(z + n / 2, sum_ways<T, G>(rest[0]), n / G);
         }
     }
 };
 
-// Calls S::run(...) with both folds known to the compiler.
+// Calls S::run(...) with both `ways` known to the compiler.
 template <class T, template <class, int, int> class S, class... Args>
-inline void with_folds(Size fold, Size fold2, Args... args) noexcept {
+inline void with_both_ways(Size ways, Size ways2, Args... args) noexcept {
     constexpr Size n = kLanes<T>;
-    if (fold2 <= 1) switch (fold) {
+    if (ways2 <= 1) switch (ways) {
             case 2:
                 return S<T, 2, 1>::run(args...);
             case 4:
@@ -287,7 +287,7 @@ inline void with_folds(Size fold, Size fold2, Args... args) noexcept {
             default:
                 if constexpr (n >= 16) return S<T, 16, 1>::run(args...);
         }
-    switch (fold2) {
+    switch (ways2) {
         case 4:
             if constexpr (n >= 4) return S<T, 2, 4>::run(args...);
             break;

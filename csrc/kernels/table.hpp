@@ -13,7 +13,7 @@
         SAE_FAST_TEXT(SAE_FAST_ISA), kLanes<T>, kTileRows, kOuterRows,                                                                 \
         pack_rows<T>, unpack_rows<T>, pack_right<T>, pack_transposed<T>, product<T>, product_dense<T>, layer_row<T>, \
         product_patches<T>, outer<T>,                                                                           \
-        hidden_forward<T>, activate<T>, pool<T>, unfold<T>, output_delta<T>, hidden_delta<T>, \
+        hidden_forward<T>, activate<T>, pool<T>, restore<T>, output_delta<T>, hidden_delta<T>, \
         hidden_columns<T>, output_columns<T>, hidden_delta_columns<T>, activation_penalty<T>, activation_penalty_delta<T>, range_of_columns<T>, \
         softmax<T>, softmax_delta<T>, softmax_columns<T>,                                                         \
         finish_rows<T>, finish_transposed<T>, sum_squares<T>, multiply_adds<T>, read_once<T>, dot<T>, scale<T>, add_scaled<T>,                  \

@@ -2,10 +2,10 @@
 // of kUnits (types.hpp).
 //
 //   value     the activation itself
-//   hidden    a folded activation t, one number that keeps everything between the passes: pass 2 needs the activation
+//   hidden    a stored activation t, one number that keeps everything between the passes: pass 2 needs the activation
 //             and the slope f'(z) also where it has rounded to its limit; and what s, which is the activation mapped to
 //             [0, 1], is beyond 0 or 1, whichever is nearer: s or -(1 - s). Where there is no s, 0
-//   unfold    the activation from t
+//   restore   the activation from t
 //   slope     f'(z) from t
 //   error     g(z) - x and g'(z), each precise where g has rounded to its limit
 //
@@ -27,7 +27,7 @@ namespace {
 
 template <class T>
 struct Hidden {
-    Vec<T> folded, beyond;
+    Vec<T> stored, beyond;
 };
 
 template <class T>
@@ -42,10 +42,10 @@ struct Sigmoid {
         return (z < Vec<T>{} ? e : splat(T(1))) / (T(1) + e);
     }
     static Hidden<T> hidden(Vec<T> z) noexcept {
-        const Vec<T> folded = with_opposite_sign<T>(small_sigmoid<T>(z), z);
-        return {folded, folded};
+        const Vec<T> stored = with_opposite_sign<T>(small_sigmoid<T>(z), z);
+        return {stored, stored};
     }
-    static Vec<T> unfold(Vec<T> t) noexcept { return sign_bit<T>(t) ? T(1) + t : t; }
+    static Vec<T> restore(Vec<T> t) noexcept { return sign_bit<T>(t) ? T(1) + t : t; }
     static Vec<T> slope(Vec<T> t) noexcept {
         const Vec<T> size = absolute<T>(t);
         return size * (T(1) - size);
@@ -67,10 +67,10 @@ struct Tanh {
         const Vec<T> small = small_sigmoid<T>(z + z);
         const Vec<T> far = T(0.5) / small;
         const Vec<T> size = absolute<T>(z);
-        const Vec<T> folded = size <= TanhConstants<T>::near_zero ? tanh_near_zero<T>(z) : (z < Vec<T>{} ? -far : far);
-        return {folded, with_opposite_sign<T>(small, z)};
+        const Vec<T> stored = size <= TanhConstants<T>::near_zero ? tanh_near_zero<T>(z) : (z < Vec<T>{} ? -far : far);
+        return {stored, with_opposite_sign<T>(small, z)};
     }
-    static Vec<T> unfold(Vec<T> t) noexcept {
+    static Vec<T> restore(Vec<T> t) noexcept {
         const Vec<T> size = absolute<T>(t);
         const Vec<T> a = T(1) - T(1) / maximum<T>(splat(T(1)), size);
         return size < T(1) ? t : (t < Vec<T>{} ? -a : a);
@@ -93,7 +93,7 @@ template <class T>
 struct Linear {
     static Vec<T> value(Vec<T> z) noexcept { return z; }
     static Hidden<T> hidden(Vec<T> z) noexcept { return {z, Vec<T>{}}; }
-    static Vec<T> unfold(Vec<T> t) noexcept { return t; }
+    static Vec<T> restore(Vec<T> t) noexcept { return t; }
     static Vec<T> slope(Vec<T>) noexcept { return splat(T(1)); }
     static Error<T> error(Vec<T> z, Vec<T> x) noexcept { return {z - x, splat(T(1))}; }
 };
@@ -102,7 +102,7 @@ template <class T>
 struct Relu {
     static Vec<T> value(Vec<T> z) noexcept { return z <= Vec<T>{} ? Vec<T>{} : z; }
     static Hidden<T> hidden(Vec<T> z) noexcept { return {value(z), value(z)}; }
-    static Vec<T> unfold(Vec<T> t) noexcept { return t; }
+    static Vec<T> restore(Vec<T> t) noexcept { return t; }
     static Vec<T> slope(Vec<T> t) noexcept { return t > Vec<T>{} ? splat(T(1)) : Vec<T>{}; }
     static Error<T> error(Vec<T> z, Vec<T> x) noexcept { return {value(z) - x, slope(z)}; }
 };
@@ -117,7 +117,7 @@ struct Satlin {
         const Vec<T> a = value(z);
         return {a, a < T(0.5) ? a : -(T(1) - a)};  // -0 where a is 1
     }
-    static Vec<T> unfold(Vec<T> t) noexcept { return t; }
+    static Vec<T> restore(Vec<T> t) noexcept { return t; }
     static Vec<T> slope(Vec<T> t) noexcept { return (t > Vec<T>{}) & (t < T(1)) ? splat(T(1)) : Vec<T>{}; }
     static Error<T> error(Vec<T> z, Vec<T> x) noexcept { return {value(z) - x, slope(z)}; }
 };

@@ -31,7 +31,7 @@ constexpr Size kDepth = 256;  // rows of one partial sum of a delta
 
 Size blocks_of(Size units) noexcept { return (units + kUnits - 1) / kUnits; }
 
-// Panels of whole vectors: nothing of them is folded.
+// Panels of whole vectors: nothing of them is interleaved.
 PanelShape plain(const PanelSplit& split, Size p) noexcept { return {split.vectors(p), 1, 1}; }
 
 /// Memory of one layer. Matrices are in panels of samples with room for `capacity` rows.
@@ -40,7 +40,7 @@ struct ColumnLayer {
     PanelSplit in, out;
     Size capacity;
     T* right;                           // the input as right operand of padded samples rows
-    T *folded, *a;                      // hidden layers
+    T *stored, *a;                      // hidden layers
     T* delta;                           // the last layer's takes its pre-activations first
     T* slope;                           // hidden layers: beta times the derivative of KL
     Mean* mean;                         // (n_out,), hidden layers
@@ -52,7 +52,7 @@ struct ColumnLayer {
         : in(layer.n_in, lanes), out(layer.n_out, lanes), capacity(hidden ? out.padded() : out.n) {
         const Size n = capacity;
         right = arena.take<T>(m * in.padded());
-        folded = hidden ? arena.take<T>(n * m) : nullptr;
+        stored = hidden ? arena.take<T>(n * m) : nullptr;
         a = hidden ? arena.take<T>(n * m) : nullptr;
         delta = arena.take<T>(n * m);
         slope = arena.take<T>(n);
@@ -193,7 +193,7 @@ private:
         T* row = scratch_.buffers + team.id * problem_.X.n_features;
         const Size p = samples_.panel_of(i);
         return pre_activation(problem_, l, i, j, row, [&](Size f) {
-            return at(layers_[l - 1].folded, layers_[l - 1].capacity, p, f)[i - samples_.offset(p)];
+            return at(layers_[l - 1].stored, layers_[l - 1].capacity, p, f)[i - samples_.offset(p)];
         });
     }
 
@@ -273,17 +273,17 @@ private:
     void hidden(Team team, Size l, Size unit, Size n_rows) const noexcept {
         const ColumnLayer<T>& layer = layers_[l];
         const Unit f = network_.settings[l].unit;
-        product(l, unit, n_rows, layer.folded);
+        product(l, unit, n_rows, layer.stored);
         std::fill(layer.sum_s + unit, layer.sum_s + unit + n_rows, 0.0);
         std::fill(layer.sum_c + unit, layer.sum_c + unit + n_rows, 0.0);
         std::fill(layer.slope + unit, layer.slope + unit + n_rows, T(0));
         for (Size p = 0; p < samples_.count(); ++p) {
-            T* z = at(layer.folded, layer.capacity, p, unit);
+            T* z = at(layer.stored, layer.capacity, p, unit);
             T* a = at(layer.a, layer.capacity, p, unit);
             const Size width = samples_.width(p);
             k_.hidden_columns(f, z, n_rows, samples_.vectors(p), network_.layers[l].b + unit, weight_of(p),
                               layer.sum_s + unit, layer.sum_c + unit);
-            k_.unfold(f, z, a, n_rows, samples_.vectors(p));
+            k_.restore(f, z, a, n_rows, samples_.vectors(p));
             // Columns of padding stay 0, whatever the bias: z of the next layer is then finite there where it is for
             // all samples.
             const Size used = std::clamp<Size>(problem_.X.n_samples - samples_.offset(p), 0, width);
@@ -389,7 +389,7 @@ private:
             if (const Penalty& given = network_.settings[l].penalty; given.on_activations())
                 k_.activation_penalty_delta(given, delta, at(layer.a, layer.capacity, p, mine.begin), n_rows,
                                             samples_.vectors(p), nullptr, weight_of(p));
-            k_.hidden_delta_columns(network_.settings[l].unit, delta, at(layer.folded, layer.capacity, p, mine.begin),
+            k_.hidden_delta_columns(network_.settings[l].unit, delta, at(layer.stored, layer.capacity, p, mine.begin),
                                     n_rows, samples_.vectors(p), layer.slope + mine.begin, weight_of(p),
                                     layer.sum_delta + mine.begin);
         }

@@ -99,7 +99,7 @@ struct Memory {
     T* band = nullptr;       // (rows of a block, columns * channels): image rows, converted
     T* line = nullptr;       // (columns,): one channel of a row
     double* kept = nullptr;  // (padded n_hidden,): cells between strips
-    T* copies = nullptr;     // (kStrip, patch), only where there is a folded panel
+    T* copies = nullptr;     // (kStrip, patch), only where there is an interleaved panel
 };
 
 // Rows begin ... end - 1 of image i, converted.
@@ -178,7 +178,7 @@ void convolve_block(Team team, const Work<T>& w, Size i, Size block, Range panel
     for (Size at = 0; at < n_positions; at += kStrip) {
         const Size n = std::min(kStrip, n_positions - at);
         walk.next(n, patches);
-        if (panels.end > split.n_unfolded()) copy_patches(A, n, memory.copies);
+        if (panels.end > split.n_plain()) copy_patches(A, n, memory.copies);
         T* to = out + at / cell * n_out;
         for (Size p = panels.begin; p < panels.end; ++p) {
             const Size offset = split.offset(p);
@@ -186,7 +186,7 @@ void convolve_block(Team team, const Work<T>& w, Size i, Size block, Range panel
             if (team.stops(n, w.layer.n_in, split.width(p))) return;
             const T* bias = w.layer.bias + offset;
             const T* W = w.layer.W + offset * w.layer.n_in;
-            if (p < split.n_unfolded())
+            if (p < split.n_plain())
                 k.product_patches(A, n, W, n_vec, z);
             else
                 k.product({memory.copies, 0, 0, w.layer.n_in}, n, w.layer.n_in, {0, w.in_panels}, W, split.shape(p), z);
@@ -221,7 +221,7 @@ void convolve(const Filters<T>& filters, const Images& images, const Pool& pool,
         bias = arena.take<T>(repeated_bias(split));
         return Memory<T>{arena.take<T>(n * band.padded()), arena.take<T>(n * line.padded()),
                          arena.take<double>(n * split.padded()),
-                         split.fold > 1 ? arena.take<T>(n * kStrip * n_in) : nullptr};
+                         split.ways > 1 ? arena.take<T>(n * kStrip * n_in) : nullptr};
     };
     T* panels;
     T* bias;

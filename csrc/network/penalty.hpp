@@ -1,7 +1,7 @@
 // The terms of the cost besides the loss. Each penalty has its hook:
 //   on weights             weight_decay: when they are packed or multiplied, and when a gradient is finished
 //   on means over samples  beta: between the passes, by LayerPenalty, and in the deltas
-//   on single activations  l1: where they are unfolded, and in the deltas, by kernels/activations.hpp
+//   on single activations  l1: where they are restored, and in the deltas, by kernels/activations.hpp
 #pragma once
 
 #include "sae_fast/network.hpp"
@@ -61,10 +61,10 @@ Cost cost_of(const Network<const T>& network, double m, Terms losses, Of terms) 
     return cost;
 }
 
-/// z of unit j of layer l for sample i, in double. row: (n_features,); folded(f): the folded activation of unit f
+/// z of unit j of layer l for sample i, in double. row: (n_features,); stored(f): the stored activation of unit f
 /// below.
-template <class T, class Folded>
-double pre_activation(const Problem<T>& problem, Size l, Size i, Size j, T* row, Folded folded) noexcept {
+template <class T, class Stored>
+double pre_activation(const Problem<T>& problem, Size l, Size i, Size j, T* row, Stored stored) noexcept {
     const Layer<const T>& layer = problem.network.layers[l];
     const T* w = layer.W + j * layer.n_in;
     double z = static_cast<double>(layer.b[j]);
@@ -76,8 +76,8 @@ double pre_activation(const Problem<T>& problem, Size l, Size i, Size j, T* row,
         for (Size begin = 0; begin < layer.n_in; begin += some) {
             const Size n = std::min(some, layer.n_in - begin);
             double a[some] = {};
-            for (Size f = 0; f < n; ++f) a[f] = static_cast<double>(folded(begin + f));
-            kernels<double>().unfold(problem.network.settings[l - 1].unit, a, a, 1, some / kernels<double>().lanes);
+            for (Size f = 0; f < n; ++f) a[f] = static_cast<double>(stored(begin + f));
+            kernels<double>().restore(problem.network.settings[l - 1].unit, a, a, 1, some / kernels<double>().lanes);
             for (Size f = 0; f < n; ++f) z += static_cast<double>(w[begin + f]) * a[f];
         }
     }

@@ -1,6 +1,6 @@
 // The schedule of an evaluation whose rows are samples. The phases, each followed by a barrier:
 //   pack         weights into panels, sums of their squares
-//   pass 1       only where a layer has a sparsity penalty: folded activations of every strip and their sums
+//   pass 1       only where a layer has a sparsity penalty: stored activations of every strip and their sums
 //   means        rho_hat, penalty and its slope, unit by unit (without penalty: at the end, for the report alone)
 //   block 0 ...  pass 2: forward (where pass 1 has not been), output and deltas of the block's strips; barrier; the
 //                block's share of the weight gradients
@@ -107,7 +107,7 @@ private:
             if (plan_.penalised)
                 for (Size l = 0; l < last_; ++l)
                     share_panels(w.team, scratch_.layers[l].out, strips,
-                                 [&](Size p, Size s) { rows_.unfold(w, l, s, p); });
+                                 [&](Size p, Size s) { rows_.restore(w, l, s, p); });
             w.team.barrier();
         }
         if (!plan_.penalised) hidden_layers(w, strips, false);

@@ -100,27 +100,27 @@ public:
                      plan_.block, row0(w, s), w.row);
     }
 
-    /// Folded activations of hidden layer l, their sums and, if wanted, plain activations. In pass 1, the samples that
+    /// Stored activations of hidden layer l, their sums and, if wanted, plain activations. In pass 1, the samples that
     /// come next are asked for.
-    void hidden(const Worker<T>& w, Range strips, Size l, bool first_pass, bool unfolded) const noexcept {
+    void hidden(const Worker<T>& w, Range strips, Size l, bool first_pass, bool restored) const noexcept {
         const LayerScratch<T>& layer = layers_[l];
         const PanelSplit& out = layer.out;
         products(
-            w, strips, l, first_pass && l == 0, [&](Size p, Size s) { return folded_panel(w, l, s, p); },
+            w, strips, l, first_pass && l == 0, [&](Size p, Size s) { return stored_panel(w, l, s, p); },
             [&](Size p, Size s, T* z) {
                 const Size at = s * out.padded() + out.offset(p);
                 const Size n_rows = plan_.rows_of_strip(s);
                 k_.hidden_forward(network_.settings[l].unit, z, n_rows, out.vectors(p), layer.bias + out.offset(p),
                                   weights_of_strip(s), layer.sum_s + at, layer.sum_c + at);
-                if (unfolded) unfold(w, l, s, p);
+                if (restored) restore(w, l, s, p);
             });
     }
 
-    void unfold(const Worker<T>& w, Size l, Size s, Size p) const noexcept {
+    void restore(const Worker<T>& w, Size l, Size s, Size p) const noexcept {
         const PanelSplit& out = layers_[l].out;
         const Size n_rows = plan_.rows_of_strip(s);
         T* a = panel(layers_[l].a, out, w, s, p);
-        k_.unfold(network_.settings[l].unit, folded_panel(w, l, s, p), a, n_rows, out.vectors(p));
+        k_.restore(network_.settings[l].unit, stored_panel(w, l, s, p), a, n_rows, out.vectors(p));
         if (const Penalty& penalty = network_.settings[l].penalty; penalty.on_activations())
             layers_[l].activations[s * out.count() + p] =
                 k_.activation_penalty(penalty, a, n_rows, out.vectors(p), out.used(p), weights_of_strip(s), nullptr);
@@ -165,14 +165,14 @@ public:
             T* sum = layer.sum_delta + s * out.padded() + out.offset(p);
             Left<T> A{matrix(next.delta, next.out, w), plan_.block, row0(w, s), 0};
             const Size later = plan_.penalised ? coming(w, s) : -1;
-            if (later >= 0) A.ask = {folded_panel(w, l, later, p), out.width(p), out.width(p)};
+            if (later >= 0) A.ask = {stored_panel(w, l, later, p), out.width(p), out.width(p)};
             const Panels all{0, next.out.count()};
             ask_for_weights(A, next.far, next.W_n, out, p, next.out, all, group_of(w, strips, s), s);
             k_.product(A, n_rows, next.out.n, all, next.W_n + out.offset(p) * next.out.n, out.shape(p), delta);
             if (const Penalty& given = network_.settings[l].penalty; given.on_activations())
                 k_.activation_penalty_delta(given, delta, panel(layer.a, out, w, s, p), n_rows, out.vectors(p),
                                             weights_of_strip(s), nullptr);
-            k_.hidden_delta(network_.settings[l].unit, delta, folded_panel(w, l, s, p), n_rows, out.vectors(p),
+            k_.hidden_delta(network_.settings[l].unit, delta, stored_panel(w, l, s, p), n_rows, out.vectors(p),
                             layer.slope + out.offset(p), weights_of_strip(s), sum);
             if (penalty.exists()) penalty_of_tiny_units(w, penalty, l, s, p, delta, sum);
         });
@@ -301,10 +301,10 @@ private:
     T* panel(T* of_slots, const PanelSplit& split, const Worker<T>& w, Size s, Size p) const noexcept {
         return matrix(of_slots, split, w) + split.offset(p) * plan_.block + row0(w, s) * split.width(p);
     }
-    T* folded_panel(const Worker<T>& w, Size l, Size s, Size p) const noexcept {
+    T* stored_panel(const Worker<T>& w, Size l, Size s, Size p) const noexcept {
         const PanelSplit& out = layers_[l].out;
         const Size strip = plan_.penalised ? s : w.slot * plan_.strips_per_block() + s - w.first;
-        return layers_[l].folded + (strip * out.padded() + out.offset(p)) * plan_.strip;
+        return layers_[l].stored + (strip * out.padded() + out.offset(p)) * plan_.strip;
     }
     View view(const T* of_slots, const PanelSplit& split, Size slot, Size p) const noexcept {
         return {of_slots + (slot * split.padded() + split.offset(p)) * plan_.block, split.width(p)};
@@ -332,7 +332,7 @@ private:
         return pre_activation(problem_, l, i, j, row, [&](Size f) {
             const PanelSplit& in = layers_[l].in;
             const Size p = in.panel_of(f);
-            const T* rows = layers_[l - 1].folded + (i / plan_.strip * in.padded() + in.offset(p)) * plan_.strip;
+            const T* rows = layers_[l - 1].stored + (i / plan_.strip * in.padded() + in.offset(p)) * plan_.strip;
             return rows[i % plan_.strip * in.width(p) + f - in.offset(p)];
         });
     }

@@ -8,14 +8,14 @@
 
 namespace sae_fast {
 
-/// Memory of one layer. `a` and `delta` are panels with room for Plan::block rows, for each slot; `folded` holds
+/// Memory of one layer. `a` and `delta` are panels with room for Plan::block rows, for each slot; `stored` holds
 /// strips one behind the other: all of them between two passes, else those of each slot.
 template <class T>
 struct LayerScratch : LayerPlan {
     T* W_t;               // W^T as right operand of the forward product
     T* W_n;               // W as right operand of the backward product; not for the first layer
     T *bias, *slope;      // padded; slope: beta times the derivative of KL
-    T *a, *folded;        // hidden layers
+    T *a, *stored;        // hidden layers
     T* delta;             // the last layer's takes its pre-activations first
     T *sum_s, *sum_c;     // (n_strips, n_out), hidden layers: of activations and complements
     T* sum_delta;         // (n_strips, n_out)
@@ -36,7 +36,7 @@ struct LayerScratch : LayerPlan {
         bias = arena.take<T>(n);
         slope = arena.take<T>(n);
         a = hidden ? arena.take<T>(rows * n) : nullptr;
-        folded = hidden ? arena.take<T>((plan.penalised ? plan.n_strips * plan.strip : rows) * n) : nullptr;
+        stored = hidden ? arena.take<T>((plan.penalised ? plan.n_strips * plan.strip : rows) * n) : nullptr;
         delta = plan.deltas || !hidden ? arena.take<T>(rows * n) : nullptr;
         sum_s = hidden ? arena.take<T>(sums) : nullptr;
         sum_c = hidden ? arena.take<T>(sums) : nullptr;

@@ -37,8 +37,8 @@ void shapes() {
             }
 }
 
-// Every width of the last panel, with inputs that end anywhere in a fold, and rows that end anywhere in a tile. What
-// stands behind a row is NaN. Codes of a row alone are the same bits.
+// Every width of the last panel, with inputs that end anywhere in an interleaved vector, and rows that end anywhere in
+// a tile. What stands behind a row is NaN. Codes of a row alone are the same bits.
 template <class T>
 void widths() {
     const Size m = 15;

@@ -1,5 +1,5 @@
-// The folded panel of a right operand that stands apart (see PanelSplit): a few columns beyond whole vectors cost what
-// they are worth, since several rows share a vector. F = fold, a power of two up to the number of lanes.
+// The interleaved panel of a right operand that stands apart (see PanelSplit): a few columns beyond whole vectors cost
+// what they are worth, since several rows share a vector. F = ways, a power of two up to the number of lanes.
 #pragma once
 
 #include "tile.hpp"
@@ -59,7 +59,7 @@ inline Vec<T> sum_pairs(Vec<T> v) noexcept {
 }
 
 template <class T, int F>
-inline Vec<T> unfold_columns(Vec<T> v) noexcept {
+inline Vec<T> sum_ways(Vec<T> v) noexcept {
 #pragma GCC unroll 4
     for (int f = F; f > 1; f /= 2) v = sum_pairs<T>(v);
     return v;
@@ -67,7 +67,7 @@ inline Vec<T> unfold_columns(Vec<T> v) noexcept {
 
 /// acc[i] += F elements from k on of row i, times one vector of B.
 template <class T, int R, int F>
-inline void folded_step(const T* const (&rows)[R], Size k, const T* b, Vec<T> (&acc)[R]) noexcept {
+inline void interleaved_step(const T* const (&rows)[R], Size k, const T* b, Vec<T> (&acc)[R]) noexcept {
     const Vec<T> right = load(b);
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) acc[i] += repeat<T, F>(rows[i] + k) * right;
@@ -75,7 +75,7 @@ inline void folded_step(const T* const (&rows)[R], Size k, const T* b, Vec<T> (&
 
 /// The same for the fewer than F elements that end a row: nothing behind it is read, nor multiplied, for it may be NaN.
 template <class T, int R, int F>
-inline void folded_end(const T* const (&rows)[R], Size k, Size n_k, const T* b, Vec<T> (&acc)[R]) noexcept {
+inline void interleaved_end(const T* const (&rows)[R], Size k, Size n_k, const T* b, Vec<T> (&acc)[R]) noexcept {
     const Vec<T> right = load(b);
     for (int i = 0; i < R; ++i) {
         alignas(64) T left[F] = {};
@@ -86,36 +86,36 @@ inline void folded_end(const T* const (&rows)[R], Size k, Size n_k, const T* b, 
 
 /// Two chains an element and row, those of the even and of the odd vectors of B; `at` is the first one's number.
 template <class T, int R, int F>
-inline void folded_product(const T* a, Size a_stride, Size n_k, const T* b, Size at, Vec<T> (&even)[R],
-                           Vec<T> (&odd)[R]) noexcept {
+inline void interleaved_product(const T* a, Size a_stride, Size n_k, const T* b, Size at, Vec<T> (&even)[R],
+                                Vec<T> (&odd)[R]) noexcept {
     constexpr Size n = kLanes<T>;
     const T* rows[R];
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) rows[i] = a + i * a_stride;
     Size k = 0;
     if (at % 2 != 0 && n_k >= F) {
-        folded_step<T, R, F>(rows, k, b, odd);
+        interleaved_step<T, R, F>(rows, k, b, odd);
         k += F;
         b += n;
     }
     for (; k + 2 * F <= n_k; k += 2 * F, b += 2 * n) {
-        folded_step<T, R, F>(rows, k, b, even);
-        folded_step<T, R, F>(rows, k + F, b + n, odd);
+        interleaved_step<T, R, F>(rows, k, b, even);
+        interleaved_step<T, R, F>(rows, k + F, b + n, odd);
     }
     bool even_next = at % 2 == 0 || k > 0;
     if (k + F <= n_k) {
-        folded_step<T, R, F>(rows, k, b, even);
+        interleaved_step<T, R, F>(rows, k, b, even);
         k += F;
         b += n;
         even_next = false;
     }
-    if (k < n_k) folded_end<T, R, F>(rows, k, n_k, b, even_next ? even : odd);
+    if (k < n_k) interleaved_end<T, R, F>(rows, k, n_k, b, even_next ? even : odd);
 }
 
-/// One row tile of `product` for a folded panel, over one part. Between parts C holds the sum of the chains so far,
-/// still folded.
+/// One row tile of `product` for an interleaved panel, over one part. Between parts C holds the sum of the chains so
+/// far, still interleaved.
 template <class T, int R, int F>
-void folded_tile(const Left<T>& A, Size row, const PanelSplit& split, Panels part, const T* B, T* C) noexcept {
+void interleaved_tile(const Left<T>& A, Size row, const PanelSplit& split, Panels part, const T* B, T* C) noexcept {
     constexpr Size n = kLanes<T>;
     Vec<T> even[R], odd[R];
 #pragma GCC unroll 16
@@ -126,34 +126,34 @@ void folded_tile(const Left<T>& A, Size row, const PanelSplit& split, Panels par
     if (A.ld > 0) {
         const Size begin = split.offset(part.begin);
         const Size end = part.end == split.count() ? split.n : split.offset(part.end);
-        folded_product<T, R, F>(A.data + (A.row0 + row) * A.ld + begin, A.ld, end - begin, B + begin / F * n, begin / F,
-                                even, odd);
+        interleaved_product<T, R, F>(A.data + (A.row0 + row) * A.ld + begin, A.ld, end - begin, B + begin / F * n,
+                                     begin / F, even, odd);
     } else {
         for (Size p = part.begin; p < part.end; ++p) {
             const Size begin = split.offset(p), width = split.width(p);
-            folded_product<T, R, F>(A.data + begin * A.capacity + (A.row0 + row) * width, width, split.used(p),
-                                    B + begin / F * n, begin / F, even, odd);
+            interleaved_product<T, R, F>(A.data + begin * A.capacity + (A.row0 + row) * width, width, split.used(p),
+                                         B + begin / F * n, begin / F, even, odd);
         }
     }
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) {
         const Vec<T> sum = even[i] + odd[i];
-        store(C + i * n, part.end == split.count() ? unfold_columns<T, F>(sum) : sum);
+        store(C + i * n, part.end == split.count() ? sum_ways<T, F>(sum) : sum);
     }
 }
 
 template <class T, int F>
-struct FoldedTile {
+struct InterleavedTile {
     template <int R>
     static void run(const Left<T>* A, Size row, const PanelSplit* split, Panels part, const T* b, T* C) noexcept {
-        folded_tile<T, R, F>(*A, row, *split, part, b, C);
+        interleaved_tile<T, R, F>(*A, row, *split, part, b, C);
     }
 };
 
-// Calls F::run(...) with the fold (2 ... lanes) known to the compiler.
+// Calls F::run(...) with `ways` (2 ... lanes) known to the compiler.
 template <class T, template <class, int> class F, class... Args>
-inline void with_fold(Size fold, Args... args) noexcept {
-    switch (fold) {
+inline void with_ways(Size ways, Args... args) noexcept {
+    switch (ways) {
         case 2:
             return F<T, 2>::run(args...);
         case 4:
@@ -168,7 +168,7 @@ inline void with_fold(Size fold, Args... args) noexcept {
     __builtin_unreachable();
 }
 
-/// `fold` neighbours at a time, of n_cols sequences that are ld apart: to[c * fold + i] = src[c * ld + i].
+/// `ways` neighbours at a time, of n_cols sequences that are ld apart: to[c * ways + i] = src[c * ld + i].
 template <class T, int F>
 struct Side {
     static void run(const T* src, Size ld, Size n_cols, T* to) noexcept {
@@ -192,39 +192,42 @@ inline Vec<T> interleave(Vec<T> a, Vec<T> b) noexcept {
 #endif
 }
 
-/// The first n_cols elements of F rows that are ld apart, folded.
+/// The first n_cols elements of F rows that are ld apart, interleaved.
 template <class T, int F>
-inline Vec<T> fold_rows(const T* src, Size ld, Size n_cols) noexcept {
+inline Vec<T> interleave_rows(const T* src, Size ld, Size n_cols) noexcept {
     if constexpr (F == 1)
         return load_some(src, n_cols);
     else
-        return interleave<T>(fold_rows<T, F / 2>(src, 2 * ld, n_cols), fold_rows<T, F / 2>(src + ld, 2 * ld, n_cols));
+        return interleave<T>(interleave_rows<T, F / 2>(src, 2 * ld, n_cols),
+                             interleave_rows<T, F / 2>(src + ld, 2 * ld, n_cols));
 }
 
 template <class T, int F>
-struct FoldRows {
-    static void run(const T* src, Size ld, Size n_cols, T* to) noexcept { store(to, fold_rows<T, F>(src, ld, n_cols)); }
+struct InterleaveRows {
+    static void run(const T* src, Size ld, Size n_cols, T* to) noexcept {
+        store(to, interleave_rows<T, F>(src, ld, n_cols));
+    }
 };
 
-/// One folded vector of n_cols columns and up to `fold` of n_k rows: element (k, c) is src[k * row_stride + c *
+/// One interleaved vector of n_cols columns and up to `ways` of n_k rows: element (k, c) is src[k * row_stride + c *
 /// column_stride]; one of the strides is 1.
 template <class T>
-inline void fold_vector(const T* src, Size row_stride, Size column_stride, Size n_k, Size n_cols, Size fold,
-                        T* to) noexcept {
-    if (column_stride == 1 && n_k >= fold) return with_fold<T, FoldRows>(fold, src, row_stride, n_cols, to);
+inline void interleave_vector(const T* src, Size row_stride, Size column_stride, Size n_k, Size n_cols, Size ways,
+                              T* to) noexcept {
+    if (column_stride == 1 && n_k >= ways) return with_ways<T, InterleaveRows>(ways, src, row_stride, n_cols, to);
     store(to, Vec<T>{});
-    if (row_stride == 1 && n_k >= fold) return with_fold<T, Side>(fold, src, column_stride, n_cols, to);
-    const Size n = n_k < fold ? n_k : fold;
+    if (row_stride == 1 && n_k >= ways) return with_ways<T, Side>(ways, src, column_stride, n_cols, to);
+    const Size n = n_k < ways ? n_k : ways;
     for (Size i = 0; i < n; ++i)
-        for (Size c = 0; c < n_cols; ++c) to[c * fold + i] = src[i * row_stride + c * column_stride];
+        for (Size c = 0; c < n_cols; ++c) to[c * ways + i] = src[i * row_stride + c * column_stride];
 }
 
-/// n_cols columns of n_k rows, folded.
+/// n_cols columns of n_k rows, interleaved.
 template <class T>
-inline void pack_folded(const T* src, Size row_stride, Size column_stride, Size n_k, Size n_cols, Size fold,
-                        T* to) noexcept {
-    for (Size k = 0; k < n_k; k += fold, to += kLanes<T>)
-        fold_vector(src + k * row_stride, row_stride, column_stride, n_k - k, n_cols, fold, to);
+inline void pack_interleaved(const T* src, Size row_stride, Size column_stride, Size n_k, Size n_cols, Size ways,
+                             T* to) noexcept {
+    for (Size k = 0; k < n_k; k += ways, to += kLanes<T>)
+        interleave_vector(src + k * row_stride, row_stride, column_stride, n_k - k, n_cols, ways, to);
 }
 
 }  // namespace
