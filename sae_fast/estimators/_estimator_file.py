@@ -14,7 +14,10 @@ from ..files._model_file import ModelFile, single_layer, write
 from ..network._types import Cost
 from ..preprocessing._scalers import scaler_from
 
-_LATER = {"loss": "squared", "l1": 0.0}  # parameters that came after version 0.1.0, and what its models have
+_LATER: dict[str, Any] = {
+    "loss": "squared",
+    "l1": 0.0,
+}  # parameters that came after version 0.1.0, and what its models have
 
 
 def save(model: Any, path: str | PathLike[str]) -> None:

@@ -374,3 +374,14 @@ def test_classes_weigh_in_the_cost_and_not_in_the_means():
     ).fit(X, Y)
     for k, rho_hat in enumerate(model.rho_hat_):
         np.testing.assert_allclose(rho_hat, model.transform(X, layer=k).mean(axis=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [sf.SparseAutoencoder, sf.StackedAutoencoder])
+def test_files_keep_loss_and_l1(kind, tmp_path):
+    """A model that was saved and read has the parameters, codes and scores that it had."""
+    model = kind(8, hidden="relu", output="relu", beta=0, l1=0.01, loss="huber", max_iter=10, random_state=0).fit(X)
+    model.save(tmp_path / "m.safetensors")
+    again = sf.load(tmp_path / "m.safetensors")
+    assert again.get_params() == model.get_params()
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+    assert again.score(X) == model.score(X)
