@@ -94,6 +94,17 @@ inline Vec<T> load_some(const T* p, Size n) noexcept {
         return reinterpret_cast<Vec<T>>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1), p));
     if constexpr (sizeof(T) == 8)
         return reinterpret_cast<Vec<T>>(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1U << n) - 1), p));
+#elif defined(__AVX2__)
+    if constexpr (sizeof(T) == 4) {
+        const VecI32 lanes = {0, 1, 2, 3, 4, 5, 6, 7};
+        const VecI32 mask = lanes < static_cast<int>(n);
+        return reinterpret_cast<Vec<T>>(_mm256_maskload_ps(p, reinterpret_cast<__m256i>(mask)));
+    }
+    if constexpr (sizeof(T) == 8) {
+        const VecI64 lanes = {0, 1, 2, 3};
+        const VecI64 mask = lanes < static_cast<long long>(n);
+        return reinterpret_cast<Vec<T>>(_mm256_maskload_pd(p, reinterpret_cast<__m256i>(mask)));
+    }
 #else
     Vec<T> v{};
     for (Size i = 0; i < n; ++i) v[i] = p[i];
@@ -106,6 +117,17 @@ inline void store_some(T* p, Vec<T> v, Size n) noexcept {
 #if defined(__AVX512F__)
     if constexpr (sizeof(T) == 4) _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << n) - 1), v);
     if constexpr (sizeof(T) == 8) _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1U << n) - 1), v);
+#elif defined(__AVX2__)
+    // In pieces of known size: a call that copies n elements takes longer, and a masked store too on AMD's AVX2.
+    T from[kLanes<T>];
+    store(from, v);
+    Size done = 0;
+#pragma GCC unroll 8
+    for (Size piece = kLanes<T>; piece > 0; piece /= 2)
+        if ((n & piece) != 0) {
+            __builtin_memcpy(p + done, from + done, static_cast<decltype(sizeof(T))>(piece) * sizeof(T));
+            done += piece;
+        }
 #else
     for (Size i = 0; i < n; ++i) p[i] = v[i];
 #endif
