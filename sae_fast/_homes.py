@@ -14,6 +14,8 @@ HOMES = {
     "estimators._stacked": ("StackedAutoencoder",),
     "estimators._stacked_classifier": ("StackedAutoencoderClassifier",),
     "estimators._unit_report": ("UnitReport", "UnitWarning"),
+    "export._c": ("export_c",),
+    "export._numpy": ("export_numpy",),
     "files._model_file": ("ModelFileError", "load"),
     "inspection._compare": ("Coder", "PCAComparison", "compare_with_pca"),
     "inspection._prune": ("PruneResult", "prune_units"),

@@ -52,6 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
     _fit(_command(commands, "fit", "train on an array and write a model file"))
     _transform(_command(commands, "transform", "turn an array into codes by a model"))
     _info(_command(commands, "info", "tell what is in a model file"))
+    _export(_command(commands, "export", "write a model as C source, or as a Python module that needs NumPy alone"))
     _plot(_command(commands, "plot", "draw a model, and what it makes of samples, as PNG, PDF or SVG"))
     _compare(_command(commands, "compare", "put a sparse autoencoder beside PCA with as many components"))
     _bench(_command(commands, "bench", "race against NumPy, PyTorch, JAX and others that are installed"))
@@ -220,6 +221,28 @@ def _transform(p: argparse.ArgumentParser) -> None:
 def _info(p: argparse.ArgumentParser) -> None:
     p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit, or encoder file")
     p.add_argument("--json", action="store_true", help="as JSON, with all that the file holds")
+
+
+def _export(p: argparse.ArgumentParser) -> None:
+    p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit, or encoder file")
+    p.add_argument(
+        "--format",
+        required=True,
+        choices=("c", "numpy"),
+        help="c: source in C99, with a header beside it; numpy: a Python module, with its weights beside it in a .npz",
+    )
+    p.add_argument("-o", "--out", metavar="FILE", required=True, help="source or module to write, .c or .py")
+    p.add_argument("--dtype", choices=("float", "double"), help="of samples and codes (default: that of the model)")
+    p.add_argument(
+        "--clip",
+        choices=("error", "ignore"),
+        default="error",
+        help="what to do with a model that cuts its data, --scale ufldl: ignore leaves the cut out",
+    )
+    c = p.add_argument_group("with --format c")
+    c.add_argument("--prefix", metavar="NAME", help="of all names in the source (default: the name of the file)")
+    c.add_argument("--weights", metavar="FILE", help="binary file for the weights (default: they are in the source)")
+    c.add_argument("--byte-order", choices=("little", "big"), help="of that file (default: little)")
 
 
 def _plot(p: argparse.ArgumentParser) -> None:

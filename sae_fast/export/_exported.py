@@ -1,0 +1,98 @@
+"""What an export is made of: the layers of anything that encodes, checked, and where they come from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from os import PathLike
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import files
+from ..encoders._encoder import Encoder
+from ..encoders._fold import fold
+from ..encoders._stack_encoder import StackEncoder
+from ..network._scale import Clip, check_clip
+from ..network._types import FloatArray
+
+
+class ExportedLayer(NamedTuple):
+    """``unit(x W^T + b)``; W (n_out, n_in)."""
+
+    W: FloatArray
+    b: FloatArray
+    unit: str
+
+
+class Exported(NamedTuple):
+    """Layers bottom up, of one dtype; the checksum of the model file they come from, if any, and one of their own."""
+
+    layers: list[ExportedLayer]
+    dtype: np.dtype[Any]
+    model_checksum: str | None
+    checksum: str
+
+    @property
+    def n_features(self) -> int:
+        """Of a sample."""
+        return int(self.layers[0].W.shape[1])
+
+    @property
+    def n_codes(self) -> int:
+        """Of the last layer."""
+        return int(self.layers[-1].W.shape[0])
+
+    def describe(self) -> str:
+        """Sizes and units, ``784 -> 196 (sigmoid)``."""
+        return f"{self.n_features}" + "".join(f" -> {len(layer.b)} ({layer.unit})" for layer in self.layers)
+
+
+def exported(model: Any, dtype: np.dtype[Any] | None, clip: Clip) -> Exported:
+    """The layers of a model, a pipeline, an encoder or a file of these, in ``dtype``, by default in their own."""
+    check_clip(clip)
+    encoder, model_checksum = _encoder_of(model, clip)
+    kind = encoder.dtype if dtype is None else dtype
+    parts = encoder.layers if isinstance(encoder, StackEncoder) else (encoder,)
+    layers = [ExportedLayer(_cast(k.W1, kind), _cast(k.b1, kind), k.hidden) for k in parts]
+    return Exported(layers, kind, model_checksum, _checksum(layers))
+
+
+def _encoder_of(model: Any, clip: Clip) -> tuple[Encoder | StackEncoder, str | None]:
+    if isinstance(model, Encoder | StackEncoder):
+        return model, None
+    if not isinstance(model, str | PathLike):
+        return fold(model, clip=clip), None
+    contents = files.read_tensors(model)
+    several = len(contents.about.get("units", ())) > 1
+    encoder = StackEncoder.load(model) if several else Encoder.load(model, clip=clip)
+    return encoder, str(contents.about["checksum"])
+
+
+def _cast(array: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
+    with np.errstate(over="ignore"):
+        found: FloatArray = array.astype(dtype)
+    if not np.isfinite(found).all():
+        if np.isfinite(array).all():
+            raise ValueError(f"weights must be in the range of dtype, but they overflow {dtype}")
+        raise ValueError("weights must be finite, got NaN or infinity")
+    return found
+
+
+def _checksum(layers: list[ExportedLayer]) -> str:
+    digest = hashlib.sha256()
+    for W, b, unit in layers:
+        digest.update(f"{unit} {W.dtype.name} {W.shape}\n".encode())
+        for array in (W, b):
+            digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()
+
+
+def check_path(name: str, path: str | PathLike[str], suffix: str) -> str:
+    """The path as text, if it ends as it must."""
+    if not isinstance(path, str | PathLike):
+        raise TypeError(f"{name} must be a path, got {path!r}")
+    text = os.fsdecode(path)
+    if os.path.splitext(text)[1] != suffix or os.path.basename(text) == suffix:
+        raise ValueError(f"{name} must end in {suffix}, got {text!r}")
+    return text
