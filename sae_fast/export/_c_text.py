@@ -17,6 +17,9 @@ _ACCURACY = {
     "float": "within 1 unit in the last place of what these weights give without rounding on the way.",
     "double": "within 2 units in the last place of what these weights give without rounding on the way.",
 }
+_OF_STACKS = (
+    "\n   In upper layers that holds as long as the terms of a unit's sum add up to no more than some hundreds."
+)
 _CODE_OF_EXP = ("sigmoid", "tanh")
 
 
@@ -72,7 +75,7 @@ class CText:
             "header.h",
             layers=found.describe(),
             origin=origin,
-            accuracy=_ACCURACY[self.type],
+            accuracy=_ACCURACY[self.type] + (_OF_STACKS if len(found.layers) > 1 else ""),
             n_features=found.n_features,
             n_codes=found.n_codes,
             stack=self.stack,
