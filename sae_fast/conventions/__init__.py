@@ -9,7 +9,7 @@ Examples
 --------
 >>> from sae_fast import conventions
 >>> conventions.names()
-('h2o', 'matlab', 'mlpack', 'r-autoencoder', 'saenet', 'sklearn', 'ufldl')
+('h2o', 'matlab', 'mlpack', 'r-autoencoder', 'ruta', 'saenet', 'sklearn', 'ufldl')
 >>> conventions.get("r-autoencoder").to_ours(lambda_=2e-4, beta=6, rho=0.01).weight_decay
 0.0002
 """
@@ -24,6 +24,7 @@ from ._matlab import matlab
 from ._mlp import from_mlp_regressor, to_mlp_regressor
 from ._pixels import pixel_order, reorder_pixels
 from ._r import r_autoencoder, saenet, saenet_layers
+from ._ruta import ruta
 from ._sklearn import sklearn
 from ._ufldl import mlpack, ufldl
 
@@ -31,11 +32,11 @@ from ._ufldl import mlpack, ufldl
 __all__ = [
     "Convention", "CranFileError", "CranFit", "Mapped", "MatFileError", "Rescaling", "from_mlp_regressor", "get", "h2o",
     "matlab", "mlpack", "names", "pixel_order", "r_autoencoder", "read_cran_fit", "read_mat", "reorder_pixels",
-    "saenet", "saenet_layers", "sklearn", "to_mlp_regressor", "ufldl", "write_mat",
+    "ruta", "saenet", "saenet_layers", "sklearn", "to_mlp_regressor", "ufldl", "write_mat",
 ]
 # fmt: on
 
-_ALL = {c.name: c for c in (h2o, matlab, mlpack, r_autoencoder, saenet, sklearn, ufldl)}
+_ALL = {c.name: c for c in (h2o, matlab, mlpack, r_autoencoder, ruta, saenet, sklearn, ufldl)}
 
 
 def names() -> tuple[str, ...]:
@@ -49,7 +50,7 @@ def names() -> tuple[str, ...]:
     --------
     >>> from sae_fast import conventions
     >>> len(conventions.names())
-    7
+    8
     """
     return tuple(sorted(_ALL))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from .._public import public_in
 from ..network._checks import ParamsLike, check_in, check_real, listed
 from ..network._functional import cost as our_cost
 from ..network._settings import check_autoencoder
-from ..network._types import FloatArray, Hidden, Output
+from ..network._types import FloatArray, Hidden, Loss, Output
 from ._layout import Unpack
 
 
@@ -32,6 +32,7 @@ class Mapped(NamedTuple):
         Their cost is ``cost_factor * J`` at every point, so both have the same minima; None where it is not a multiple.
     differs : tuple of str
         What remains different with these very arguments.
+    loss : {"squared", "absolute", "huber", "cross_entropy"}
     """
 
     rho: float
@@ -41,11 +42,12 @@ class Mapped(NamedTuple):
     output: Output
     cost_factor: float | None
     differs: tuple[str, ...] = ()
+    loss: Loss = "squared"
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The keyword arguments ``rho, beta, weight_decay, hidden, output`` of functions and estimators."""
-        return dict(zip(self._fields[:5], self[:5], strict=True))
+        """The keyword arguments ``rho, beta, weight_decay, hidden, output, loss`` of functions and estimators."""
+        return dict(zip(self._fields[:5], self[:5], strict=True)) | {"loss": self.loss}
 
 
 @public_in("sae_fast.conventions")
@@ -206,12 +208,13 @@ def check_ours(
     output: str,
     loss: str,
     l1: object,
+    losses: Sequence[str] = ("squared",),
 ) -> tuple[float, float, float]:
-    """rho, beta and weight_decay of an autoencoder with the squared loss; no package has our l1."""
-    settings = check_autoencoder(hidden, output, rho, beta, weight_decay)
-    if loss != "squared":
-        raise reject("loss", loss, f"'squared' for {package}")
-    if check_in("l1", l1, 0.0, math.inf, ">= 0 and finite") > 0:
+    """rho, beta and weight_decay of an autoencoder whose loss is one of the package's; no package has our l1."""
+    settings = check_autoencoder(hidden, output, rho, beta, weight_decay, loss=loss, l1=l1)
+    if loss not in losses:
+        raise reject("loss", loss, f"{listed(losses)} for {package}")
+    if any(settings.l1):
         raise reject("l1", l1, f"0 for {package}, which has no penalty on single activations")
     return settings.rho[0], settings.beta[0], settings.weight_decay[0]
 

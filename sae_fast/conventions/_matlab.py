@@ -76,7 +76,7 @@ def to_ours(
     ...     L2WeightRegularization=0.004, SparsityRegularization=4, SparsityProportion=0.15
     ... )
     >>> mapped.settings
-    {'rho': 0.15, 'beta': 2.0, 'weight_decay': 0.002, 'hidden': 'sigmoid', 'output': 'sigmoid'}
+    {'rho': 0.15, 'beta': 2.0, 'weight_decay': 0.002, 'hidden': 'sigmoid', 'output': 'sigmoid', 'loss': 'squared'}
     >>> mapped.cost_factor
     2.0
     """

@@ -48,7 +48,7 @@ def to_ours(*, lambda_: float, beta: float, rho: float, unit_type: str = "logist
     --------
     >>> from sae_fast import conventions
     >>> conventions.r_autoencoder.to_ours(lambda_=2e-4, beta=6, rho=0.01).settings
-    {'rho': 0.01, 'beta': 6.0, 'weight_decay': 0.0002, 'hidden': 'sigmoid', 'output': 'sigmoid'}
+    {'rho': 0.01, 'beta': 6.0, 'weight_decay': 0.0002, 'hidden': 'sigmoid', 'output': 'sigmoid', 'loss': 'squared'}
     """
     unit = hidden_of(unit_type)
     rho, beta, weight_decay = check_theirs(("rho", rho), ("beta", beta), ("lambda_", lambda_))

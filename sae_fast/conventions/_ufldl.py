@@ -38,7 +38,7 @@ def ufldl_to_ours(
     >>> from sae_fast import conventions
     >>> mapped = conventions.ufldl.to_ours(lambda_=3e-3, sparsityParam=0.035, beta=5, linear_decoder=True)
     >>> mapped.settings
-    {'rho': 0.035, 'beta': 5.0, 'weight_decay': 0.003, 'hidden': 'sigmoid', 'output': 'linear'}
+    {'rho': 0.035, 'beta': 5.0, 'weight_decay': 0.003, 'hidden': 'sigmoid', 'output': 'linear', 'loss': 'squared'}
     >>> theta = np.arange(22.0)  # [W1(:); W2(:); b1; b2] of 4 visible and 2 hidden units
     >>> conventions.ufldl.unpack(theta, 4, 2).W1
     array([[0., 2., 4., 6.],

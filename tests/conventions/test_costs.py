@@ -16,6 +16,7 @@ UNITS = {  # the pairs (hidden, output) that each can represent
     "matlab": [(hidden, output) for hidden in ("sigmoid", "satlin") for output in ("sigmoid", "satlin", "linear")],
     "mlpack": [("sigmoid", "sigmoid")],
     "r-autoencoder": [("sigmoid", "sigmoid"), ("tanh", "tanh")],
+    "ruta": [(hidden, output) for hidden in ("sigmoid", "tanh", "relu") for output in ("sigmoid", "relu", "linear")],
     "saenet": [("sigmoid", "sigmoid"), ("tanh", "tanh")],
     "sklearn": [("sigmoid", "linear"), ("tanh", "linear"), ("relu", "linear")],
     "ufldl": [("sigmoid", "sigmoid"), ("sigmoid", "linear")],
@@ -122,11 +123,24 @@ def sklearn_naive(theta, X, d, h, t):
     return loss + 0.5 * t["alpha"] * (np.sum(first**2) + np.sum(second**2)) / len(X)
 
 
+def ruta_naive(weights, X, d, h, t):
+    """Keras's losses, means over samples and features, of kernels (n_in, n_out) that R has by columns."""
+    first, b1, second, b2 = np.split(weights, np.cumsum([d * h, h, h * d]))
+    a = THEIR_UNITS[t["activation"]](X @ first.reshape((d, h), order="F") + b1)
+    y = THEIR_UNITS[t["output_activation"]](a @ second.reshape((h, d), order="F") + b2)
+    if t["loss"] == "binary_crossentropy":
+        return -np.mean(X * np.log(y) + (1 - X) * np.log(1 - y))
+    if t["loss"] == "huber":
+        return np.mean(np.where(np.abs(y - X) <= 1, (y - X) ** 2 / 2, np.abs(y - X) - 0.5))
+    return np.mean((y - X) ** 2 if t["loss"] == "mean_squared_error" else np.abs(y - X))
+
+
 NAIVE = {
     "h2o": h2o_naive,
     "matlab": matlab_naive,
     "mlpack": mlpack_naive,
     "r-autoencoder": r_naive,
+    "ruta": ruta_naive,
     "saenet": r_naive,
     "sklearn": sklearn_naive,
     "ufldl": ufldl_naive,
@@ -135,17 +149,20 @@ NAIVE = {
 
 def sizes_of(convention, m, v):
     """What a convention must be told of the data, besides its own parameters."""
-    return {"n_samples": m, "n_visible": v} if convention.name == "sklearn" else {}
+    return {"sklearn": {"n_samples": m, "n_visible": v}, "ruta": {"n_visible": v}}.get(convention.name, {})
 
 
 def ours_of(convention):
-    """OURS, without what H2O does beside its loss, and what scikit-learn does not do."""
-    return OURS | {"h2o": {"beta": 0.0, "weight_decay": 0.0}, "sklearn": {"beta": 0.0}}.get(convention.name, {})
+    """OURS, without what H2O does beside its loss, and what scikit-learn and ruta do not do."""
+    none = {"beta": 0.0, "weight_decay": 0.0}
+    return OURS | {"h2o": none, "ruta": none, "sklearn": {"beta": 0.0}}.get(convention.name, {})
 
 
 def theirs_of(convention, hidden, output, m, v):
     """Their words for that, and what the convention must be told."""
     told = sizes_of(convention, m, v)
+    if convention.name == "ruta":
+        return convention.from_ours(**ours_of(convention), hidden=hidden, output=output) | told
     return convention.from_ours(**ours_of(convention), hidden=hidden, output=output, **told) | told
 
 
@@ -177,8 +194,23 @@ def test_matlab_mean_over_elements(output):
     wanted = matlab_naive(conventions.matlab.pack(params), X, v, h, theirs, elements=True)
     assert conventions.matlab.cost(params, X, **theirs, **context) == pytest.approx(wanted, rel=1e-12)
     assert conventions.matlab.to_ours(**theirs, **context).settings == pytest.approx(
-        OURS | {"hidden": "sigmoid", "output": output}
+        OURS | {"hidden": "sigmoid", "output": output, "loss": "squared"}
     )
+
+
+@pytest.mark.parametrize(("theirs", "output"), [("mean_absolute_error", "linear"), ("huber", "tanh"),
+                                                ("binary_crossentropy", "sigmoid")])  # fmt: skip
+def test_losses_of_ruta(impl, theirs, output):
+    """Keras's losses are our losses, divided by the number of features; both ways."""
+    v, h = 17, 8
+    params, X = make(13, v, h)
+    X = X if output == "sigmoid" else 3 * X  # errors of more than 1 for huber
+    told = {"activation": "relu", "output_activation": output, "loss": theirs}
+    mapped = conventions.ruta.to_ours(**told, n_visible=v)
+    wanted = ruta_naive(conventions.ruta.pack(params), X, v, h, told)
+    assert mapped.cost_factor * impl.cost(params, X, **mapped.settings).total == pytest.approx(wanted, rel=1e-12)
+    assert conventions.ruta.cost(params, X, **told, n_visible=v) == pytest.approx(wanted, rel=1e-12)
+    assert conventions.ruta.from_ours(**mapped.settings) == told
 
 
 @pytest.mark.parametrize(("name", "hidden", "output"), CASES)
@@ -245,13 +277,16 @@ def test_from_ours_and_back_is_the_identity(name, hidden, output):
     convention = conventions.get(name)
     told = sizes_of(convention, 30, 7)
     ours = OURS | {"hidden": hidden, "output": output}
-    if convention.name == "sklearn" or hidden == "relu":
+    if convention.name in ("sklearn", "ruta") or hidden == "relu":
         ours |= {"rho": 0.05, "beta": 0.0}  # what it has no word for
-    theirs = convention.from_ours(**ours, **told)
+    if convention.name == "ruta":
+        ours |= {"weight_decay": 0.0}
+    words = {} if convention.name == "ruta" else told
+    theirs = convention.from_ours(**ours, **words)
     back = convention.to_ours(**theirs, **told).settings
     assert (back["hidden"], back["output"]) == (hidden, output)
     assert [back[k] for k in OURS] == pytest.approx([ours[k] for k in OURS], rel=4e-16)
-    again = convention.from_ours(**back, **told)
+    again = convention.from_ours(**back, **words)
     assert again.keys() == theirs.keys()
     for key, value in theirs.items():
         assert again[key] == (pytest.approx(value, rel=4e-16) if isinstance(value, float) else value)

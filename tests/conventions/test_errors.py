@@ -23,7 +23,7 @@ def mlp(X, y, **parameters):
 ERRORS = [
     (
         lambda: C.get("torch"),
-        "name must be one of h2o, matlab, mlpack, r-autoencoder, saenet, sklearn, ufldl, got 'torch'",
+        "name must be one of h2o, matlab, mlpack, r-autoencoder, ruta, saenet, sklearn, ufldl, got 'torch'",
     ),
     (lambda: C.matlab.to_ours(EncoderTransferFunction="tansig"), "TransferFunction must be 'logsig' or 'satlin', got"),
     (lambda: C.matlab.to_ours(EncoderTransferFunction="purelin"), "must be 'logsig' or 'satlin', got 'purelin'"),
@@ -59,6 +59,27 @@ ERRORS = [
     (lambda: C.h2o.to_ours(activation="Rectifier", l2=-1), "l2 must be >= 0 and finite, got -1"),
     (lambda: C.h2o.to_ours(l1=1e-5), "l1 must be 0: it is a penalty on the weights, and ours on the activ.*got 1e-05"),
     (lambda: C.h2o.from_ours(**OURS | {"beta": 0}, hidden="relu"), "output must be 'relu' too, since H2O's"),
+    (lambda: C.ruta.to_ours(activation="linear", n_visible=3), "activation must be 'sigmoid', 'tanh' or 'relu', the"),
+    (
+        lambda: C.ruta.to_ours(activation="relu", n_visible=3, loss="mse"),
+        "loss must be 'mean_squared_error', .*got 'mse'",
+    ),
+    (
+        lambda: C.ruta.to_ours(activation="relu", n_visible=3, loss="binary_crossentropy"),
+        "output_activation must be 'sigmoid' with loss='binary_crossentropy', got 'linear'",
+    ),
+    (
+        lambda: C.ruta.to_ours(activation="tanh", n_visible=3, sparse=True),
+        "sparse must be False: ruta takes its penalty",
+    ),
+    (lambda: C.ruta.to_ours(activation="tanh", n_visible=3, decay=0.02), "decay must be 0: ruta's is for the encoder"),
+    (lambda: C.ruta.to_ours(activation="tanh", n_visible=0), "n_visible must be >= 1, got 0"),
+    (lambda: C.ruta.from_ours(**OURS), "beta must be 0 for ruta, whose penalties are others, got 1.3"),
+    (lambda: C.ruta.from_ours(beta=0, weight_decay=0.02), "weight_decay must be 0 for ruta"),
+    (
+        lambda: C.ruta.from_ours(beta=0, weight_decay=0, hidden="satlin"),
+        "hidden must be 'sigmoid', 'tanh' or 'relu' for",
+    ),
     (lambda: C.h2o.to_ours(average_activation=1), r"average_activation must be in \(-1, 1\), got 1"),
     (lambda: C.h2o.from_ours(**OURS, hidden="sigmoid"), "hidden must be 'tanh' or 'relu' for H2O"),
     (
