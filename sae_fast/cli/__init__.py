@@ -102,7 +102,10 @@ def _words(error: BaseException, data: Sequence[str] | None) -> str:
         return f"not enough memory: {error}" if str(error) else "not enough memory"
     # scikit-learn adds paragraphs of advice on its own estimators, and does not know the file.
     first = str(error).split("\n", 1)[0]
-    return first.replace("Input X", "stdin" if data[0] == "-" else data[0]) if data else first
+    if not data:
+        return first
+    name = "stdin" if data[0] == STREAM else data[0]
+    return f"{name}{first[1:]}" if first.startswith("X must ") else first.replace("Input X", name)
 
 
 def _check_stdout() -> None:

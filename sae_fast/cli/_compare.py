@@ -8,13 +8,18 @@ import json
 from ..inspection._compare import compare_with_pca
 from ._inputs import check_columns, check_finite, check_labels_usage, labels_of, read_inputs, title
 from ._models import for_arrays, load_model
+from ._network import check_network
 
-_OPTIONS = ["n_components", "rho", "beta", "weight_decay", "hidden", "output", "scale", "solver", "max_iter"]
+_OPTIONS = [
+    "n_components", "rho", "beta", "l1", "weight_decay", "loss", "hidden", "output", "scale", "solver", "max_iter",
+]  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table on stdout."""
     check_labels_usage(arguments)
+    if arguments.model is None:
+        check_network(arguments)
     table = read_inputs(arguments)
     check_finite(table.values, table.names, title(arguments))
     X = table.values

@@ -15,13 +15,16 @@ from ..estimators._fit import FitInterruptedWarning
 from ..files._arrays_io import expand
 from ..files._model_file import import_safetensors
 from ._inputs import check_finite, read_inputs, title
+from ._network import check_network
 from ._outputs import check_out, say
 
 _OPTIONS = [
     "n_components",
     "rho",
     "beta",
+    "l1",
     "weight_decay",
+    "loss",
     "hidden",
     "output",
     "scale",
@@ -41,6 +44,7 @@ _OPTIONS = [
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and write the model; an interrupted fit is written too, and gives 1."""
+    check_network(arguments)
     check_out(arguments.out, expand(arguments.data))
     import_safetensors()
     table = read_inputs(arguments)
@@ -64,8 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     say(
         f"J {total:.6g} = {error:.6g} error + {decay:.4g} decay + "
-        f"{sparsity:.4g} sparsity; mean activation {', '.join(f'{mean.mean():.4g}' for mean in means)} "
-        f"(rho {arguments.rho:g})"
+        f"{sparsity:.4g} sparsity; mean activation {', '.join(f'{mean.mean():.4g}' for mean in means)}"
+        + (f" (rho {arguments.rho:g})" if arguments.beta else "")
     )
     say(f"wrote {arguments.out}")
     return 1 if interrupted else 0

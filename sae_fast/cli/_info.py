@@ -58,6 +58,7 @@ def _layer(tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[s
         "dtype": str(tensors["W1"].dtype),
         "hidden": contents["hidden"],
         "output": contents["output"],
+        "loss": contents["loss"],
         "mean_activation": float(tensors["rho_hat"].mean()),
     }
 
@@ -75,7 +76,7 @@ def _layers(tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[
     about["mean_activation"] = [float(tensors[f"rho_hat.{k}"].mean()) for k in range(len(weights))]
     if "classes" in contents:
         return about | {"classes": contents["classes"]["values"]}
-    return about | {"output": list(reversed(contents["output_units"]))}
+    return about | {"output": list(reversed(contents["output_units"])), "loss": contents["loss"]}
 
 
 def _first(names: list[Any]) -> list[Any]:

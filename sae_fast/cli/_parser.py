@@ -8,7 +8,7 @@ from .._version import __version__
 from ..files._arrays_io import STREAM
 from ..network._scale import SCALINGS
 from ..network._solvers import SOLVERS
-from ..network._units import HIDDEN, OUTPUT
+from ._network import add_network
 from ._values import (
     array_name,
     count,
@@ -98,22 +98,7 @@ def _fit(p: argparse.ArgumentParser) -> None:
     size.add_argument(
         "--hidden-layer-sizes", metavar="N,N,...", type=counts, help="hidden units of a stack of layers, bottom up"
     )
-    model.add_argument("--rho", metavar="R", type=real("rho"), default=0.05, help="wanted mean activation, in (0, 1)")
-    model.add_argument("--beta", metavar="B", type=real("beta"), default=3.0, help="weight of the sparsity penalty")
-    model.add_argument(
-        "--weight-decay",
-        metavar="L",
-        type=real("weight_decay"),
-        default=1e-4,
-        help="weight of the L2 penalty on the weights",
-    )
-    model.add_argument("--hidden", choices=HIDDEN, default="sigmoid", help="activation of the hidden units")
-    model.add_argument(
-        "--output",
-        choices=OUTPUT,
-        default="sigmoid",
-        help="activation of the output units: sigmoid for data in 0..1, tanh in -1..1, linear any",
-    )
+    add_network(model, defaults=True)
     model.add_argument(
         "--scale",
         choices=SCALINGS,
@@ -268,11 +253,7 @@ def _compare(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--model", metavar="MODEL", help="model file (default: fit one here, by the options below)")
     p.add_argument("--n-components", metavar="N", type=count, help="hidden units (default: 25)")
-    p.add_argument("--rho", metavar="R", type=real("rho"), help="wanted mean activation (default: 0.05)")
-    p.add_argument("--beta", metavar="B", type=real("beta"), help="weight of the sparsity penalty (default: 3)")
-    p.add_argument("--weight-decay", metavar="L", type=real("weight_decay"), help="weight of L2 (default: 0.0001)")
-    p.add_argument("--hidden", choices=HIDDEN, help="hidden units (default: sigmoid)")
-    p.add_argument("--output", choices=OUTPUT, help="output units (default: sigmoid)")
+    add_network(p, defaults=False)
     p.add_argument("--scale", choices=SCALINGS, help="bring the data into the output units' range (default: none)")
     p.add_argument("--solver", choices=SOLVERS, help="optimiser (default: lbfgs)")
     p.add_argument("--max-iter", metavar="N", type=count, help="iterations of lbfgs, or epochs (default: 400)")

@@ -97,6 +97,7 @@ def index(text: str) -> int:
 _RANGES: dict[str, Callable[[float], float]] = {
     "rho": check_rho,
     "dpi": lambda x: check_in("dpi", x, 10.0, math.nextafter(1200.0, math.inf), "in [10, 1200]"),
+    "l1": lambda x: check_in("l1", x, 0.0, math.inf, ">= 0 and finite"),
     "beta": lambda x: check_in("beta", x, 0.0, math.inf, ">= 0 and finite"),
     "weight_decay": lambda x: check_in("weight_decay", x, 0.0, math.inf, ">= 0 and finite"),
     "tol": lambda x: check_in("tol", x, 0.0, math.inf, ">= 0 and finite"),

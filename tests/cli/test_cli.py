@@ -8,6 +8,8 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -58,6 +60,43 @@ def test_fit_transform_info(capsys, tmp_path, data, fitted):
     about = json.loads(capsys.readouterr().out)
     assert about["n_features"] == 12
     assert about["hyper_parameters"]["max_iter"] == 20
+
+
+NETWORKS = {
+    "relu": {"hidden": "relu", "beta": 0.0, "l1": 0.01, "output": "linear", "loss": "huber"},
+    "satlin": {"hidden": "satlin", "beta": 0.1, "rho": 0.3, "loss": "cross_entropy"},
+    "outputs": {"output": "satlin", "loss": "absolute"},
+    "scaled": {"output": "relu", "scale": "minmax", "l1": 0.02},
+}
+
+
+@pytest.mark.parametrize("sizes", ["--n-components=5", "--hidden-layer-sizes=5,3"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_units_losses_and_penalties(name, sizes, tmp_path, data, capsys):
+    """What the estimators take, fit takes; info shows it, and the file gives the codes."""
+    options, stack = dict(NETWORKS[name]), "layer" in sizes
+    if stack and "scale" in options:
+        del options["scale"]
+    path, out = tmp_path / "m.safetensors", tmp_path / "codes.npy"
+    words = [f"--{key}={value}" for key, value in options.items()]
+    assert main(["fit", str(data), "-o", str(path), sizes, "--max-iter=6", "--random-state=0", "--quiet", *words]) == 0
+    make = partial(sf.StackedAutoencoder, (5, 3)) if stack else partial(sf.SparseAutoencoder, 5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # units that are off, as the command line says too
+        same = make(max_iter=6, random_state=0, **options).fit(patches())
+    assert main(["transform", str(path), str(data), "-o", str(out)]) == 0
+    np.testing.assert_array_equal(np.load(out), same.transform(patches()))
+    again = sf.load(path)
+    assert {key: getattr(again, key) for key in options} == options
+    capsys.readouterr()
+    assert main(["info", str(path)]) == 0
+    text = capsys.readouterr().out.replace("\n" + " " * 19, " ")
+    for word in (f"loss={same.loss}", f"l1={same.l1:g}", f"hidden={same.hidden}", f"output={same.output}"):
+        assert word in text
+    assert main(["info", str(path), "--json"]) == 0
+    about = json.loads(capsys.readouterr().out)
+    hyper = about["hyper_parameters"]
+    assert (about["loss"], hyper["loss"], hyper["l1"]) == (same.loss, same.loss, same.l1)
 
 
 def test_options_are_those_of_the_estimator():
@@ -177,6 +216,16 @@ def test_dtype_option(tmp_path, data):
         (["fit", "X.npy", "-o", "m.safetensors", "--random-state", "-1"], "must be >= 0, got -1"),
         (["fit", "X.npy", "-o", "m.safetensors", "--learning-rate", "0"], "learning_rate must be > 0 and finite"),
         (["fit", "X.npy", "-o", "m.safetensors", "--hidden", "swish"], "invalid choice: 'swish'"),
+        (["fit", "X.npy", "-o", "m.safetensors", "--hidden", "linear"], "invalid choice: 'linear'"),
+        (["fit", "X.npy", "-o", "m.safetensors", "--loss", "softmax"], "invalid choice: 'softmax'"),
+        (["fit", "X.npy", "-o", "m.safetensors", "--l1", "-1"], "l1 must be >= 0 and finite, got -1.0"),
+        (["fit", "X.npy", "-o", "m.safetensors", "--l1", "nan"], "l1 must be >= 0 and finite, got nan"),
+        (["fit", "X.npy", "-o", "m.safetensors", "--hidden", "relu"], "by --l1, as in --beta 0 --l1 0.001"),
+        (["compare", "X.npy", "--hidden", "relu"], "--hidden relu needs --beta 0, as its mean activation has no upper"),
+        (
+            ["fit", "X.npy", "-o", "m.safetensors", "--loss=cross_entropy", "--output=tanh"],
+            "--loss cross_entropy needs --output sigmoid, got tanh",
+        ),
     ],
 )
 def test_wrong_usage_is_2(arguments, message, capsys):
@@ -190,6 +239,7 @@ def test_wrong_usage_is_2(arguments, message, capsys):
 def failing(tmp_path, data, fitted):
     np.save(tmp_path / "nan.npy", np.full((20, 4), np.nan))
     np.save(tmp_path / "narrow.npy", np.zeros((20, 4)))
+    np.save(tmp_path / "wide.npy", np.full((20, 4), -0.5))
     (tmp_path / "junk.safetensors").write_bytes(b"junk")
     model = str(tmp_path / "new.safetensors")
     return {
@@ -200,6 +250,10 @@ def failing(tmp_path, data, fitted):
             ["transform", str(fitted), str(tmp_path / "narrow.npy")],
             "must have 12 columns, as the model, got 4",
         ),
+        "targets": (
+            ["fit", str(tmp_path / "wide.npy"), "--loss=cross_entropy", "-o", model],
+            "wide.npy must be in [0, 1] for loss='cross_entropy', got -0.5",
+        ),
         "junk": (["info", str(tmp_path / "junk.safetensors")], "is not a model file of sae_fast"),
         "directory": (["transform", str(fitted), str(data), "-o", str(tmp_path / "d.npy")], "is a directory"),
         "no model": (["transform", str(tmp_path / "no.safetensors"), str(data)], "No such file or directory"),
@@ -209,8 +263,8 @@ def failing(tmp_path, data, fitted):
     }
 
 
-FAILING = ("no such file", "no such folder", "NaN", "narrow", "junk", "directory", "no model", "data are a directory",
-           "demo into a file", "key")  # fmt: skip
+FAILING = ("no such file", "no such folder", "NaN", "narrow", "targets", "junk", "directory", "no model",
+           "data are a directory", "demo into a file", "key")  # fmt: skip
 
 
 @pytest.mark.parametrize("case", FAILING)
