@@ -14,11 +14,6 @@ from ..files._model_file import ModelFile, single_layer, write
 from ..network._types import Cost
 from ..preprocessing._scalers import scaler_from
 
-_LATER: dict[str, Any] = {
-    "loss": "squared",
-    "l1": 0.0,
-}  # parameters that came after version 0.1.0, and what its models have
-
 
 def save(model: Any, path: str | PathLike[str]) -> None:
     """Write a fitted estimator; see :meth:`sae_fast.SparseAutoencoder.save`."""
@@ -34,7 +29,8 @@ def save(model: Any, path: str | PathLike[str]) -> None:
     fitted = {"n_iter": model.n_iter_, "cost": list(model.cost_), "rho": model._rho_fitted_}
     scale = None if model.scaler_ is None else model.scaler_._scale
     hidden, output = model._units
-    write(path, ModelFile(model.params_, hidden, output, hyper, fitted, arrays, feature_names(model), scale=scale))
+    names = feature_names(model)
+    write(path, ModelFile(model.params_, hidden, output, hyper, fitted, arrays, names, scale=scale, loss=model._loss_))
 
 
 def estimator_from(
@@ -43,7 +39,7 @@ def estimator_from(
     """The estimator of one layer that checked contents hold."""
     found = single_layer(tensors, about)
     model = make(path, kind, found.hyper_parameters)
-    model.params_, model._units_, model._loss_ = found.params, (found.hidden, found.output), model.loss
+    model.params_, model._units_, model._loss_ = found.params, (found.hidden, found.output), found.loss
     model.n_features_in_ = found.params.W1.shape[1]
     if found.scale is not None:
         model.scaler_ = scaler_from(found.scale, found.output, model.n_features_in_)
@@ -60,9 +56,8 @@ def estimator_from(
 
 
 def hyper_parameters(model: Any) -> dict[str, Any]:
-    """What an estimator was made with, as JSON can hold it; what older versions do not know only where it matters."""
+    """What an estimator was made with, as JSON can hold it."""
     hyper = {k: v for k, v in model.get_params(deep=False).items() if k != "callback"}
-    hyper = {k: v for k, v in hyper.items() if k not in _LATER or not np.array_equal(v, _LATER[k])}
     hyper = {k: _plain(v) for k, v in hyper.items()}
     if not isinstance(hyper["random_state"], int):
         hyper["random_state"] = None  # a generator's state has no place in JSON

@@ -43,7 +43,7 @@ def save(model: Any, path: str | PathLike[str]) -> None:
         arrays["head.W"], arrays["head.b"] = model.head_
         about["classes"] = _labels(model.classes_)
     else:
-        about["output_units"] = list(model.output_units_)
+        about |= {"output_units": list(model.output_units_), "loss": model._loss_}
     write_tensors(path, arrays, about)
 
 
@@ -69,14 +69,12 @@ def stack_from(
 def _fill(model: Any, tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> None:
     n = len(about["units"])
     model.units_ = tuple(about["units"])
-    if "output_units" in about:
-        model._loss_ = model.loss if isinstance(model.loss, str) else model.loss[0]
     model.encoder_ = _layers(tensors, "encoder", n)
     if "classes" in about:
         model.classes_ = labels(about["classes"])
         model.head_ = Layer(tensors["head.W"], tensors["head.b"])
     else:
-        model.output_units_ = tuple(about["output_units"])
+        model.output_units_, model._loss_ = tuple(about["output_units"]), about["loss"]
         model.decoder_ = _layers(tensors, "decoder", n)
     model.rho_hat_ = [tensors[f"rho_hat.{k}"] for k in range(n)]
     model.loss_curves_ = [tensors[f"loss_curve.{k}"] for k in range(n)]

@@ -36,14 +36,14 @@ def one_of(values: Sequence[Any]) -> Check:
 
 
 def hidden_unit(name: str, value: Any) -> None:
-    check_hidden(_text(name, value))
+    check_hidden(text(name, value))
 
 
 def output_unit(name: str, value: Any) -> None:
-    check_output(_text(name, value))
+    check_output(text(name, value))
 
 
-def _text(name: str, value: Any) -> str:
+def text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a text, got {short(value)}")
     return value

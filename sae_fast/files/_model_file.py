@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from .._public import public_in
 from .._version import __version__
 from ..network._scale import Scale, scale_from_json, scale_to_json
-from ..network._types import Hidden, Output, Params
+from ..network._types import Hidden, Loss, Output, Params
 from ._atomic import replacing
 from ._kinds import KIND, MAKERS
 from ._model_fields import short
-from ._model_format import FORMAT, as_stored
+from ._model_format import FORMAT, as_read, as_stored
 from ._model_schema import check_contents
 
 _KEY = "sae_fast"
@@ -55,6 +55,7 @@ class ModelFile:
     feature_names: list[str] | None = None
     versions: dict[str, str] = field(default_factory=dict)
     scale: Scale | None = None
+    loss: Loss = "squared"
 
 
 def import_safetensors() -> Any:
@@ -71,6 +72,7 @@ def write(path: str | PathLike[str], model: ModelFile) -> None:
     about = {
         "hidden": model.hidden,
         "output": model.output,
+        "loss": model.loss,
         "hyper_parameters": model.hyper_parameters,
         "fitted": model.fitted,
         "feature_names": model.feature_names,
@@ -147,7 +149,7 @@ def read_tensors(path: str | PathLike[str]) -> Contents:
     if not good:
         raise ModelFileError(f"{path} is damaged: its checksum does not match its contents")
     try:
-        return Contents(check_contents(tensors, about), tensors, about)
+        return Contents(check_contents(tensors, about), tensors, as_read(about))
     except (TypeError, ValueError) as error:
         kind = short(about.get("kind", KIND)).strip("'")
         article = "an" if kind.startswith("E") else "a"
@@ -211,6 +213,7 @@ def single_layer(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> Mod
         about["feature_names"],
         about["versions"],
         scale,
+        about["loss"],
     )
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 from ..network._checks import check_count, check_in, check_n_threads, check_rho
 from ..network._layer_plan import per_layer, plan_layers
+from ..network._losses import RECONSTRUCTION
 from ..network._scale import SCALINGS
-from ..network._settings import check_autoencoder
+from ..network._settings import check_autoencoder, check_loss
 from ..network._solvers import check_solver
 from ._model_fields import Check, hidden_unit, one_of, output_unit, short
+from ._model_format import LATER
 
 
 def _flag(name: str, value: Any) -> None:
@@ -53,7 +56,9 @@ HYPER_PARAMETERS: dict[str, Check] = {
     "n_components": check_count,
     "rho": lambda _, value: check_rho(value),
     "beta": _at_least_zero,
+    "l1": _at_least_zero,
     "weight_decay": _at_least_zero,
+    "loss": lambda _, value: check_loss(value, RECONSTRUCTION),
     "hidden": hidden_unit,
     "output": output_unit,
     "scale": one_of(SCALINGS),
@@ -72,7 +77,8 @@ HYPER_PARAMETERS: dict[str, Check] = {
     "verbose": _verbosity,
 }
 _OF_COST = ("rho", "beta", "weight_decay", "hidden", "output")
-BY_LAYER = ("hidden_layer_sizes", "rho", "beta", "weight_decay", "hidden", "output", "solver", "max_iter")
+_OF_LAYERS = ("hidden_layer_sizes", *_OF_COST, "solver", "max_iter")
+BY_LAYER = (*_OF_LAYERS, *LATER)
 STACK_PARAMETERS: dict[str, Check] = {
     name: check for name, check in HYPER_PARAMETERS.items() if name not in (*BY_LAYER, "n_components", "scale")
 } | {
@@ -88,10 +94,15 @@ STACK_PARAMETERS: dict[str, Check] = {
 
 def check_hyper_parameters(name: str, value: Any) -> None:
     _check_each(name, value, HYPER_PARAMETERS)
-    for key in _OF_COST:
+    check_autoencoder(**{key: value[key] for key in _there(name, value, _OF_COST)})
+
+
+def _there(name: str, value: dict[str, Any], wanted: Sequence[str]) -> list[str]:
+    """The parameters that are wanted, none of which may be missing, and those that older formats have not."""
+    for key in wanted:
         if key not in value:
             raise ValueError(f"{name}.{key} is missing")
-    check_autoencoder(**{key: value[key] for key in _OF_COST})
+    return [*wanted, *(LATER.keys() & value.keys())]
 
 
 def _check_each(name: str, value: Any, checks: dict[str, Check]) -> None:
@@ -106,10 +117,8 @@ def check_stack_parameters(n_more: int) -> Check:
 
     def check(name: str, value: Any) -> None:
         _check_each(name, value, STACK_PARAMETERS)
-        missing = [key for key in BY_LAYER if key not in value]
-        if missing:
-            raise ValueError(f"{name}.{missing[0]} is missing")
-        n = len(plan_layers(SimpleNamespace(**{key: value[key] for key in BY_LAYER})))
+        keys = _there(name, value, _OF_LAYERS)
+        n = len(plan_layers(SimpleNamespace(**LATER | {key: value[key] for key in keys})))
         decay = value.get("fine_tune_weight_decay")
         for entry in [] if decay is None else per_layer("fine_tune_weight_decay", decay, n + n_more):
             _at_least_zero("fine_tune_weight_decay", entry)

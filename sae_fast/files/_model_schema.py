@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network._checks import check_rho
+from ..network._losses import RECONSTRUCTION, serves
+from ..network._settings import check_loss
 from ..network._units import HIDDEN, OUTPUT, UNITS
 from ._kinds import KIND, KINDS
 from ._model_fields import (
@@ -31,6 +33,7 @@ from ._model_fields import (
     one_of,
     output_unit,
     short,
+    text,
     units_of,
 )
 from ._model_format import format_of
@@ -145,6 +148,7 @@ def _single_layer(contents: _Contents) -> None:
     n_hidden, n_visible, dtype = _layer(contents, "W1", "b1", None)
     contents.tensor("W2", (n_visible, n_hidden), (dtype,))
     contents.tensor("b2", (n_visible,), (dtype,))
+    _loss(contents, contents.about["output"])
     _means(contents, "rho_hat", n_hidden, contents.about["hidden"])
     least, most = _reach(contents.about["hidden"])
     low, high = (contents.tensor(f"unit_{end}", (n_hidden,), low=least, high=most) for end in ("lowest", "highest"))
@@ -157,6 +161,14 @@ def _single_layer(contents: _Contents) -> None:
     if "scale" in contents.about:
         _scale(contents, n_visible, dtype)
     contents.field("hyper_parameters", check_hyper_parameters)
+
+
+def _loss(contents: _Contents, output: str) -> None:
+    """What the reconstructions were judged by, where the format tells it."""
+    if contents.about.get("format") not in (1, 2):
+        check_loss(contents.field("loss", text), RECONSTRUCTION)
+        if not serves(contents.about["loss"], output):
+            raise ValueError(f"loss must be one that can be taken of {output} units, got {contents.about['loss']!r}")
 
 
 def _scale(contents: _Contents, n_visible: int, dtype: np.dtype[Any]) -> None:
@@ -174,6 +186,7 @@ def _stack(contents: _Contents, kind: str) -> None:
     if kind == "StackedAutoencoder":
         up = contents.field("output_units", units_of(OUTPUT, len(units)))
         _layers(contents, "decoder", up, [*reversed(sizes), n_visible], dtype)
+        _loss(contents, up[-1])
     else:
         n_classes = len(labels(contents.field("classes", check_labels)))
         contents.tensor("head.W", (n_classes, sizes[-1]), (dtype,))

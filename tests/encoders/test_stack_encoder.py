@@ -122,7 +122,7 @@ def test_units_with_kinks(dtype, tmp_path):
     """A stack of relu, satlin and sigmoid units: codes by NumPy, one by one, in out, from files, pickles and folds."""
     X = correlated(dtype=dtype)
     units = ("relu", "satlin", "sigmoid")
-    model = sf.StackedAutoencoder((7, 6, 4), hidden=units, beta=0.0, **OPTIONS)
+    model = sf.StackedAutoencoder((7, 6, 4), hidden=units, beta=0.0, l1=0.001, **OPTIONS)
     pipeline = make_pipeline(StandardScaler(), PCA(6, whiten=True), model).fit(X)
     encoder, data = sf.fold(pipeline), X.astype(np.float64)
     wanted = pipeline[:-1].transform(data)

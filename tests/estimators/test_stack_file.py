@@ -12,7 +12,7 @@ import safetensors.numpy
 import sae_fast as sf
 from sae_fast.files._model_file import ModelFileError, read_tensors
 from tests.helpers.estimators import model, patches, stack
-from tests.helpers.hostile_files import serialised
+from tests.helpers.hostile_files import serialised, stored
 from tests.helpers.networks import DTYPES
 
 LABELS = {
@@ -107,7 +107,7 @@ def test_contents_that_do_not_fit_are_refused(tmp_path):
     """A file whose checksum is right but whose layers, units or classes do not fit together is no model."""
     path = tmp_path / "m"
     classifier().fit(patches(), np.arange(300) % 3).save(path)
-    _, tensors, about = read_tensors(path)
+    tensors, about = stored(path)
     del about["checksum"]
     cases = [
         (tensors | {"encoder.1.W": np.zeros((4, 7))}, about, r"encoder.1.W must have shape \(n, 6\), got \(4, 7\)"),

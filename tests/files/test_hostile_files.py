@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 
@@ -10,9 +9,9 @@ import pytest
 
 import sae_fast as sf
 from sae_fast.cli import main
-from sae_fast.files._model_file import ModelFileError, read_tensors
+from sae_fast.files._model_file import ModelFileError
 from sae_fast.files._model_parameters import BY_LAYER, HYPER_PARAMETERS, STACK_PARAMETERS
-from tests.helpers.hostile_files import FEW, KINDS, Generator, X, serialised, try_many
+from tests.helpers.hostile_files import FEW, KINDS, Generator, X, serialised, stored, try_many
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -58,7 +57,15 @@ def test_every_parameter_of_an_estimator_has_a_check(estimator, checks):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"rho": 7}, {"n_components": "many"}, {"hidden": "swish"}, {"hidden": "relu"}, {"verbose": "loud"}],
+    [
+        {"rho": 7},
+        {"n_components": "many"},
+        {"hidden": "swish"},
+        {"hidden": "relu"},
+        {"loss": "softmax"},
+        {"l1": -1},
+        {"verbose": "loud"},
+    ],
 )
 def test_a_file_that_could_not_be_read_is_not_written(tmp_path, wrong):
     """Parameters that were spoilt after the fit, and weights that are not finite, are an error, and no file."""
@@ -74,7 +81,7 @@ def test_a_file_that_could_not_be_read_is_not_written(tmp_path, wrong):
 
 def changed(path, **fields):
     """Change fields of the JSON of a file, by names like ``hyper_parameters__beta``, and sign it again."""
-    _, tensors, about = read_tensors(path)
+    tensors, about = stored(path)
     for name, value in fields.items():
         *above, key = name.split("__")
         parent = about
@@ -87,10 +94,39 @@ def changed(path, **fields):
 @pytest.mark.parametrize(
     ("kind", "fields", "message"),
     [
+        ("SparseAutoencoder relu", {"hyper_parameters__loss": "hinge"}, "loss must be 'squared', .* got 'hinge'"),
+        ("SparseAutoencoder relu", {"hyper_parameters__loss": "softmax"}, "loss must be 'squared', .* got 'softmax'"),
+        ("SparseAutoencoder relu", {"hyper_parameters__loss": ["huber"]}, "loss must be 'squared'"),
+        ("SparseAutoencoder relu", {"hyper_parameters__l1": -0.1}, "l1 must be >= 0 and finite, got -0.1"),
+        ("SparseAutoencoder relu", {"hyper_parameters__l1": float("nan")}, "l1 must be >= 0 and finite, got nan"),
+        ("SparseAutoencoder relu", {"hyper_parameters__l1": "0.1"}, "l1 must be a real number, got '0.1'"),
+        (
+            "SparseAutoencoder satlin",
+            {"hyper_parameters__output": "tanh"},
+            "output must be 'sigmoid' with loss='cross_e",
+        ),
+        (
+            "SparseAutoencoder satlin",
+            {"output": "linear"},
+            "loss must be one that can be taken of linear units, got 'cross",
+        ),
+        ("SparseAutoencoder relu", {"loss": "softmax"}, "loss must be 'squared', .* got 'softmax'"),
+        ("SparseAutoencoder relu", {"loss": 2}, "loss must be a text, got 2"),
+        ("StackedAutoencoder relu", {"loss": None}, "loss must be a text, got None"),
+        ("SparseAutoencoder", {"hyper_parameters__l1": 0.1}, "format must be 3, got 1"),
+        ("SparseAutoencoder minmax", {"hyper_parameters__loss": "huber"}, "format must be 3, got 2"),
+        ("StackedAutoencoder relu", {"hyper_parameters__beta": 3.0}, "beta must be 0"),
+        ("StackedAutoencoder relu", {"hyper_parameters__l1": [0.1, -1.0]}, "l1 must be >= 0 and finite, got -1.0"),
+        ("StackedAutoencoder relu", {"hyper_parameters__loss": "none"}, "loss must be 'squared'"),
         ("SparseAutoencoder relu", {"hyper_parameters__beta": 3.0}, "beta must be 0 for hidden='relu'"),
-        ("SparseAutoencoder", {"hyper_parameters__hidden": "relu", "format": 3}, "beta must be 0 for hidden='relu'"),
+        (
+            "SparseAutoencoder",
+            {"hyper_parameters__hidden": "relu", "format": 3, "loss": "squared"},
+            "beta must be 0 for hidden='relu'",
+        ),
         ("SparseAutoencoder", {"hidden": "relu"}, "format must be 3, got 1"),
-        ("SparseAutoencoder", {"format": 3}, "format must be 1, got 3"),
+        ("SparseAutoencoder", {"format": 3, "loss": "squared"}, "format must be 1, got 3"),
+        ("SparseAutoencoder", {"format": 3}, "loss is missing"),
         ("SparseAutoencoder relu", {"format": 4}, "has format 4 of a newer sae_fast.*upgrade"),
         (
             "SparseAutoencoder ufldl",
@@ -118,10 +154,12 @@ def test_a_file_has_the_oldest_format_that_can_hold_it(tmp_path, kind):
     """Older versions read all that they understand, and know by the format what they do not."""
     path = tmp_path / "m"
     KINDS[kind]().save(path)
-    header = json.loads(path.read_bytes()[8 : 8 + int.from_bytes(path.read_bytes()[:8], "little")])
-    about = json.loads(header["__metadata__"]["sae_fast"])
+    about = stored(path)[1]
     new = "relu" in kind or "satlin" in kind
     assert about["format"] == (3 if new else 1 if kind == "SparseAutoencoder" else 2)
+    if "hyper_parameters" in about:
+        assert [name in about["hyper_parameters"] for name in ("loss", "l1")] == [new, new]
+        assert ("loss" in about) == (new and "Classifier" not in kind)
 
 
 def test_sizes_are_no_promises(tmp_path):

@@ -128,6 +128,47 @@ def test_round_trip_is_exact(tmp_path, dtype):
     assert str(after.unit_report()) == str(before.unit_report())
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"hidden": "relu", "beta": 0.0, "l1": 0.01, "loss": "huber", "output": "linear"},
+        {"hidden": "satlin", "beta": 0.0, "loss": "cross_entropy"},
+        {"output": "satlin", "loss": "absolute"},
+        {"output": "relu", "scale": "minmax", "l1": np.float32(0.25)},
+    ],
+    ids=["relu", "satlin", "output", "scale"],
+)
+@pytest.mark.filterwarnings("ignore::sae_fast.UnitWarning")
+def test_units_losses_and_penalties_come_along(tmp_path, dtype, options):
+    """All of a model's cost comes back: its codes, cost, means and ranges to the bit, its parameters, its scores."""
+    X = patches(dtype=dtype)
+    fitted = model(max_iter=6, **options).fit(X)
+    fitted.save(tmp_path / "m")
+    again = sf.load(tmp_path / "m")
+    assert {key: getattr(again, key) for key in options} == options
+    assert again.cost_ == fitted.cost_
+    np.testing.assert_array_equal(again.transform(X), fitted.transform(X))
+    np.testing.assert_array_equal(again.reconstruct(X), fitted.reconstruct(X))
+    np.testing.assert_array_equal(again.score_samples(X), fitted.score_samples(X))
+    np.testing.assert_array_equal(again.rho_hat_, fitted.rho_hat_)
+    np.testing.assert_array_equal(again._unit_range_, fitted._unit_range_)
+    encoder = sf.Encoder.load(tmp_path / "m")
+    assert encoder.hidden == fitted.hidden
+    np.testing.assert_allclose(encoder(X), fitted.transform(X), rtol=0, atol=1e-12 if dtype == np.float64 else 1e-5)
+
+
+def test_what_was_fitted_stays_whatever_is_set_later(tmp_path):
+    """The loss of a file's network is that of its fit; that of its parameters is for the next fit."""
+    X = patches()
+    fitted = model(max_iter=6, loss="huber").fit(X)
+    wanted = fitted.score_samples(X)
+    fitted.set_params(loss="squared").save(tmp_path / "m")
+    again = sf.load(tmp_path / "m")
+    assert again.loss == "squared"
+    np.testing.assert_array_equal(again.score_samples(X), wanted)
+
+
 def test_feature_names_come_along(tmp_path):
     """Names of columns survive, and are checked again."""
     frame = pd.DataFrame(patches(), columns=[f"x{i}" for i in range(12)])

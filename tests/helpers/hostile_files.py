@@ -24,7 +24,7 @@ import numpy as np
 import safetensors.numpy
 
 import sae_fast as sf
-from sae_fast.files._model_file import ModelFileError, checksum, read_tensors
+from sae_fast.files._model_file import ModelFileError, checksum
 
 N_FEATURES = 6
 X = np.random.default_rng(1).uniform(0.1, 0.9, (40, N_FEATURES))
@@ -56,10 +56,12 @@ KINDS = {
     "SparseAutoencoder ufldl": lambda: sf.SparseAutoencoder(
         4, scale="ufldl", hidden="tanh", output="linear", **FEW
     ).fit(X.astype(np.float32)),
-    "SparseAutoencoder relu": lambda: sf.SparseAutoencoder(4, hidden="relu", output="linear", **KINKED).fit(X),
-    "SparseAutoencoder satlin": lambda: sf.SparseAutoencoder(4, hidden="satlin", scale="minmax", **KINKED).fit(
-        _named()
-    ),
+    "SparseAutoencoder relu": lambda: sf.SparseAutoencoder(
+        4, hidden="relu", output="linear", loss="huber", l1=0.01, **KINKED
+    ).fit(X),
+    "SparseAutoencoder satlin": lambda: sf.SparseAutoencoder(
+        4, hidden="satlin", scale="minmax", loss="cross_entropy", **KINKED
+    ).fit(_named()),
     "Encoder": lambda: _layer(N_FEATURES, 4, np.float32),
     "Encoder relu": lambda: _layer(N_FEATURES, 4, hidden="relu"),
     "StackEncoder": lambda: sf.StackEncoder([_layer(N_FEATURES, 4), _layer(4, 3)]),
@@ -67,7 +69,7 @@ KINDS = {
     "StackedAutoencoder": lambda: sf.StackedAutoencoder((4, 3), rho=(0.1, 0.2), fine_tune_max_iter=2, **FEW).fit(X),
     "StackedAutoencoder of one": lambda: sf.StackedAutoencoder(4, hidden="tanh", **FEW).fit(X),
     "StackedAutoencoder relu": lambda: sf.StackedAutoencoder(
-        (4, 3), hidden=("relu", "satlin"), fine_tune_max_iter=2, **KINKED
+        (4, 3), hidden=("relu", "satlin"), l1=(0.01, 0.0), loss="absolute", fine_tune_max_iter=2, **KINKED
     ).fit(X),
     "StackedAutoencoderClassifier": lambda: _classifier(["b", "c", "a"], early_stopping=True),
     "StackedAutoencoderClassifier of numbers": lambda: _classifier([3, -1, 7]),
@@ -80,6 +82,13 @@ def serialised(tensors, about, sign=True):
     if sign:
         about = about | {"checksum": checksum(tensors, about)}
     return safetensors.numpy.save(tensors, {"sae_fast": json.dumps(about)})
+
+
+def stored(path):
+    """Tensors and JSON of a file as they are in it."""
+    data = path.read_bytes()
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return safetensors.numpy.load(data), json.loads(header["__metadata__"]["sae_fast"])
 
 
 # Mutations of the JSON
@@ -259,7 +268,7 @@ class Generator:
         path.write_bytes(wholes[kind])
         self.whole = wholes[kind]
         self.wholes = list(wholes.values())
-        _, self._tensors, self._about = read_tensors(path)
+        self._tensors, self._about = stored(path)
         self._rng = np.random.default_rng([seed, list(KINDS).index(kind)])
 
     def __next__(self):
@@ -301,7 +310,7 @@ def verdict(path, generator, signed):
                 raise AssertionError(f"unclear words: {words}") from error
     if not loaded:
         return "refused"
-    _, tensors, about = read_tensors(path)
+    tensors, about = stored(path)
     data = path.read_bytes()
     same = data == generator.whole or (not signed and about == generator._about)
     assert same or signed or data in generator.wholes, "a damaged file was read"
