@@ -45,6 +45,45 @@ struct ExpConstants<double> {
                                    0.0083333333278711556734, 0.0013889587247893671515, 0.00019842045792409189496};
 };
 
+#elif defined(__AVX2__)
+
+// The same in eighths for both types, whose table fits into one vector of 32-bit lanes, or into two: the lower and the
+// upper halves of doubles. In cycles a vector, exp in its two loops: 5.0 for float32 and 8.4 for float64, of 16 and 22
+// operations for four units; the polynomials below took 5 more in a sigmoid.
+template <>
+struct ExpConstants<float> {
+    static constexpr float log2_e = 1.44269504F, ln2_high = 0.693115234F, ln2_low = 3.19461850e-05F;
+    static constexpr float round = 1.5F * (1 << 20);  // to 1/8
+    static constexpr float lowest = -110.0F;          // exp is 0 from here on, subnormals included
+    static constexpr float normal = -87.0F;           // exp is a normal number down to here
+    static constexpr int parts = 8, shift = 20;       // an eighth of 1 in an exponent is 1 << shift
+    alignas(32) static constexpr float powers[] = {1.0F,         1.090507733F, 1.189207115F, 1.296839555F,
+                                                   1.414213562F, 1.542210825F, 1.681792831F, 1.834008086F};
+    // (exp(r) - 1 - r) / r^2 on |r| <= ln(2)/16, where the relative error of exp is least: 2.6e-8
+    static constexpr float q[] = {0.500064471987F, 0.166668584059F};
+};
+
+template <>
+struct ExpConstants<double> {
+    static constexpr double log2_e = 1.44269504088896340736;
+    static constexpr double ln2_high = 0x1.62e42feep-1, ln2_low = 1.9082149292705877e-10;
+    static constexpr double round = 1.5 * static_cast<double>(1LL << 49);  // to 1/8
+    static constexpr double lowest = -760.0;
+    static constexpr double normal = -708.0;
+    static constexpr int parts = 8, shift = 49;
+    alignas(32) static constexpr double powers[] = {1.0,
+                                                    1.09050773266525765921,
+                                                    1.18920711500272106672,
+                                                    1.29683955465100966593,
+                                                    1.4142135623730950488,
+                                                    1.54221082540794082361,
+                                                    1.68179283050742908606,
+                                                    1.83400808640934246349};
+    // error 2.9e-18
+    static constexpr double q[] = {0.5000000000000296006,    0.16666666666663726021,  0.041666666570112164192,
+                                   0.0083333333711121604896, 0.001388978049464908678, 0.00019840565909372860069};
+};
+
 #else
 
 template <>
@@ -52,8 +91,8 @@ struct ExpConstants<float> {
     static constexpr float log2_e = 1.44269504F, ln2_high = 0.693115234F, ln2_low = 3.19461850e-05F;
     static constexpr float round = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
     static constexpr float lowest = -110.0F;     // exp is 0 from here on, subnormals included
-    static constexpr float normal = -100.0F;     // 2^normal is a normal number
-    static constexpr int mantissa = 23, bias = 127;
+    static constexpr float normal = -87.0F;      // exp is a normal number down to here
+    static constexpr int parts = 1, shift = 23;
     // exp(r) on |r| <= ln(2)/2, relative error 1.0e-8
     static constexpr float q[] = {
         1.0F, 1.0F, 0.5F, 0.166665769897F, 0.0416665546172F, 0.00836317905272F, 0.00139261835877F};
@@ -65,8 +104,8 @@ struct ExpConstants<double> {
     static constexpr double ln2_high = 0x1.62e42feep-1, ln2_low = 1.9082149292705877e-10;
     static constexpr double round = 6755399441055744.0;  // 1.5 * 2^52
     static constexpr double lowest = -760.0;
-    static constexpr double normal = -1000.0;
-    static constexpr int mantissa = 52, bias = 1023;
+    static constexpr double normal = -708.0;
+    static constexpr int parts = 1, shift = 52;
     // relative error 1.5e-17
     static constexpr double q[] = {1.0,
                                    1.0,
@@ -129,6 +168,21 @@ inline Vec<T> polynomial(const T (&c)[N], Vec<T> x) noexcept {
     return sum;
 }
 
+#if defined(__AVX2__)
+
+/// exp(r) - 1.
+template <class T>
+inline Vec<T> short_exp(const T (&q)[2], Vec<T> r) noexcept {
+    return (q[1] * r + q[0]) * (r * r) + r;
+}
+template <class T>
+inline Vec<T> short_exp(const T (&q)[6], Vec<T> r) noexcept {
+    const Vec<T> r2 = r * r;
+    return (((q[5] * r + q[4]) * r2 + (q[3] * r + q[2])) * r2 + (q[1] * r + q[0])) * r2 + r;
+}
+
+#endif
+
 #if defined(__AVX512F__)
 
 inline VecF32 power_of_fraction(VecF32 count) noexcept {
@@ -146,17 +200,6 @@ inline VecF64 scale_by_power(VecF64 p, VecF64 n) noexcept {
     return reinterpret_cast<VecF64>(_mm512_maskz_scalef_pd(0xff, p, n));
 }
 
-/// exp(r) - 1.
-template <class T>
-inline Vec<T> short_exp(const T (&q)[2], Vec<T> r) noexcept {
-    return (q[1] * r + q[0]) * (r * r) + r;
-}
-template <class T>
-inline Vec<T> short_exp(const T (&q)[6], Vec<T> r) noexcept {
-    const Vec<T> r2 = r * r;
-    return (((q[5] * r + q[4]) * r2 + (q[3] * r + q[2])) * r2 + (q[1] * r + q[0])) * r2 + r;
-}
-
 /// exp(x) for x <= 0, down to and including subnormal results.
 template <class T>
 inline Vec<T> exp_negative(Vec<T> x) noexcept {
@@ -170,6 +213,42 @@ inline Vec<T> exp_negative(Vec<T> x) noexcept {
 }
 
 #else
+
+#if defined(__AVX2__)
+
+/// The bits of 2^(k / 8) for the last 3 bits of k, less what these add to them when k is shifted into the exponent.
+inline VecI32 power_of_fraction(VecI32 k) noexcept {
+    using C = ExpConstants<float>;
+    const VecI32 powers = reinterpret_cast<VecI32>(load(C::powers)) - (VecI32{0, 1, 2, 3, 4, 5, 6, 7} << C::shift);
+    return reinterpret_cast<VecI32>(
+        _mm256_permutevar8x32_epi32(reinterpret_cast<__m256i>(powers), reinterpret_cast<__m256i>(k)));
+}
+inline VecI64 power_of_fraction(VecI64 k) noexcept {
+    using C = ExpConstants<double>;
+    const VecI64 first = reinterpret_cast<VecI64>(load(C::powers)) - (VecI64{0, 1, 2, 3} << C::shift);
+    const VecI64 second = reinterpret_cast<VecI64>(load(C::powers + 4)) - (VecI64{4, 5, 6, 7} << C::shift);
+    const __m256 a = reinterpret_cast<__m256>(first), b = reinterpret_cast<__m256>(second);
+    const __m256i low = _mm256_permute4x64_epi64(reinterpret_cast<__m256i>(_mm256_shuffle_ps(a, b, 0x88)), 0xd8);
+    const __m256i high = _mm256_permute4x64_epi64(reinterpret_cast<__m256i>(_mm256_shuffle_ps(a, b, 0xdd)), 0xd8);
+    return reinterpret_cast<VecI64>(
+        _mm256_blend_epi32(_mm256_permutevar8x32_epi32(low, reinterpret_cast<__m256i>(k)),
+                           _mm256_permutevar8x32_epi32(high, reinterpret_cast<__m256i>(k << 32)), 0xaa));
+}
+
+/// power exp(r).
+template <class T>
+inline Vec<T> times_exp(Vec<T> power, Vec<T> r) noexcept {
+    return power * short_exp(ExpConstants<T>::q, r) + power;
+}
+
+#else
+
+/// The bits of 1: there is no fraction.
+template <class I>
+inline I power_of_fraction(I) noexcept {
+    if constexpr (sizeof(I{}[0]) == 4) return reinterpret_cast<I>(splat(1.0F));
+    if constexpr (sizeof(I{}[0]) == 8) return reinterpret_cast<I>(splat(1.0));
+}
 
 /// A polynomial with its terms in pairs, pairs of pairs and so on (Estrin's scheme): a shorter way through, so that
 /// more of these fit side by side into the processor's window.
@@ -190,30 +269,34 @@ inline Vec<T> short_polynomial(const T (&c)[12], Vec<T> x) noexcept {
     return high * (x4 * x4) + (middle * x4 + low);
 }
 
-/// 2^n for integers n in the range of normal numbers.
 template <class T>
-inline Vec<T> power_of_two(Vec<T> n) noexcept {
+inline Vec<T> times_exp(Vec<T> power, Vec<T> r) noexcept {
+    return power * short_polynomial(ExpConstants<T>::q, r);
+}
+
+#endif
+
+/// exp(x) 2^up for x <= 0, if that is a normal number.
+template <class T, int Up>
+inline Vec<T> exp_scaled(Vec<T> x) noexcept {
     using C = ExpConstants<T>;
-    using Lane = typename Simd<T>::IntLane;
-    const IntVec<T> bits = reinterpret_cast<IntVec<T> >(n + (C::round + static_cast<T>(C::bias)));
-    return reinterpret_cast<Vec<T> >(bits << static_cast<Lane>(C::mantissa));
+    const Vec<T> count = x * C::log2_e + C::round;
+    const Vec<T> n = count - C::round;
+    const Vec<T> r = (x - n * C::ln2_high) - n * C::ln2_low;
+    const IntVec<T> k = reinterpret_cast<IntVec<T> >(count) + Up * C::parts;
+    return times_exp<T>(reinterpret_cast<Vec<T> >(power_of_fraction(k) + (k << C::shift)), r);
 }
 
-/// p 2^n for integers n in [-1100, 0], right down to subnormal results.
-template <class T>
-inline Vec<T> scale_down(Vec<T> p, Vec<T> n) noexcept {
-    const Vec<T> high = maximum<T>(n, splat(ExpConstants<T>::normal));
-    return (p * power_of_two<T>(high)) * power_of_two<T>(n - high);
-}
-
-/// exp(x) for x <= 0, down to and including subnormal results.
+/// exp(x) for x <= 0, down to and including subnormal results. These, which are rare, take a way of their own, so that
+/// an element's bits do not depend on its neighbours.
 template <class T>
 inline Vec<T> exp_negative(Vec<T> x) noexcept {
     using C = ExpConstants<T>;
-    x = maximum<T>(splat(C::lowest), x);
-    const Vec<T> n = (x * C::log2_e + C::round) - C::round;
-    const Vec<T> r = (x - n * C::ln2_high) - n * C::ln2_low;
-    return scale_down<T>(short_polynomial(C::q, r), n);
+    Vec<T> e = exp_scaled<T, 0>(x);
+    const IntVec<T> far = x < C::normal;
+    if (__builtin_expect(any<T>(far), 0))
+        e = far ? exp_scaled<T, 100>(maximum<T>(splat(C::lowest), x)) * T(0x1p-100) : e;
+    return e;
 }
 
 #endif

@@ -177,6 +177,21 @@ inline Vec<T> maximum(Vec<T> a, Vec<T> b) noexcept {
 #endif
 }
 
+/// Is any lane true, which is -1?
+template <class T>
+inline bool any(IntVec<T> mask) noexcept {
+#if defined(__AVX2__)
+    if constexpr (sizeof(T) == 4) return _mm256_movemask_ps(reinterpret_cast<__m256>(mask)) != 0;
+    if constexpr (sizeof(T) == 8) return _mm256_movemask_pd(reinterpret_cast<__m256d>(mask)) != 0;
+#elif defined(__SSE2__)
+    if constexpr (sizeof(T) == 4) return _mm_movemask_ps(reinterpret_cast<__m128>(mask)) != 0;
+    if constexpr (sizeof(T) == 8) return _mm_movemask_pd(reinterpret_cast<__m128d>(mask)) != 0;
+#else
+    const VecI64 lanes = reinterpret_cast<VecI64>(mask);
+    return (lanes[0] | lanes[1]) != 0;
+#endif
+}
+
 /// All lanes: is the sign bit set?
 template <class T>
 inline IntVec<T> sign_bit(Vec<T> v) noexcept {

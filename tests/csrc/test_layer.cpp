@@ -82,6 +82,27 @@ double worst_ulp(Unit unit, double reach) {
     return worst;
 }
 
+// exp takes another way where its result is not a normal number, vector by vector.
+template <class T>
+void company() {
+    const T far[] = {T(-86.9), T(-87.1), T(-95), T(-103.9), T(-110), T(-707.9), T(-708.1), T(-740), T(-760)};
+    const std::vector<T> x{T(1)};
+    for (const Unit unit : {Unit::sigmoid, Unit::tanh})
+        for (const T beside : far)
+            for (const T sign : {T(1), T(-1)}) {
+                std::vector<T> W = numbers<T>(40, 5);
+                for (std::size_t i = 0; i < W.size(); i += 3) W[i] *= T(30);
+                W[7] = sign * beside;
+                W[18] = std::numeric_limits<T>::quiet_NaN();
+                W[29] = sign * std::numeric_limits<T>::infinity();
+                const std::vector<T> found = layer(W, std::vector<T>(40, T(0)), samples(x, 1), unit, 1);
+                for (std::size_t i = 0; i < W.size(); ++i) {
+                    const double alone = unit_of<T>(unit, static_cast<double>(W[i]));
+                    CHECK(i == 18 ? std::isnan(found[i]) : static_cast<double>(found[i]) == alone);
+                }
+            }
+}
+
 }  // namespace
 
 TEST("a layer is unit(X W^T + b) for all small shapes and both types") {
@@ -110,6 +131,11 @@ TEST("activations keep their limits, infinities and NaN") {
     }
     CHECK(unit_of<double>(Unit::sigmoid, -745) > 0);
     CHECK(unit_of<double>(Unit::sigmoid, -1e300) == 0);
+}
+
+TEST("an activation does not depend on what stands beside it in a vector") {
+    company<float>();
+    company<double>();
 }
 
 TEST("any type, stride and order of the samples gives what the converted array gives") {
