@@ -23,7 +23,8 @@ void hidden_columns_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* we
         Vec<T> beyond{}, big{}, small{};
         for (Size j = 0; j < width; j += n) {
             const Vec<T> w = load(weight + j);
-            const Hidden<T> h = U::hidden(load(z + j) + bias[r]);
+            const Vec<T> own = load(z + j) + bias[r];
+            const Hidden<T> h = U::hidden(own, U::ahead(own));
             store(z + j, h.stored);
             beyond += w * h.beyond;
             big += sign_bit<T>(h.beyond) ? w : Vec<T>{};
@@ -52,7 +53,8 @@ double output_columns_as(T* z, const T* X, Size n_rows, Size n_vec, const T* bia
         for (Size j = 0; j < width; j += n) {
             const Vec<T> at = load(z + j) + bias[r];
             const Vec<T> x = load(X + j);
-            const Vec<T> delta = L::add(at, x, U::error(at, x), load(weight + j), losses);
+            const Error<T> e = U::error(at, U::ahead(at), x);
+            const Vec<T> delta = L::add(at, x, e, load(weight + j), losses);
             sum += delta;
             store(z + j, delta);
         }

@@ -2,6 +2,9 @@
 // of kUnits (types.hpp).
 //
 //   value     the activation itself
+//   ahead     the long first part of `hidden` and `error`, which get it as e. It is one chain, and of a whole row's
+//             chain few fit into the processor's window: so loops over many rows compute this part for a few of them
+//             before they go on with the first one
 //   hidden    a stored activation t, one number that keeps everything between the passes: pass 2 needs the activation
 //             and the slope f'(z) also where it has rounded to its limit; and what s, which is the activation mapped to
 //             [0, 1], is beyond 0 or 1, whichever is nearer: s or -(1 - s). Where there is no s, 0
@@ -35,14 +38,23 @@ struct Error {
     Vec<T> difference, slope;
 };
 
+/// A unit that has nothing to compute ahead.
+template <class T>
+struct Short {
+    static constexpr bool goes_ahead = false;
+    static Vec<T> ahead(Vec<T> z) noexcept { return z; }
+};
+
 template <class T>
 struct Sigmoid {
+    static constexpr bool goes_ahead = true;
     static Vec<T> value(Vec<T> z) noexcept {
         const Vec<T> e = exp_of_size<T>(z);
         return (z < Vec<T>{} ? e : splat(T(1))) / (T(1) + e);
     }
-    static Hidden<T> hidden(Vec<T> z) noexcept {
-        const Vec<T> stored = with_opposite_sign<T>(small_sigmoid<T>(z), z);
+    static Vec<T> ahead(Vec<T> z) noexcept { return exp_of_size<T>(z); }
+    static Hidden<T> hidden(Vec<T> z, Vec<T> e) noexcept {
+        const Vec<T> stored = with_opposite_sign<T>(e / (T(1) + e), z);
         return {stored, stored};
     }
     static Vec<T> restore(Vec<T> t) noexcept { return sign_bit<T>(t) ? T(1) + t : t; }
@@ -50,21 +62,23 @@ struct Sigmoid {
         const Vec<T> size = absolute<T>(t);
         return size * (T(1) - size);
     }
-    static Error<T> error(Vec<T> z, Vec<T> x) noexcept {
-        const Vec<T> small = small_sigmoid<T>(z);
+    static Error<T> error(Vec<T> z, Vec<T> e, Vec<T> x) noexcept {
+        const Vec<T> small = e / (T(1) + e);
         return {z < Vec<T>{} ? small - x : (T(1) - x) - small, small - small * small};
     }
 };
 
 template <class T>
 struct Tanh {
+    static constexpr bool goes_ahead = true;
     static Vec<T> value(Vec<T> z) noexcept {
         const Vec<T> small = small_sigmoid<T>(z + z);
         const Vec<T> far = T(1) - (small + small);
         return absolute<T>(z) <= TanhConstants<T>::near_zero ? tanh_near_zero<T>(z) : (z < Vec<T>{} ? -far : far);
     }
-    static Hidden<T> hidden(Vec<T> z) noexcept {
-        const Vec<T> small = small_sigmoid<T>(z + z);
+    static Vec<T> ahead(Vec<T> z) noexcept { return exp_of_size<T>(z + z); }
+    static Hidden<T> hidden(Vec<T> z, Vec<T> e) noexcept {
+        const Vec<T> small = e / (T(1) + e);
         const Vec<T> far = T(0.5) / small;
         const Vec<T> size = absolute<T>(z);
         const Vec<T> stored = size <= TanhConstants<T>::near_zero ? tanh_near_zero<T>(z) : (z < Vec<T>{} ? -far : far);
@@ -80,8 +94,8 @@ struct Tanh {
         const Vec<T> u = T(1) / maximum<T>(splat(T(1)), size);
         return size < T(1) ? T(1) - t * t : u * (T(2) - u);
     }
-    static Error<T> error(Vec<T> z, Vec<T> x) noexcept {
-        const Vec<T> small = small_sigmoid<T>(z + z);
+    static Error<T> error(Vec<T> z, Vec<T> e, Vec<T> x) noexcept {
+        const Vec<T> small = e / (T(1) + e);
         const Vec<T> twice = small + small;
         const Vec<T> far = z < Vec<T>{} ? twice - (T(1) + x) : (T(1) - x) - twice;
         const Vec<T> size = absolute<T>(z);
@@ -90,36 +104,36 @@ struct Tanh {
 };
 
 template <class T>
-struct Linear {
+struct Linear : Short<T> {
     static Vec<T> value(Vec<T> z) noexcept { return z; }
-    static Hidden<T> hidden(Vec<T> z) noexcept { return {z, Vec<T>{}}; }
+    static Hidden<T> hidden(Vec<T> z, Vec<T>) noexcept { return {z, Vec<T>{}}; }
     static Vec<T> restore(Vec<T> t) noexcept { return t; }
     static Vec<T> slope(Vec<T>) noexcept { return splat(T(1)); }
-    static Error<T> error(Vec<T> z, Vec<T> x) noexcept { return {z - x, splat(T(1))}; }
+    static Error<T> error(Vec<T> z, Vec<T>, Vec<T> x) noexcept { return {z - x, splat(T(1))}; }
 };
 
 template <class T>
-struct Relu {
+struct Relu : Short<T> {
     static Vec<T> value(Vec<T> z) noexcept { return z <= Vec<T>{} ? Vec<T>{} : z; }
-    static Hidden<T> hidden(Vec<T> z) noexcept { return {value(z), value(z)}; }
+    static Hidden<T> hidden(Vec<T> z, Vec<T>) noexcept { return {value(z), value(z)}; }
     static Vec<T> restore(Vec<T> t) noexcept { return t; }
     static Vec<T> slope(Vec<T> t) noexcept { return t > Vec<T>{} ? splat(T(1)) : Vec<T>{}; }
-    static Error<T> error(Vec<T> z, Vec<T> x) noexcept { return {value(z) - x, slope(z)}; }
+    static Error<T> error(Vec<T> z, Vec<T>, Vec<T> x) noexcept { return {value(z) - x, slope(z)}; }
 };
 
 template <class T>
-struct Satlin {
+struct Satlin : Short<T> {
     static Vec<T> value(Vec<T> z) noexcept {
         const Vec<T> a = z <= Vec<T>{} ? Vec<T>{} : z;
         return a > T(1) ? splat(T(1)) : a;
     }
-    static Hidden<T> hidden(Vec<T> z) noexcept {
+    static Hidden<T> hidden(Vec<T> z, Vec<T>) noexcept {
         const Vec<T> a = value(z);
         return {a, a < T(0.5) ? a : -(T(1) - a)};  // -0 where a is 1
     }
     static Vec<T> restore(Vec<T> t) noexcept { return t; }
     static Vec<T> slope(Vec<T> t) noexcept { return (t > Vec<T>{}) & (t < T(1)) ? splat(T(1)) : Vec<T>{}; }
-    static Error<T> error(Vec<T> z, Vec<T> x) noexcept { return {value(z) - x, slope(z)}; }
+    static Error<T> error(Vec<T> z, Vec<T>, Vec<T> x) noexcept { return {value(z) - x, slope(z)}; }
 };
 
 /// f(unit) with the struct of the unit, so that the compiler knows it.
