@@ -45,20 +45,31 @@ inline Vec<T> repeat_some(const T* p, Size n) noexcept {
     return repeat<T, F>(left);
 }
 
+/// Rows of a tile of a shared panel. Chains of the whole vector, one a row, are what hides the latency of a
+/// multiply-add: 2 a cycle for 4 cycles are 8. With 16 registers these are all of a pass, and interleaved vectors get
+/// one of their own.
+constexpr int kSharedRows = 8;
+
+/// Which accumulators a pass over the operands fills.
+struct SharedPass {
+    bool whole, part, rest;
+};
+
 /// tile += the last columns, fewer than F or G, whichever is more.
 template <class T, int R, int F, int G>
-__attribute__((noinline)) const T* shared_end(const T* a, Size a_stride, Size n_k, const T* b,
+__attribute__((noinline)) const T* shared_end(const T* a, Size a_stride, Size n_k, const T* b, SharedPass pass,
                                               SharedTile<T, R>& tile) noexcept {
     constexpr Size n = kLanes<T>;
     for (Size k = 0; k < n_k; k += F) {
         const Size end = k + F < n_k ? k + F : n_k;
         for (Size j = k; j < end; ++j, b += n)
-            for (int i = 0; i < R; ++i) tile.whole[i] += a[i * a_stride + j] * load(b);
-        for (int i = 0; i < R; ++i) tile.part[i] += repeat_some<T, F>(a + i * a_stride + k, end - k) * load(b);
+            for (int i = 0; i < R && pass.whole; ++i) tile.whole[i] += a[i * a_stride + j] * load(b);
+        for (int i = 0; i < R && pass.part; ++i)
+            tile.part[i] += repeat_some<T, F>(a + i * a_stride + k, end - k) * load(b);
         b += n;
     }
     if constexpr (G > 1) {
-        for (int i = 0; i < R; ++i) tile.rest[i] += repeat_some<T, G>(a + i * a_stride, n_k) * load(b);
+        for (int i = 0; i < R && pass.rest; ++i) tile.rest[i] += repeat_some<T, G>(a + i * a_stride, n_k) * load(b);
         b += n;
     }
     return b;
@@ -66,7 +77,7 @@ __attribute__((noinline)) const T* shared_end(const T* a, Size a_stride, Size n_
 
 /// tile += n_k columns of the left operand, from one that is a multiple of F and G, times the next rows of the right
 /// one; returns where these end.
-template <class T, int R, int F, int G>
+template <class T, int R, int F, int G, bool Whole, bool Part, bool Rest>
 inline const T* shared_product(const T* a, Size a_stride, Size n_k, const T* b, SharedTile<T, R>& tile) noexcept {
     constexpr Size n = kLanes<T>;
     constexpr Size step = G > F ? G : F;
@@ -81,32 +92,35 @@ inline const T* shared_product(const T* a, Size a_stride, Size n_k, const T* b, 
 #pragma GCC unroll 8
                 for (int i = 0; i < R; ++i) {
                     const Vec<T> x = splat(rows[i][j]), y = in_register<T>(splat(rows[i][j + 1]));
-                    tile.whole[i] += x * first;
-                    tile.part[i] += alternate<T>(x, y) * both;
-                    tile.whole[i] += y * second;
+                    if constexpr (Whole) tile.whole[i] += x * first;
+                    if constexpr (Part) tile.part[i] += alternate<T>(x, y) * both;
+                    if constexpr (Whole) tile.whole[i] += y * second;
                 }
             }
         } else {
             for (Size j = k; j < k + F; ++j, b += n) {
                 const Vec<T> right = load(b);
 #pragma GCC unroll 8
-                for (int i = 0; i < R; ++i) tile.whole[i] += rows[i][j] * right;
+                for (int i = 0; i < R; ++i)
+                    if constexpr (Whole) tile.whole[i] += rows[i][j] * right;
             }
             const Vec<T> right = load(b);
 #pragma GCC unroll 8
-            for (int i = 0; i < R; ++i) tile.part[i] += repeat<T, F>(rows[i] + k) * right;
+            for (int i = 0; i < R; ++i)
+                if constexpr (Part) tile.part[i] += repeat<T, F>(rows[i] + k) * right;
             b += n;
         }
         if constexpr (G > 1) {
             const Vec<T> right = load(b);
 #pragma GCC unroll 8
-            for (int i = 0; i < R; ++i) tile.rest[i] += repeat<T, G>(rows[i] + k) * right;
+            for (int i = 0; i < R; ++i)
+                if constexpr (Rest) tile.rest[i] += repeat<T, G>(rows[i] + k) * right;
             b += n;
         }
     }
     if (k == n_k) return b;
     SharedTile<T, R> memory = tile;  // so that the tile itself may stay in registers
-    b = shared_end<T, R, F, G>(a + k, a_stride, n_k - k, b, memory);
+    b = shared_end<T, R, F, G>(a + k, a_stride, n_k - k, b, {Whole, Part, Rest}, memory);
 #pragma GCC unroll 8
     for (int i = 0; i < R; ++i) {
         tile.whole[i] = memory.whole[i];
@@ -114,6 +128,22 @@ inline const T* shared_product(const T* a, Size a_stride, Size n_k, const T* b, 
         tile.rest[i] = memory.rest[i];
     }
     return b;
+}
+
+/// tile = the product, or those accumulators of it.
+template <class T, int R, int F, int G, bool Whole, bool Part, bool Rest>
+inline void shared_pass(const Left<T>& A, Size row, const PanelSplit& split, const T* b,
+                        SharedTile<T, R>& tile) noexcept {
+    if (A.ld > 0) {
+        shared_product<T, R, F, G, Whole, Part, Rest>(A.data + (A.row0 + row) * A.ld, A.ld, split.n, b, tile);
+        return;
+    }
+    for (Size p = 0, at = 0; p < split.count(); ++p) {
+        const Size width = split.width(p);
+        b = shared_product<T, R, F, G, Whole, Part, Rest>(A.data + at * A.capacity + (A.row0 + row) * width, width,
+                                                          split.n - at < width ? split.n - at : width, b, tile);
+        at += width;
+    }
 }
 
 /// Sums of neighbours: those of a in the first half, those of b in the second one.
@@ -158,15 +188,12 @@ template <class T, int R, int F, int G>
 void shared_tile(const Left<T>& A, Size row, const PanelSplit& split, const T* b, T* C, Size ld) noexcept {
     constexpr Size n = kLanes<T>;
     SharedTile<T, R> tile{};
-    if (A.ld > 0) {
-        shared_product<T, R, F, G>(A.data + (A.row0 + row) * A.ld, A.ld, split.n, b, tile);
+    if constexpr (R > kTileRows) {  // more accumulators than registers
+        shared_pass<T, R, F, G, true, false, false>(A, row, split, b, tile);
+        shared_pass<T, R, F, G, false, true, false>(A, row, split, b, tile);
+        if constexpr (G > 1) shared_pass<T, R, F, G, false, false, true>(A, row, split, b, tile);
     } else {
-        for (Size p = 0, at = 0; p < split.count(); ++p) {
-            const Size width = split.width(p);
-            b = shared_product<T, R, F, G>(A.data + at * A.capacity + (A.row0 + row) * width, width,
-                                           split.n - at < width ? split.n - at : width, b, tile);
-            at += width;
-        }
+        shared_pass<T, R, F, G, true, true, true>(A, row, split, b, tile);
     }
     [[maybe_unused]] T sums[R];
     if constexpr (G == n) sum_rows<T, R>(tile.rest, sums);
@@ -186,16 +213,15 @@ template <class T, int F, int G>
 struct SharedPanel {
     static void run(const Left<T>* A, Size n_rows, const PanelSplit* split, const T* b, T* C, Size ld) noexcept {
         Size r = 0;
-        for (; r + kTileRows <= n_rows; r += kTileRows) {
-            prefetch<0>(A->ask, r, Size(kTileRows));
-            prefetch<1>(A->ask_out, r, Size(kTileRows));
-            shared_tile<T, kTileRows, F, G>(*A, r, *split, b, C + r * ld, ld);
+        for (; r + kSharedRows <= n_rows; r += kSharedRows) {
+            prefetch<0>(A->ask, r, kSharedRows);
+            prefetch<1>(A->ask_out, r, kSharedRows);
+            shared_tile<T, kSharedRows, F, G>(*A, r, *split, b, C + r * ld, ld);
         }
-        if constexpr (kTileRows == 8)
-            if (r + 4 <= n_rows) {
-                shared_tile<T, 4, F, G>(*A, r, *split, b, C + r * ld, ld);
-                r += 4;
-            }
+        if (r + 4 <= n_rows) {
+            shared_tile<T, 4, F, G>(*A, r, *split, b, C + r * ld, ld);
+            r += 4;
+        }
         if (r + 2 <= n_rows) {
             shared_tile<T, 2, F, G>(*A, r, *split, b, C + r * ld, ld);
             r += 2;
