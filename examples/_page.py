@@ -11,7 +11,7 @@ from types import ModuleType
 from _common import Result
 
 import sae_fast as sf
-from sae_fast.bench._report import machine
+from sae_fast.bench._machine import machine
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "matplotlib")
 
