@@ -27,6 +27,7 @@
 #if defined(__linux__)
 #include <linux/futex.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 #else
 #include <thread>
 #endif
