@@ -284,7 +284,8 @@ inline Vec<T> exp_scaled(Vec<T> x) noexcept {
     const Vec<T> n = count - C::round;
     const Vec<T> r = (x - n * C::ln2_high) - n * C::ln2_low;
     const IntVec<T> k = reinterpret_cast<IntVec<T> >(count) + Up * C::parts;
-    return times_exp<T>(reinterpret_cast<Vec<T> >(power_of_fraction(k) + (k << C::shift)), r);
+    const BitsVec<T> fraction = reinterpret_cast<BitsVec<T> >(power_of_fraction(k));
+    return times_exp<T>(reinterpret_cast<Vec<T> >(fraction + (reinterpret_cast<BitsVec<T> >(k) << C::shift)), r);
 }
 
 /// exp(x) for x <= 0, down to and including subnormal results. These, which are rare, take a way of their own, so that

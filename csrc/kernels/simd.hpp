@@ -31,6 +31,8 @@ typedef float VecF32 __attribute__((vector_size(SAE_FAST_VECTOR_BYTES)));
 typedef double VecF64 __attribute__((vector_size(SAE_FAST_VECTOR_BYTES)));
 typedef int VecI32 __attribute__((vector_size(SAE_FAST_VECTOR_BYTES)));
 typedef long long VecI64 __attribute__((vector_size(SAE_FAST_VECTOR_BYTES)));
+typedef unsigned VecU32 __attribute__((vector_size(SAE_FAST_VECTOR_BYTES)));
+typedef unsigned long long VecU64 __attribute__((vector_size(SAE_FAST_VECTOR_BYTES)));
 
 template <class T>
 struct Simd;
@@ -39,6 +41,7 @@ template <>
 struct Simd<float> {
     using Vec = VecF32;
     using Int = VecI32;
+    using Bits = VecU32;
     using IntLane = int;
 };
 
@@ -46,6 +49,7 @@ template <>
 struct Simd<double> {
     using Vec = VecF64;
     using Int = VecI64;
+    using Bits = VecU64;
     using IntLane = long long;
 };
 
@@ -53,6 +57,8 @@ template <class T>
 using Vec = typename Simd<T>::Vec;
 template <class T>
 using IntVec = typename Simd<T>::Int;
+template <class T>
+using BitsVec = typename Simd<T>::Bits;  // for sums that go round
 
 template <class T>
 constexpr Size kLanes = SAE_FAST_VECTOR_BYTES / static_cast<Size>(sizeof(T));
