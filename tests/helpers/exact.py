@@ -171,7 +171,7 @@ def cases():
     add("satlin at its optimum", ("satlin",), ("satlin",), scale=1e-6, b1=0.5, rho=0.5)
     for loss in ("absolute", "huber"):
         add(f"{loss}", hidden, every, beta=0.0, loss=loss)
-        add(f"{loss}, far off", ("relu", "satlin"), every, beta=0.0, loss=loss, scale=20.0)
+        add(f"{loss}, far off", ("relu", "satlin"), every, beta=0.0, loss=loss, scale=10.0)
         for bias, data in ((40.0, 1.0), (800.0, 1.0), (-800.0, 0.0), (40.0, 0.0)):
             add(f"{loss}, b2={bias:g}, X={data:g}", ("sigmoid",), every, loss=loss, b2=bias, X=data)
     add("cross_entropy", hidden, ("sigmoid",), beta=0.0, loss="cross_entropy")
