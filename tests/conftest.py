@@ -24,7 +24,7 @@ from tests.helpers.paths import SHARED
 IMPLEMENTATIONS = {"core": sae_fast, "reference": reference}
 
 
-@pytest.fixture(params=IMPLEMENTATIONS, name="impl")
+@pytest.fixture(params=["core", pytest.param("reference", marks=pytest.mark.reference)], name="impl")
 def _impl(request: pytest.FixtureRequest) -> ModuleType:
     return IMPLEMENTATIONS[request.param]
 

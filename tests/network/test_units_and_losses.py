@@ -72,6 +72,7 @@ def test_out_gets_what_is_returned(settings, dtype):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.unsanitized  # thousands of evaluations, on paths that other tests take once
 @combinations
 def test_gradients_are_slopes_of_the_cost(impl, settings):
     """Every entry is a finite difference to 1e-7, of parameters that no step takes over a kink."""
