@@ -21,6 +21,7 @@ inline Counts& counts() {
 struct Test {
     const char* claim;
     void (*run)();
+    bool is_long;
 };
 
 inline std::vector<Test>& tests() {
@@ -29,7 +30,7 @@ inline std::vector<Test>& tests() {
 }
 
 struct Register {
-    Register(const char* claim, void (*run)()) { tests().push_back({claim, run}); }
+    Register(const char* claim, void (*run)(), bool is_long = false) { tests().push_back({claim, run, is_long}); }
 };
 
 inline void check(bool good, const char* what, const char* file, int line) {
@@ -80,9 +81,12 @@ double error(const A& got, const B& wanted) {
 
 #define SAE_FAST_CONCAT_(a, b) a##b
 #define SAE_FAST_CONCAT(a, b) SAE_FAST_CONCAT_(a, b)
-#define TEST(claim)                                                                \
+#define SAE_FAST_TEST(claim, is_long)                                              \
     static void SAE_FAST_CONCAT(test_at_, __LINE__)();                             \
     static const sae_fast::test::Register SAE_FAST_CONCAT(register_at_, __LINE__){ \
-        claim, SAE_FAST_CONCAT(test_at_, __LINE__)};                               \
+        claim, SAE_FAST_CONCAT(test_at_, __LINE__), is_long};                      \
     static void SAE_FAST_CONCAT(test_at_, __LINE__)()
+#define TEST(claim) SAE_FAST_TEST(claim, false)
+/// One that takes many shapes through kernels that other tests take a few through: left out by --quick.
+#define LONG_TEST(claim) SAE_FAST_TEST(claim, true)
 #define CHECK(condition) sae_fast::test::check((condition), #condition, __FILE__, __LINE__)

@@ -24,22 +24,25 @@ void* operator new(std::size_t n) {
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
-// `core_tests` runs everything with the instruction set of SAE_FAST_ISA; `core_tests --isas` lists those of this
-// machine.
+// `core_tests` runs everything with the instruction set of SAE_FAST_ISA, `core_tests --quick` all but long tests;
+// `core_tests --isas` lists the instruction sets of this machine.
 int main(int argc, char** argv) {
     if (argc > 1 && std::strcmp(argv[1], "--isas") == 0) {
         for (const std::string& name : sae_fast::available_isas()) std::printf("%s ", name.c_str());
         std::printf("\n");
         return 0;
     }
+    const bool quick = argc > 1 && std::strcmp(argv[1], "--quick") == 0;
+    std::size_t n_tests = 0;
     for (const sae_fast::test::Test& test : sae_fast::test::tests()) {
+        if (quick && test.is_long) continue;
+        ++n_tests;
         const int failed = sae_fast::test::counts().failed;
         test.run();
         if (sae_fast::test::counts().failed != failed) std::printf("FAILED: %s\n", test.claim);
     }
     const sae_fast::test::Counts counts = sae_fast::test::counts();
     std::printf("%s, %s: %zu tests, %d checks passed, %d failed\n", sae_fast::isa(),
-                sae_fast::has_openmp() ? "OpenMP" : "single-threaded", sae_fast::test::tests().size(), counts.passed,
-                counts.failed);
+                sae_fast::has_openmp() ? "OpenMP" : "single-threaded", n_tests, counts.passed, counts.failed);
     return counts.failed != 0;
 }

@@ -149,7 +149,7 @@ TEST("deep gradients are the slopes of the naive cost, in every layer") {
     CHECK(gradient_error({4, 3, 5, 3}, Loss::softmax, Unit::linear, 0) < 1e-9);
 }
 
-TEST("deep networks: nothing depends on the number of threads, to the last bit") {
+LONG_TEST("deep networks: nothing depends on the number of threads, to the last bit") {
     for (const double beta : {0.0, 3.0}) {
         same_for_any_threads<float>({200, 100, 60, 10}, 256, beta);
         same_for_any_threads<double>({100, 60, 30, 10}, 2500, beta);

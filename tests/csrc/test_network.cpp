@@ -147,7 +147,7 @@ TEST("and for awkward shapes") {
     against_naive<double>(300, 130, 70, Unit::sigmoid, Unit::sigmoid, 1e-12);
 }
 
-TEST("and for few samples, whole vectors of them or not") {
+LONG_TEST("and for few samples, whole vectors of them or not") {
     for (const Size m : {16, 31, 64})
         for (const Unit hidden : all_units())
             for (const Unit output : all_units()) {
@@ -223,7 +223,7 @@ TEST("cross-entropy is precise where the output has rounded to its limit, and Na
     }
 }
 
-TEST("an l1 penalty is that of the naive twin, alone or beside one on means, with weights of samples or without") {
+LONG_TEST("an l1 penalty is that of the naive twin, alone or beside one on means, with weights of samples or without") {
     for (const Unit hidden : all_units())
         for (const double beta : {0.0, has_bounded_mean(hidden) ? 2.0 : 0.0})
             for (const bool weighted : {false, true})
@@ -252,7 +252,7 @@ TEST("gradients agree with finite differences for every block, pair of units and
             CHECK(gradient_error(block, hidden, Unit::linear, Loss::squared, 0.7) < 1e-9);
 }
 
-TEST("nothing depends on the number of threads, to the last bit") {
+LONG_TEST("nothing depends on the number of threads, to the last bit") {
     same_for_any_threads<float>(1000, 64, 25);
     same_for_any_threads<double>(1000, 64, 25);
     same_for_any_threads<float>(300, 200, 150);
@@ -336,7 +336,7 @@ TEST("units without tails are 0 at -0, count it as 0, and keep a NaN") {
     }
 }
 
-TEST("ranges of units are those of their activations, for many samples and few, in one pass or two") {
+LONG_TEST("ranges of units are those of their activations, for many samples and few, in one pass or two") {
     for (const Unit hidden : all_units())
         for (const double beta : {0.0, has_bounded_mean(hidden) ? 2.0 : 0.0})
             for (const bool backward : {false, true})
