@@ -58,8 +58,8 @@ void range_of_columns(const T* a, Size n_rows, Size n_vec, T* low, T* high) noex
         Vec<T> most = least;
         for (Size r = 1; r < n_rows; ++r) {
             const Vec<T> x = load(a + r * width + j);
-            least = (x < least) | (x != x) ? x : least;  // a NaN stays: nothing is less than it
-            most = (x > most) | (x != x) ? x : most;
+            least = ((x < least) | (x != x)) ? x : least;  // a NaN stays: nothing is less than it
+            most = ((x > most) | (x != x)) ? x : most;
         }
         store(low + j, least);
         store(high + j, most);

@@ -52,7 +52,7 @@ struct CrossEntropy {
         const Vec<T> zero{};
         const Vec<T> other = z < zero ? x : T(1) - x;
         const Vec<T> loss = log_one_plus<T>(exp_of_size<T>(z)) + (other == zero ? zero : other * absolute<T>(z));
-        sum += weight * ((x >= zero) & (x <= T(1)) ? loss : splat(static_cast<T>(__builtin_nan(""))));
+        sum += weight * (((x >= zero) & (x <= T(1))) ? loss : splat(static_cast<T>(__builtin_nan(""))));
         return weight * e.difference;
     }
 };

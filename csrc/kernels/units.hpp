@@ -132,7 +132,7 @@ struct Satlin : Short<T> {
         return {a, a < T(0.5) ? a : -(T(1) - a)};  // -0 where a is 1
     }
     static Vec<T> restore(Vec<T> t) noexcept { return t; }
-    static Vec<T> slope(Vec<T> t) noexcept { return (t > Vec<T>{}) & (t < T(1)) ? splat(T(1)) : Vec<T>{}; }
+    static Vec<T> slope(Vec<T> t) noexcept { return ((t > Vec<T>{}) & (t < T(1))) ? splat(T(1)) : Vec<T>{}; }
     static Error<T> error(Vec<T> z, Vec<T>, Vec<T> x) noexcept { return {value(z) - x, slope(z)}; }
 };
 

@@ -348,9 +348,11 @@ LONG_TEST("ranges of units are those of their activations, for many samples and 
                     std::vector<double> X = data<double>(m, v), range(2 * h), wanted;
                     const std::vector<Real> a = layer_forward_naive(p.W1.data(), p.b1.data(), X, v, h, hidden);
                     for (Size j = 0; j < h; ++j) {
-                        Real low = a[j], high = low;
-                        for (Size i = 1; i < m; ++i)
-                            low = std::min(low, a[i * h + j]), high = std::max(high, a[i * h + j]);
+                        Real low = a[static_cast<std::size_t>(j)], high = low;
+                        for (Size i = 1; i < m; ++i) {
+                            const Real x = a[static_cast<std::size_t>(i * h + j)];
+                            low = std::min(low, x), high = std::max(high, x);
+                        }
                         wanted.insert(wanted.end(), {static_cast<double>(low), static_cast<double>(high)});
                     }
                     Workspace workspace;
