@@ -47,7 +47,10 @@ def assert_same(params, X, settings, tolerance, **options):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("m", [9, 90, 700], ids=["columns", "rows", "several strips"])
+# Many rows take paths that other tests take once with sanitizers.
+@pytest.mark.parametrize(
+    "m", [9, 90, pytest.param(700, marks=pytest.mark.unsanitized)], ids=["columns", "rows", "several strips"]
+)
 @combinations
 def test_core_is_the_reference(settings, m, dtype):
     """With and without weights; of samples as they lie, strided, and as integers."""
@@ -89,7 +92,7 @@ def test_gradients_are_slopes_of_the_cost(impl, settings):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("m", [16, 1000], ids=["columns", "rows"])
+@pytest.mark.parametrize("m", [16, pytest.param(1000, marks=pytest.mark.unsanitized)], ids=["columns", "rows"])
 @penalised
 def test_the_same_bits_on_any_threads(settings, m, dtype):
     """1 = 2 = 3 = 8 threads: cost, gradients and rho_hat."""
