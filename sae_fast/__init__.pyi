@@ -61,3 +61,5 @@ from .preprocessing._scalers import UFLDLScaler as UFLDLScaler
 from .preprocessing._scalers import UnitScaler as UnitScaler
 from .preprocessing._whitening import PCAWhitener as PCAWhitener
 from .preprocessing._whitening import ZCAWhitener as ZCAWhitener
+from .streams._open import open_source as open_source
+from .streams._source import Source as Source

@@ -41,6 +41,8 @@ HOMES = {
     "preprocessing._patch_extractor": ("PatchExtractor",),
     "preprocessing._scalers": ("UFLDLScaler", "UnitScaler"),
     "preprocessing._whitening": ("PCAWhitener", "ZCAWhitener"),
+    "streams._open": ("open_source",),
+    "streams._source": ("Source",),
 }
 PACKAGES = ("conventions", "plot", "reference")
 # Not public, but named by pickles of what is.

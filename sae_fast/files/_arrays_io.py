@@ -137,7 +137,7 @@ def read_table(path: str, options: TableOptions = AS_IT_IS) -> Table:
     """
     kind = kind_of(path)
     title = "stdin" if path == STREAM else path
-    _check_options(title, kind, options)
+    check_options(title, kind, options)
     if path != STREAM and Path(path).is_dir():
         raise IsADirectoryError(f"{path} is a directory, wanted a file")
     try:
@@ -191,7 +191,7 @@ def _check_same_columns(first_path: str, first: Table, path: str, table: Table) 
         raise ArrayFileError(f"{path} must have {names}")
 
 
-def _check_options(title: str, kind: str, options: TableOptions) -> None:
+def check_options(title: str, kind: str, options: TableOptions) -> None:
     """What is said about one kind of file is for that kind alone."""
     if options.key is not None and kind != ".npz":
         raise ArrayFileError(f"{title}: --key is for .npz files")

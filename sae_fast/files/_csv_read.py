@@ -79,7 +79,8 @@ class CsvReader:
             raise (TableError(fault.words, hint) if hint else fault) from None
         self._header = first.fields if header else None
         index = unnamed(first.fields) if header else 0
-        self._features, self.label_column = select(self._header, self._width, options, range(index))
+        chosen = select(self._header, self._width, options, range(index))
+        self._features, self.label_column = chosen.features, chosen.labels
         self.names = [first.fields[i] for i in self._features] if header else None
         if index and options.index is None and options.columns is None and "" not in options.drop:
             columns = "column 1 has no name and is" if index == 1 else f"columns 1 to {index} have no names and are"

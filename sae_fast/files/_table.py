@@ -55,6 +55,8 @@ class TableOptions:
     """Columns that are not read."""
     labels: str | None = None
     """The column of the labels."""
+    keep: Sequence[str] = ()
+    """Columns that are carried along, and are no features unless ``columns`` names them too."""
 
 
 AS_IT_IS = TableOptions()
@@ -62,10 +64,11 @@ AS_IT_IS = TableOptions()
 
 
 class Selection(NamedTuple):
-    """Positions of the features, and of the labels."""
+    """Positions of the features, of the labels, and of the columns that are carried along."""
 
     features: list[int]
     labels: int | None
+    kept: tuple[int, ...] = ()
 
 
 def column_list(text: str) -> list[str]:
@@ -95,7 +98,7 @@ def how_to_leave_out(name: str) -> str:
 
 
 def select(names: Sequence[str] | None, n: int, options: TableOptions, index: Sequence[int] = ()) -> Selection:
-    """Which of ``n`` columns are features, and which one holds the labels.
+    """Which of ``n`` columns are features, which one holds the labels, and which ones are carried along.
 
     Parameters
     ----------
@@ -116,9 +119,9 @@ def select(names: Sequence[str] | None, n: int, options: TableOptions, index: Se
     Examples
     --------
     >>> select(["id", "a", "b", "y"], 4, TableOptions(drop=["id"], labels="y"))
-    Selection(features=[1, 2], labels=3)
+    Selection(features=[1, 2], labels=3, kept=())
     >>> select(None, 3, TableOptions(columns=["3", "1"]))
-    Selection(features=[2, 0], labels=None)
+    Selection(features=[2, 0], labels=None, kept=())
     """
 
     def positions(option: str, wanted: Sequence[str]) -> list[int]:
@@ -130,15 +133,16 @@ def select(names: Sequence[str] | None, n: int, options: TableOptions, index: Se
 
     labels = None if options.labels is None else _position(names, n, "labels-column", options.labels)
     left_out = {*positions("drop", options.drop), labels}
+    kept = tuple(positions("keep", options.keep))
     left_out |= set(positions("index-col", options.index or ()))
     if options.columns is None:
-        left_out |= set(index) if options.index is None else set()
+        left_out |= {*kept, *(index if options.index is None else ())}
         features = [i for i in range(n) if i not in left_out]
     else:
         features = [i for i in positions("columns", options.columns) if i not in left_out]
     if not features:
         raise TableError(f"no column is left as a feature, of {names_in_words(names, n)}")
-    return Selection(features, labels)
+    return Selection(features, labels, kept)
 
 
 def _position(names: Sequence[str] | None, n: int, option: str, name: str) -> int:

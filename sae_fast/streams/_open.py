@@ -1,0 +1,114 @@
+"""open_source: what a Source can be made of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from .._public import public_in
+from ..files._table import TableOptions
+from ..network._checks import check_count
+from ._arrays import IterableReader, SliceReader
+from ._files import open_files
+from ._reader import Reader
+from ._source import Source
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+@public_in("sae_fast")
+def open_source(
+    data: Any,
+    *,
+    batch_size: int | None = None,
+    dtype: DTypeLike | None = None,
+    columns: Sequence[str] | None = None,
+    drop: Sequence[str] = (),
+    labels: str | None = None,
+    key: str | None = None,
+    ensure_all_finite: bool = True,
+) -> Source:
+    """Rows of files, streams and arrays in blocks: for data that do not fit in memory.
+
+    Parameters
+    ----------
+    data : path, pattern, sequence of them, array or iterable of arrays
+        - Files, by their endings: ``.npy``, ``.npz``. Several files follow one another, those of a pattern
+          (``"part-*.npy"``) in the order of their names.
+        - An array or data frame, or any object with a length that gives rows for slices (datasets of HDF5 and Zarr).
+        - An iterable of arrays (n, n_features), asked for a new iterator by each pass; an iterator can be read once.
+    batch_size : int, optional
+        Rows of a block; by default some megabytes of them.
+    dtype : float32 or float64, optional
+        Of the blocks; by default float32 where all data are, otherwise float64.
+    columns : sequence of str, optional
+        The features, in this order, by name, or by number from 1 where the columns have no names; all by default.
+    drop : sequence of str
+        Columns to leave out.
+    labels : str, optional
+        The column of labels, which is no feature; ``source.labels`` has them.
+    key : str
+        Name of the array in an ``.npz`` file that holds several.
+    ensure_all_finite : bool
+        Refuse NaN and infinity, as estimators do.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    TypeError, ValueError
+        Data of another kind; an empty table, or one of something else than real numbers; columns that are not there;
+        files whose columns differ.
+    OSError
+        A file cannot be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np, sae_fast as sf
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for i in range(3):
+    ...     np.save(folder / f"part-{i}.npy", np.full((100, 8), i, np.float32))
+    >>> source = sf.open_source(folder / "part-*.npy", batch_size=128)
+    >>> source.n_features, source.dtype, [len(block) for block in source]
+    (8, dtype('float32'), [128, 128, 44])
+    """
+    if batch_size is not None:
+        check_count("batch_size", batch_size)
+    wanted = None if dtype is None else np.dtype(dtype)
+    if wanted is not None and wanted not in _FLOATS:
+        raise ValueError(f"dtype must be float32, float64 or None, got {dtype!r}")
+    options = TableOptions(columns=columns, drop=drop, labels=labels, key=key)
+    return Source(_reader_of(data, options), batch_size=batch_size, dtype=wanted, ensure_all_finite=ensure_all_finite)
+
+
+def as_source(data: Any) -> Source:
+    """A source as it is, and one of what else there may be."""
+    return data if isinstance(data, Source) else open_source(data)
+
+
+def _reader_of(data: Any, options: TableOptions) -> Reader:
+    if isinstance(data, (str, os.PathLike)):
+        return open_files([os.fspath(data)], options)
+    if isinstance(data, (list, tuple)):
+        if not data:
+            raise ValueError("data must hold at least one row, got nothing")
+        if all(isinstance(item, (str, os.PathLike)) for item in data):
+            return open_files([os.fspath(item) for item in data], options)
+        if np.ndim(data[0]) == 2:
+            return IterableReader(data, options)
+        data = np.asarray(data)
+    if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, dict):
+        return SliceReader(data, options)
+    if isinstance(data, Iterable) and not isinstance(data, (bytes, dict, set)):
+        return IterableReader(data, options)
+    raise TypeError(
+        "data must be a path, an array, an object with a length that gives rows for slices, or an iterable of arrays, "
+        f"got {type(data).__name__}"
+    )

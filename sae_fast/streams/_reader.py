@@ -1,0 +1,147 @@
+"""What reads rows in order, from anything: the base of all readers, and several of them as one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class SourceError(ValueError):
+    """What a source gives is no table of numbers, or not the one that it gave before."""
+
+
+class Rows(NamedTuple):
+    """Consecutive rows, as they were read.
+
+    ``values`` (n, n_features) are of any real dtype and strides; ``labels`` is one of each row; ``places`` tells where
+    they stand, for messages; ``kept`` holds columns that are no features, lists or arrays of n entries.
+    """
+
+    values: NDArray[Any]
+    labels: Sequence[Any] | NDArray[Any] | None = None
+    places: Sequence[str] | None = None
+    kept: tuple[Any, ...] = ()
+
+
+class Reader(ABC):
+    """Rows in an order that is fixed.
+
+    Attributes
+    ----------
+    title : str
+        What messages call it.
+    n_features : int
+    dtype : numpy.dtype
+        Of the values; that of all files together.
+    names : list of str or None
+        Names of the features.
+    n_rows : int or None
+        None where only reading tells.
+    once : bool
+        It can be read once, as a pipe.
+    ahead : bool
+        Another thread may read it, ahead of the one that computes.
+    has_labels : bool
+    kept : list of str
+        Names of the columns that are carried along.
+    """
+
+    title = "the source"
+    n_features: int
+    dtype: np.dtype[Any]
+    names: list[str] | None = None
+    n_rows: int | None = None
+    once = False
+    ahead = False
+    has_labels = False
+    kept: Sequence[str] = ()
+
+    @abstractmethod
+    def rows(self, size: int, start: int = 0) -> Iterator[Rows]:
+        """The rows from number ``start`` on, in pieces of some ``size`` rows; each call reads anew."""
+
+    def mark(self) -> object | None:
+        """Another value when the data have been changed; None where only looking at the rows tells."""
+        return None
+
+
+def skip(pieces: Iterator[Rows], n: int) -> Iterator[Rows]:
+    """The pieces without the first ``n`` rows."""
+    for piece in pieces:
+        count = len(piece.values)
+        if n >= count:
+            n -= count
+        elif n == 0:
+            yield piece
+        else:
+            yield part_of(piece, n, count)
+            n = 0
+
+
+def part_of(rows: Rows, start: int, stop: int) -> Rows:
+    """Rows ``start`` to ``stop`` of them."""
+    if start == 0 and stop == len(rows.values):
+        return rows
+    cut = slice(start, stop)
+    labels = None if rows.labels is None else rows.labels[cut]
+    places = None if rows.places is None else rows.places[cut]
+    return Rows(rows.values[cut], labels, places, tuple(column[cut] for column in rows.kept))
+
+
+class Chain(Reader):
+    """Several readers as one, the rows of one after those of another.
+
+    Raises
+    ------
+    SourceError
+        One has other columns than the first.
+    """
+
+    def __init__(self, readers: Sequence[Reader]) -> None:
+        self._readers = readers
+        first = readers[0]
+        for reader in readers[1:]:
+            check_same_columns(first, reader)
+        self.title = first.title if len(readers) == 1 else f"{first.title} and {len(readers) - 1} more"
+        self.n_features, self.has_labels, self.kept = first.n_features, first.has_labels, first.kept
+        self.dtype = np.result_type(*(reader.dtype for reader in readers))
+        self.names = next((reader.names for reader in readers if reader.names is not None), None)
+        counts = [reader.n_rows for reader in readers]
+        self.n_rows = None if None in counts else sum(n for n in counts if n is not None)
+        self.once = any(reader.once for reader in readers)
+        self.ahead = all(reader.ahead for reader in readers)
+
+    def rows(self, size: int, start: int = 0) -> Iterator[Rows]:
+        """The rows of the first reader, then those of the next."""
+        for reader in self._readers:
+            if reader.n_rows is not None and start >= reader.n_rows:
+                start -= reader.n_rows
+            elif reader.n_rows is not None or not start:
+                yield from reader.rows(size, start)
+                start = 0
+            else:
+                for piece in reader.rows(size):
+                    cut = min(start, len(piece.values))
+                    start -= cut
+                    if cut < len(piece.values):
+                        yield part_of(piece, cut, len(piece.values))
+
+    def mark(self) -> object | None:
+        """Those of all readers."""
+        marks = [reader.mark() for reader in self._readers]
+        return None if None in marks else tuple(marks)
+
+
+def check_same_columns(first: Reader, other: Reader) -> None:
+    """The other one has the first one's columns, by name and order."""
+    n = first.n_features
+    if n != other.n_features:
+        raise SourceError(f"{other.title} must have {n} columns, as {first.title}, got {other.n_features}")
+    if first.names is not None and other.names is not None and first.names != other.names:
+        i = next(i for i in range(n) if first.names[i] != other.names[i])
+        names = f"{first.names[i]!r} as column {i + 1}, as {first.title}, got {other.names[i]!r}"
+        raise SourceError(f"{other.title} must have {names}")
