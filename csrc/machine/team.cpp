@@ -26,6 +26,7 @@
 
 #if defined(__linux__)
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #else
@@ -138,6 +139,28 @@ Range Shares::take(int id, int n, Size n_items, Size most) noexcept {
         }
     }
     return {0, 0};
+}
+
+void Places::start(int n) noexcept {
+    for (int i = 0; i < n; ++i) processor_[i].store(-1, std::memory_order_relaxed);
+}
+
+// The first member is the caller's thread, which stays where it is. The others may go where they might before.
+void Places::look([[maybe_unused]] int id, [[maybe_unused]] int n) noexcept {
+#if defined(__linux__)
+    const int here = sched_getcpu();
+    processor_[id].store(here, std::memory_order_relaxed);
+    bool alone = true;
+    for (int k = 0; k < id; ++k) alone = alone && processor_[k].load(std::memory_order_relaxed) != here;
+    cpu_set_t allowed;
+    if (alone || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    cpu_set_t empty = allowed;
+    for (int k = 0; k < n; ++k)
+        if (const int taken = processor_[k].load(std::memory_order_relaxed); taken >= 0) CPU_CLR(taken, &empty);
+    if (CPU_COUNT(&empty) == 0 || sched_setaffinity(0, sizeof empty, &empty) != 0) return;
+    sched_setaffinity(0, sizeof allowed, &allowed);
+    processor_[id].store(sched_getcpu(), std::memory_order_relaxed);
+#endif
 }
 
 #if defined(_OPENMP)

@@ -68,10 +68,25 @@ private:
     Member members_[kMembers];
 };
 
+/// Where the members of a team run. When a member sleeps, the system moves another one to its processor, and wakes it
+/// there: then two share a processor, and no longer try any other on which somebody else computes, for many
+/// milliseconds. So a member that finds itself on the processor of one before it goes to one that no member has.
+class Places {
+public:
+    /// n <= Shares::kMembers.
+    void start(int n) noexcept;
+    /// Member id looks where it is, and leaves if it has to: between two pieces of work.
+    void look(int id, int n) noexcept;
+
+private:
+    std::atomic<int> processor_[Shares::kMembers];
+};
+
 /// What a team has in common.
 struct Crew {
     Meeting meeting;
     Shares shares;
+    Places places;
 };
 
 struct Team {
@@ -111,8 +126,10 @@ struct Team {
         }
         Shares& shares = crew->shares;
         shares.next_phase(id);
-        for (Range r = shares.take(id, n, n_items, most); r.begin < r.end; r = shares.take(id, n, n_items, most))
+        for (Range r = shares.take(id, n, n_items, most); r.begin < r.end; r = shares.take(id, n, n_items, most)) {
+            crew->places.look(id, n);
             item(r);
+        }
     }
 };
 
@@ -125,6 +142,7 @@ void parallel(int n_threads, Work&& work) noexcept {
         Interrupt* const interrupt = Interrupt::current();
         Crew crew;
         crew.shares.start(std::min(n, Shares::kMembers));
+        crew.places.start(std::min(n, Shares::kMembers));
 #pragma omp parallel num_threads(n)
         {
             if (omp_get_thread_num() == 0) settle_team();

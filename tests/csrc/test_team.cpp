@@ -7,6 +7,10 @@
 #include "check.hpp"
 #include "machine/team.hpp"
 
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
 using namespace sae_fast;
 using namespace sae_fast::test;
 
@@ -74,5 +78,40 @@ const Register barriers("nobody passes a barrier before all have come, though so
         CHECK(early == 0);
     }
 });
+
+#if defined(__linux__) && defined(_OPENMP)
+const Register apart("members that meet on one processor part, and may go where they might before", [] {
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2 || num_threads(2) < 2) return;
+    std::atomic<int> first{-1};
+    std::atomic<int> n_met{0};
+    std::atomic<int> parted{0};
+    std::atomic<int> changed{0};
+    for (int trial = 0; trial < 50 && parted == 0; ++trial) {  // the system may move them, too
+        parallel(2, [&](Team team) {
+            if (team.n < 2) return;
+            if (team.id == 0) first = sched_getcpu();
+            team.barrier();
+            if (team.id == 1) {
+                cpu_set_t one;
+                CPU_ZERO(&one);
+                CPU_SET(first, &one);
+                sched_setaffinity(0, sizeof one, &one);
+                sched_setaffinity(0, sizeof allowed, &allowed);
+            }
+            const bool met = team.id == 1 && sched_getcpu() == first;
+            if (met) ++n_met;
+            team.each(2, 1, [&](Range) { rest(1); });
+            team.each(2, 1, [&](Range) {
+                if (met && sched_getcpu() != first) parted = 1;
+            });
+            cpu_set_t now;
+            if (sched_getaffinity(0, sizeof now, &now) != 0 || !CPU_EQUAL(&now, &allowed)) changed = 1;
+        });
+    }
+    CHECK(parted == 1 || n_met == 0);
+    CHECK(changed == 0);
+});
+#endif
 
 }  // namespace
