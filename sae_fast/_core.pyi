@@ -1,7 +1,7 @@
 """Compiled core. Private."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -54,6 +54,12 @@ class Settings:
 
 Network = Params | tuple[Layer, ...]
 
+class Blocks(Protocol):
+    """A source: so many samples, the same arrays of some of them in every pass."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[NDArray[Any]]: ...
+
 def forward(layers: Network, X: NDArray[Any], settings: Settings, out: NDArray[Any], n_threads: int) -> None: ...
 def evaluate(
     layers: Network,
@@ -67,6 +73,17 @@ def evaluate(
     rho_hat: NDArray[np.float64] | None = None,
     n_threads: int = 0,
     workspace: Workspace | None = None,
+    unit_range: NDArray[np.float64] | None = None,
+) -> tuple[float, float, float, float]: ...
+
+def evaluate_source(
+    layers: Network,
+    source: Blocks,
+    sample_weight: NDArray[np.float64] | None,
+    settings: Settings,
+    grad: Network | None = None,
+    rho_hat: NDArray[np.float64] | None = None,
+    n_threads: int = 0,
     unit_range: NDArray[np.float64] | None = None,
 ) -> tuple[float, float, float, float]: ...
 
@@ -90,6 +107,10 @@ class _Trainer:
         labels: NDArray[np.intp] | None,
         sample_weight: NDArray[np.float64] | None,
     ) -> tuple[float, float, float, float]: ...
+    def state(self) -> tuple[int, FloatArray, FloatArray, int, NDArray[np.float64]]: ...
+    def restore(
+        self, n_steps: int, first: FloatArray, second: FloatArray, random: int, running: NDArray[np.float64]
+    ) -> None: ...
     def change(self, settings: Settings, options: dict[str, Any]) -> None: ...
     def checkpoint(self) -> None: ...
     def rollback(self) -> None: ...
@@ -104,7 +125,7 @@ class _Lbfgs:
         self,
         theta: NDArray[Any],
         sizes: list[int],
-        X: NDArray[Any],
+        X: NDArray[Any] | Blocks,
         target: NDArray[Any] | None,
         labels: NDArray[np.intp] | None,
         sample_weight: NDArray[np.float64] | None,
@@ -115,6 +136,8 @@ class _Lbfgs:
     ) -> None: ...
     def start(self) -> tuple[float, float, float, float, float, int, bool]: ...
     def iterate(self) -> tuple[float, float, float, float, float, int, bool]: ...
+    def state(self) -> tuple[FloatArray, NDArray[np.float64]]: ...
+    def restore(self, vectors: FloatArray, numbers: NDArray[np.float64]) -> None: ...
     def rho_hat(self) -> list[float]: ...
     def unit_range(self) -> NDArray[np.float64]: ...
 

@@ -101,6 +101,34 @@ py::tuple evaluate(const Tuple& given, const Array& X, const py::object& target,
     });
 }
 
+// The same over a source; the GIL is taken back to read a block.
+py::tuple evaluate_source(const Tuple& given, const py::object& X, const py::object& sample_weight,
+                          const Settings& settings, const py::object& grad, const py::object& rho_hat, int n_threads,
+                          const py::object& unit_range) {
+    const std::vector<Array> arrays = arrays_of(given);
+    return with_type(arrays[0], [&](auto zero) {
+        using T = decltype(zero);
+        const std::vector<Layer<const T>> layers = layers_of<const T>(arrays);
+        const Network<const T> network = settings.network(layers);
+        PythonSource source(X, layers.front().n_in);
+        const Problem<T> problem = source_problem<T>(network, source, sample_weight);
+        std::vector<Layer<T>> gradient;
+        Results<T> results;
+        if (!grad.is_none()) {
+            const std::vector<Array> outputs = arrays_of(py::cast<Tuple>(grad));
+            gradient = layers_like<T>(layers, outputs, "out");
+            check_apart(extents_of(outputs), extents_of(arrays), outputs.size() > py::len(grad));
+            results.grad = gradient.data();
+        }
+        results.rho_hat = output_or_null<double>(rho_hat, n_means(network), "rho_hat");
+        results.unit_range = output_or_null<double>(unit_range, 2 * n_hidden_units(network), "unit_range");
+        return as_tuple(unlocked([&] {
+            Workspace workspace;  // of its own: the source may call the core itself
+            return sae_fast::evaluate(problem, source, results, n_threads, workspace);
+        }));
+    });
+}
+
 }  // namespace
 
 void bind_network(py::module_& m) {
@@ -117,6 +145,9 @@ void bind_network(py::module_& m) {
     m.def("evaluate", &evaluate, py::arg("layers"), py::arg("X"), py::arg("target"), py::arg("labels"),
           py::arg("sample_weight"), py::arg("settings"), py::arg("grad") = py::none(), py::arg("deltas") = py::none(),
           py::arg("rho_hat") = py::none(), py::arg("n_threads") = 0, py::arg("workspace").none(true) = py::none(),
+          py::arg("unit_range") = py::none());
+    m.def("evaluate_source", &evaluate_source, py::arg("layers"), py::arg("source"), py::arg("sample_weight"),
+          py::arg("settings"), py::arg("grad") = py::none(), py::arg("rho_hat") = py::none(), py::arg("n_threads") = 0,
           py::arg("unit_range") = py::none());
 }
 

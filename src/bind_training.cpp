@@ -20,6 +20,11 @@ Rule rule_of(const py::dict& d) {
             d["eps"].cast<double>()};
 }
 
+template <class T>
+Array as_array(const std::vector<T>& v) {
+    return new_array<T>({static_cast<Size>(v.size())}, v);
+}
+
 /// An optimiser bound to the arrays that it updates.
 template <class T>
 class BoundOptimizer : public PythonObject {
@@ -46,7 +51,6 @@ public:
             second = optimizer_.second();
             return optimizer_.n_steps();
         });
-        const auto as_array = [](const std::vector<T>& v) { return new_array<T>({static_cast<Size>(v.size())}, v); };
         return py::make_tuple(n, as_array(first), as_array(second));
     }
     void restore(Size n_steps, const Array& first, const Array& second) {
@@ -91,6 +95,17 @@ public:
         const TrainOptions changed = options_of(options);
         exclusive_.look([&] { trainer_.change(settings.layers.data(), changed); });
     }
+    // Steps so far, both moments, the generator of the shuffling, and running means.
+    py::tuple state() const {
+        const TrainerState<T> now = exclusive_.look([this] { return trainer_.state(); });
+        return py::make_tuple(now.n_steps, as_array(now.first), as_array(now.second), now.random,
+                              as_array(now.running));
+    }
+    void restore(Size n_steps, const Array& first, const Array& second, std::uint64_t random, const Array& running) {
+        TrainerState<T> state{n_steps, numbers_of<T>(first), numbers_of<T>(second), random,
+                              numbers_of<double>(running)};
+        exclusive_.look([&] { trainer_.restore(std::move(state)); });
+    }
     void checkpoint() {
         exclusive_.look([this] { trainer_.checkpoint(); });
     }
@@ -121,7 +136,7 @@ private:
 template <class T>
 class BoundLbfgs : public PythonObject {
 public:
-    BoundLbfgs(Array theta, const std::vector<Size>& sizes, Array X, py::object target, py::object labels,
+    BoundLbfgs(Array theta, const std::vector<Size>& sizes, py::object X, py::object target, py::object labels,
                py::object sample_weight, const Settings& settings, int memory, int n_threads, bool unit_range)
         : theta_(std::move(theta)),
           X_(std::move(X)),
@@ -132,8 +147,7 @@ public:
         if (sizes.size() < 2) throw py::value_error("sizes must have at least two values");
         std::vector<Layer<const T>> layers;
         for (std::size_t l = 1; l < sizes.size(); ++l) layers.push_back({nullptr, nullptr, sizes[l - 1], sizes[l]});
-        const Data data(X_, target_, labels_, sample_weight_, sizes.front(), sizes.back(), settings.loss);
-        auto objective = std::make_unique<NetworkObjective<T>>(data.problem<T>(settings.network(layers)));
+        auto objective = objective_of(settings.network(layers));
         T* start = output<T>(theta_, objective->n_params(), "theta");
         LbfgsOptions options;
         options.memory = memory;
@@ -143,6 +157,15 @@ public:
 
     py::tuple start() { return report(&Lbfgs<T>::start); }
     py::tuple iterate() { return report(&Lbfgs<T>::iterate); }
+    // Gradient and pairs; scalars, inner products, means and ranges.
+    py::tuple state() const {
+        const LbfgsState<T> now = exclusive_.look([this] { return optimizer_->state(); });
+        return py::make_tuple(as_array(now.vectors), as_array(now.numbers));
+    }
+    void restore(const Array& vectors, const Array& numbers) {
+        const LbfgsState<T> state{numbers_of<T>(vectors), numbers_of<double>(numbers)};
+        exclusive_.look([&] { optimizer_->restore(state); });
+    }
     std::vector<double> rho_hat() const {
         return exclusive_.look([this] { return optimizer_->rho_hat(); });
     }
@@ -152,10 +175,23 @@ public:
     }
 
 private:
-    Array theta_, X_;
-    py::object target_, labels_, sample_weight_;
+    Array theta_;
+    py::object X_, target_, labels_, sample_weight_;
     std::unique_ptr<Lbfgs<T>> optimizer_;
     Exclusive exclusive_;
+
+    std::unique_ptr<NetworkObjective<T>> objective_of(const Network<const T>& network) const {
+        const Size n_in = network.layers[0].n_in;
+        const Size n_out = network.layers[network.n_layers - 1].n_out;
+        if (py::isinstance<Array>(X_)) {
+            const Data data(py::cast<Array>(X_), target_, labels_, sample_weight_, n_in, n_out, network.loss);
+            return std::make_unique<NetworkObjective<T>>(data.problem<T>(network));
+        }
+        if (!target_.is_none() || !labels_.is_none()) throw py::value_error("a source must be its own target");
+        auto source = std::make_unique<PythonSource>(X_, n_in);
+        const Problem<T> problem = source_problem<T>(network, *source, sample_weight_);
+        return std::make_unique<NetworkObjective<T>>(problem, std::move(source));
+    }
 
     py::tuple report(LbfgsStep (Lbfgs<T>::*call)()) {
         const LbfgsStep step = unlocked([&] { return exclusive_.alone([&] { return (*optimizer_.*call)(); }); });
@@ -178,18 +214,23 @@ void bind_as(py::module_& m, const std::string& type) {
              py::arg("options"))
         .def("run_epoch", &BoundTrainer<T>::run_epoch, py::arg("X"), py::arg("target"), py::arg("labels"),
              py::arg("sample_weight"))
+        .def("state", &BoundTrainer<T>::state)
+        .def("restore", &BoundTrainer<T>::restore, py::arg("n_steps"), py::arg("first"), py::arg("second"),
+             py::arg("random"), py::arg("running"))
         .def("change", &BoundTrainer<T>::change, py::arg("settings"), py::arg("options"))
         .def("checkpoint", &BoundTrainer<T>::checkpoint)
         .def("rollback", &BoundTrainer<T>::rollback)
         .def_property_readonly("n_steps", &BoundTrainer<T>::n_steps);
     py::class_<BoundLbfgs<T>>(m, ("Lbfgs" + type).c_str())
-        .def(py::init<Array, const std::vector<Size>&, Array, py::object, py::object, py::object, const Settings&, int,
-                      int, bool>(),
+        .def(py::init<Array, const std::vector<Size>&, py::object, py::object, py::object, py::object, const Settings&,
+                      int, int, bool>(),
              py::arg("theta"), py::arg("sizes"), py::arg("X"), py::arg("target"), py::arg("labels"),
              py::arg("sample_weight"), py::arg("settings"), py::arg("memory"), py::arg("n_threads"),
              py::arg("unit_range") = false)
         .def("start", &BoundLbfgs<T>::start)
         .def("iterate", &BoundLbfgs<T>::iterate)
+        .def("state", &BoundLbfgs<T>::state)
+        .def("restore", &BoundLbfgs<T>::restore, py::arg("vectors"), py::arg("numbers"))
         .def("rho_hat", &BoundLbfgs<T>::rho_hat)
         .def("unit_range", &BoundLbfgs<T>::unit_range);
 }

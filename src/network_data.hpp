@@ -8,6 +8,7 @@
 #include "numbers.hpp"
 #include "object.hpp"
 #include "sae_fast/network.hpp"
+#include "source.hpp"
 
 namespace sae_fast::bindings {
 
@@ -73,5 +74,14 @@ struct Data {
         return {network, X, target, labels, sample_weight, nullptr};
     }
 };
+
+/// An autoencoder of samples that come from a source.
+template <class T>
+Problem<T> source_problem(const Network<const T>& network, const PythonSource& source, const py::object& weight) {
+    const Size n_out = network.layers[network.n_layers - 1].n_out;
+    const Samples X = source.all();
+    if (X.n_features != n_out || facts(network.loss).by_row) throw py::value_error("a source must be its own target");
+    return {network, X, {}, nullptr, input_or_null<double>(weight, X.n_samples, "sample_weight"), nullptr};
+}
 
 }  // namespace sae_fast::bindings

@@ -113,15 +113,24 @@ public:
     /// pre-activation for sample i.
     template <class Z>
     void settle(Size j, double s, double c, Z z) const noexcept {
-        const double m = static_cast<double>(m_);
-        Mean mean = mean_of(s / m, c / m);
-        if (exists() && has_tails() && is_tiny<T>(mean)) mean = logarithmic_mean(z);
+        const Mean mean = mean_of(s / static_cast<double>(m_), c / static_cast<double>(m_));
+        settle(j, needs_logarithms(mean) ? logarithmic_mean(z) : mean);
+    }
+    void settle(Size j, Mean mean) const noexcept {
         if (running_ != nullptr) mean = moved(j, mean);
         mean_[j] = mean;
         if (rho_hat_ != nullptr) rho_hat_[j] = mean.s;
         if (!exists()) return;
         divergence_[j] = divergence(settings_.penalty.rho, mean);
         slope_[j] = slope_of(mean);
+    }
+
+    /// Has a mean to be made of logarithms, which take z of every sample?
+    bool needs_logarithms(const Mean& mean) const noexcept { return exists() && has_tails() && is_tiny<T>(mean); }
+
+    /// Takes a sample into such a mean.
+    void add_to(LogMeans& means, double z, T weight) const noexcept {
+        means.add(facts(settings_.unit).rate * z, static_cast<double>(weight));
     }
 
     /// Is its mean beyond the type's range?
@@ -176,18 +185,9 @@ private:
 
     template <class Z>
     Mean logarithmic_mean(Z z) const noexcept {
-        const double rate = facts(settings_.unit).rate;
-        LogMean s;
-        LogMean c;
-        for (Size i = 0; i < m_; ++i) {
-            const double x = rate * z(i);
-            const double weight = row_weight_ == nullptr ? 1 : static_cast<double>(row_weight_[i]);
-            s.add(log_sigmoid(x), weight);
-            c.add(log_sigmoid(-x), weight);
-        }
-        const double log_s = s.value(static_cast<double>(m_));
-        const double log_c = c.value(static_cast<double>(m_));
-        return {std::exp(log_s), std::exp(log_c), log_s, log_c};
+        LogMeans means;
+        for (Size i = 0; i < m_; ++i) add_to(means, z(i), row_weight_ == nullptr ? T(1) : row_weight_[i]);
+        return means.value(static_cast<double>(m_));
     }
 };
 

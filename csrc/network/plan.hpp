@@ -55,6 +55,7 @@ struct Plan {
     Size group = 1;
     Size block, n_blocks;          // rows of a block, a multiple of strip
     Size chunk = 0, n_chunks = 1;  // strips of a chunk, or 0
+    bool at_once;                  // is one block all there is?
     Size n_slots;                  // blocks in memory
     Size n_left;  // panels of a layer's narrow side whose tiles of a gradient take one of the wide side in turn
 
@@ -86,11 +87,12 @@ struct Plan {
         n_threads = team_size(requested_threads, multiply_adds(problem.network, m, deltas));
         cut(row * element, element);
         if (far) group = std::clamp<Size>(near_cache() / (strip * widest * element), 1, 4);
+        at_once = n_blocks == 1;
         n_slots = chunk > 0 ? n_threads : std::min<Size>(n_blocks, 2);
         if (penalised && n_blocks > 1 && chunk == 0)
             n_slots = std::max(n_slots, (n_threads + groups_per_slot() - 1) / groups_per_slot());
         n_left = std::max<Size>(near_cache() / (3 * lanes * block * element), 1);
-        const bool once = n_blocks == 1 || chunk > 0;
+        const bool once = at_once || chunk > 0;
         // Blocks of large gradients are packed all the same: their tiles walk through the samples time and again.
         in_place = plain && once && features.padded() == features.n;
         target_in_place =
@@ -107,6 +109,29 @@ struct Plan {
     /// Are there enough strips in a block for threads to own whole ones?
     bool by_strips() const noexcept {
         return strips_per_block() % n_threads == 0 || strips_per_block() >= 4 * n_threads;
+    }
+
+    /// Of a piece of these samples: some blocks of them, or what a chunk has left. It is summed as here, but forgotten
+    /// after each pass, so that pass 2 makes the hidden layers again; and blocks of a chunk may be longer, since they
+    /// are whole steps of its sums.
+    Plan piece(Size rows) const noexcept {
+        Plan p = *this;
+        p.m = rows;
+        p.n_strips = (rows + strip - 1) / strip;
+        if (chunk > 0) p.block = std::min<Size>(chunk * strip, 4 * kBlockRows);
+        p.group = std::min(group, p.strips_per_block());
+        p.n_blocks = (p.n_strips + p.strips_per_block() - 1) / p.strips_per_block();
+        p.penalised = p.in_place = p.at_once = false;
+        p.chunk = 0;
+        p.n_chunks = n_chunks > 1 ? 2 : 1;  // the one that is summed, and the sum of those before
+        p.n_slots = std::max<Size>(2, (n_threads + p.groups_per_slot() - 1) / p.groups_per_slot());
+        return p;
+    }
+    /// The longest piece: as many blocks as take `bytes` for the samples, or one.
+    Size rows_of_pieces(Size bytes, Size element) const noexcept {
+        const Size longest = std::max(bytes / (features.n * element), Size(1));
+        if (chunk > 0) return std::min(chunk * strip, std::max(longest / (4 * kBlockRows), Size(1)) * 4 * kBlockRows);
+        return std::max(longest / block, Size(1)) * block;
     }
 
 private:

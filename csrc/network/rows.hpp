@@ -192,6 +192,7 @@ public:
             if (!has_mean(network_.settings[l].unit)) continue;
             const LayerScratch<T>& layer = layers_[l];
             const LayerPenalty<T> penalty = penalty_of(l);
+            const Worker<T> w{team, row_of(team), 0, 0, false};
             share_items(team, {0, layer.out.n}, [&](Size j) {
                 if (team.stops(plan_.m, layer.in.n, 1)) return;
                 double s = 0;
@@ -200,9 +201,18 @@ public:
                     s += static_cast<double>(layer.sum_s[i * layer.out.padded() + j]);
                     c += static_cast<double>(layer.sum_c[i * layer.out.padded() + j]);
                 }
-                penalty.settle(j, s, c, [&](Size i) { return z_of(l, i, j, row_of(team)); });
+                penalty.settle(j, s, c, [&](Size i) { return z_of(w, l, i, j); });
             });
         }
+    }
+
+    /// z of unit j of hidden layer l for sample i, whose strip the worker has in its memory (after pass 1: any).
+    double z_of(const Worker<T>& w, Size l, Size i, Size j) const noexcept {
+        return pre_activation(problem_, l, i, j, w.row, [&](Size f) {
+            const PanelSplit& in = layers_[l].in;
+            const Size p = in.panel_of(f);
+            return stored_panel(w, l - 1, i / plan_.strip, p)[i % plan_.strip * in.width(p) + f - in.offset(p)];
+        });
     }
 
     void unit_ranges(Team team) const noexcept {
@@ -328,14 +338,6 @@ private:
     LayerPenalty<T> penalty_of(Size l) const noexcept {
         return {problem_, results_, l, layers_[l], scratch_.row_weight};
     }
-    double z_of(Size l, Size i, Size j, T* row) const noexcept {
-        return pre_activation(problem_, l, i, j, row, [&](Size f) {
-            const PanelSplit& in = layers_[l].in;
-            const Size p = in.panel_of(f);
-            const T* rows = layers_[l - 1].stored + (i / plan_.strip * in.padded() + in.offset(p)) * plan_.strip;
-            return rows[i % plan_.strip * in.width(p) + f - in.offset(p)];
-        });
-    }
     // The penalty's term of delta for units whose mean is beyond the type's range, added to their column of a panel.
     void penalty_of_tiny_units(const Worker<T>& w, const LayerPenalty<T>& penalty, Size l, Size s, Size p, T* delta,
                                T* sum) const noexcept {
@@ -345,7 +347,7 @@ private:
             if (!penalty.is_tiny_unit(j)) continue;
             for (Size r = 0; r < plan_.rows_of_strip(s); ++r) {
                 const Size i = s * plan_.strip + r;
-                const T term = penalty.tiny_delta(i, j, z_of(l, i, j, w.row));
+                const T term = penalty.tiny_delta(i, j, z_of(w, l, i, j));
                 delta[r * out.width(p) + c] += term;
                 sum[c] += term;
             }
@@ -384,7 +386,7 @@ private:
     }
     // The strip that a member alone turns to a group later, or -1.
     Size coming(const Worker<T>& w, Size s) const noexcept {
-        if (w.mine.begin == w.mine.end || plan_.n_blocks == 1) return -1;
+        if (w.mine.begin == w.mine.end || plan_.at_once) return -1;
         const Size next = s + plan_.group;
         const Size later = next < w.mine.end ? next : next + w.jump;
         return later < plan_.n_strips ? later : -1;

@@ -109,11 +109,15 @@ void pack_samples(const Samples& X, Size begin, Size n_rows, T* panels, Size cap
     }
 }
 
-template <class T>
-void scale_weights(const double* weight, const Samples& X, T* scaled) noexcept {
+double weight_factor(const double* weight, const Samples& X) noexcept {
     double sum = 0;
     for (Size i = 0; i < X.n_samples; ++i) sum += weight[X.rows == nullptr ? i : X.rows[i]];
-    const double factor = static_cast<double>(X.n_samples) / sum;
+    return static_cast<double>(X.n_samples) / sum;
+}
+
+template <class T>
+void scale_weights(const double* weight, const Samples& X, T* scaled) noexcept {
+    const double factor = weight_factor(weight, X);
     for (Size i = 0; i < X.n_samples; ++i)
         scaled[i] = static_cast<T>(weight[X.rows == nullptr ? i : X.rows[i]] * factor);
 }

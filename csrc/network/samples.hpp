@@ -18,6 +18,9 @@ void pack_samples(const Samples& X, Size begin, Size n_rows, T* panels, Size cap
 template <class T>
 void read_sample(const Samples& X, Size i, T* row) noexcept;
 
+/// What scales sample weights of these rows to a mean of 1.
+double weight_factor(const double* weight, const Samples& X) noexcept;
+
 /// Sample weights of these rows, scaled to a mean of 1: scaled (n_samples,).
 template <class T>
 void scale_weights(const double* weight, const Samples& X, T* scaled) noexcept;

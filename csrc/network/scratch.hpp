@@ -47,7 +47,7 @@ struct LayerScratch : LayerPlan {
         activations = hidden ? arena.take<double>(plan.n_strips * out.count()) : nullptr;
         low = hidden && plan.ranges ? arena.take<T>(sums) : nullptr;
         high = hidden && plan.ranges ? arena.take<T>(sums) : nullptr;
-        grad = plan.gradient && plan.n_blocks > 1 ? arena.take<T>(plan.n_chunks * gradient()) : nullptr;
+        grad = plan.gradient && !plan.at_once ? arena.take<T>(plan.n_chunks * gradient()) : nullptr;
     }
 };
 
@@ -75,7 +75,7 @@ struct Scratch {
         row_weight = problem.sample_weight != nullptr ? arena.take<T>(plan.m) : nullptr;
         labels = facts(network.loss).by_row ? arena.take<Size>(plan.m) : nullptr;
         losses = arena.take<double>(plan.n_strips * out.count());
-        tiles = plan.gradient && plan.n_blocks == 1 ? arena.take<T>(plan.n_threads * tile_size(plan.lanes)) : nullptr;
+        tiles = plan.gradient && plan.at_once ? arena.take<T>(plan.n_threads * tile_size(plan.lanes)) : nullptr;
         rows = arena.take<T>(plan.n_threads * std::max(plan.features.n, out.n));
         X = plan.in_place ? nullptr : arena.take<T>(rows_in_memory * plan.features.padded());
         target = plan.own_target && !plan.target_in_place ? arena.take<T>(rows_in_memory * out.padded()) : nullptr;

@@ -66,4 +66,22 @@ private:
     double sum_ = 0;
 };
 
+/// Mean of a unit from the logarithms of its activations, fed one by one.
+class LogMeans {
+public:
+    /// s = sigmoid(x).
+    void add(double x, double weight) noexcept {
+        s_.add(log_sigmoid(x), weight);
+        c_.add(log_sigmoid(-x), weight);
+    }
+    Mean value(double total_weight) const noexcept {
+        const double log_s = s_.value(total_weight);
+        const double log_c = c_.value(total_weight);
+        return {std::exp(log_s), std::exp(log_c), log_s, log_c};
+    }
+
+private:
+    LogMean s_, c_;
+};
+
 }  // namespace sae_fast

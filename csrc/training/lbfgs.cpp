@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "kernels/kernel_table.hpp"
 #include "machine/team.hpp"
@@ -246,7 +247,7 @@ double Lbfgs<T>::steepest() noexcept {
 }
 
 template <class T>
-LbfgsStep Lbfgs<T>::iterate() {
+void Lbfgs<T>::advance() {
     double step = 1;
     if (n_pairs_ == 0)
         step = steepest();
@@ -254,16 +255,16 @@ LbfgsStep Lbfgs<T>::iterate() {
         direction();
     slope_ = dot(gradient_.data(), direction_.data());
     bool found = slope_ < 0 && search(step);
-    if (interrupted()) return step_;
+    if (interrupted()) return;
     if (!found && n_pairs_ > 0) {
         step = steepest();
         slope_ = dot(gradient_.data(), direction_.data());
         found = slope_ < 0 && search(step);
     }
-    if (interrupted()) return step_;
+    if (interrupted()) return;
     if (!found) {
         step_.status = LbfgsStatus::stalled;
-        return step_;
+        return;
     }
     value_ = trial_cost_.total();
     step_.cost = trial_cost_;
@@ -275,7 +276,71 @@ LbfgsStep Lbfgs<T>::iterate() {
     if (!(sy(newest, newest) > 1e-14 * yy(newest, newest))) --n_pairs_;
     step_.gradient_max = 0;
     for (const T g : gradient_) step_.gradient_max = std::max(step_.gradient_max, std::fabs(static_cast<double>(g)));
+}
+
+template <class T>
+LbfgsStep Lbfgs<T>::iterate() {
+    const Size n_pairs = n_pairs_;
+    const int n_evaluations = step_.n_evaluations;
+    const auto take_back = [&] {
+        n_pairs_ = n_pairs;
+        step_.n_evaluations = n_evaluations;
+    };
+    try {
+        advance();
+    } catch (...) {
+        take_back();
+        throw;
+    }
+    if (interrupted()) take_back();
     return step_;
+}
+
+// The order of a state's numbers, written and read by the same words.
+template <class T>
+LbfgsState<T> Lbfgs<T>::state() const {
+    LbfgsState<T> state;
+    state.vectors = gradient_;
+    state.vectors.insert(state.vectors.end(), pairs_.begin(), pairs_.end());
+    state.numbers = {value_,
+                     step_.cost.reconstruction,
+                     step_.cost.weight_decay,
+                     step_.cost.sparsity,
+                     step_.gradient_max,
+                     static_cast<double>(step_.n_evaluations),
+                     static_cast<double>(step_.status),
+                     static_cast<double>(oldest_),
+                     static_cast<double>(n_pairs_)};
+    for (const auto* some : {&sy_, &yy_, &sg_, &yg_, &rho_hat_, &unit_range_})
+        state.numbers.insert(state.numbers.end(), some->begin(), some->end());
+    return state;
+}
+
+template <class T>
+void Lbfgs<T>::restore(const LbfgsState<T>& state) {
+    const std::vector<double>& numbers = state.numbers;
+    constexpr std::size_t n_scalars = 9;
+    std::size_t n_numbers = n_scalars;
+    for (const auto* some : {&sy_, &yy_, &sg_, &yg_, &rho_hat_, &unit_range_}) n_numbers += some->size();
+    if (state.vectors.size() != gradient_.size() + pairs_.size() || numbers.size() != n_numbers ||
+        !(numbers[7] >= 0 && numbers[7] < options_.memory) || !(numbers[8] >= 0 && numbers[8] <= options_.memory))
+        throw std::invalid_argument("the state must be that of an optimiser of the same objective and options");
+    const auto pairs = state.vectors.begin() + n_;
+    std::copy(state.vectors.begin(), pairs, gradient_.begin());
+    std::copy(pairs, state.vectors.end(), pairs_.begin());
+    value_ = numbers[0];
+    step_.cost = {numbers[1], numbers[2], numbers[3]};
+    step_.gradient_max = numbers[4];
+    step_.n_evaluations = static_cast<int>(numbers[5]);
+    step_.status = numbers[6] == 0 ? LbfgsStatus::going : LbfgsStatus::stalled;
+    oldest_ = static_cast<Size>(numbers[7]);
+    n_pairs_ = static_cast<Size>(numbers[8]);
+    auto from = numbers.begin() + n_scalars;
+    for (auto* some : {&sy_, &yy_, &sg_, &yg_, &rho_hat_, &unit_range_}) {
+        const auto end = from + static_cast<Size>(some->size());
+        std::copy(from, end, some->begin());
+        from = end;
+    }
 }
 
 template class Lbfgs<float>;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <numeric>
+#include <stdexcept>
+#include <utility>
 
 #include "sae_fast/interrupt.hpp"
 #include "sae_fast/objective.hpp"
@@ -107,6 +109,22 @@ void Trainer<T>::rollback() {
     if (!kept_optimizer_) return;
     optimizer_ = *kept_optimizer_;
     random_ = *kept_random_;
+}
+
+template <class T>
+TrainerState<T> Trainer<T>::state() const {
+    return {optimizer_.n_steps(), optimizer_.first(), optimizer_.second(), random_.state(),
+            running_.started ? running_state_ : std::vector<double>()};
+}
+
+template <class T>
+void Trainer<T>::restore(TrainerState<T> state) {
+    if (!state.running.empty() && state.running.size() != running_state_.size())
+        throw std::invalid_argument("the running means must be those of a trainer of the same network");
+    optimizer_.restore(state.n_steps, std::move(state.first), std::move(state.second));
+    random_ = SplitMix64(state.random);
+    running_.started = !state.running.empty();
+    std::copy(state.running.begin(), state.running.end(), running_state_.begin());
 }
 
 template class Trainer<float>;

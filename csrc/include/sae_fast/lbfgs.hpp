@@ -32,6 +32,13 @@ struct LbfgsStep {
     LbfgsStatus status = LbfgsStatus::going;
 };
 
+/// All that iterate() goes on from, besides theta.
+template <class T>
+struct LbfgsState {
+    std::vector<T> vectors;       // gradient and pairs
+    std::vector<double> numbers;  // scalars, inner products, means and ranges
+};
+
 template <class T>
 class Lbfgs {
 public:
@@ -42,8 +49,13 @@ public:
     /// Cost and gradient at the start.
     LbfgsStep start();
     /// One iteration: theta moves to a point that the line search accepts, or stays with status `stalled`; it also
-    /// stays where an Interrupt stopped the call.
+    /// stays where an Interrupt stopped the call, or the objective throws, and nothing of the iteration is left then.
     LbfgsStep iterate();
+    /// What another optimiser of the same objective and options takes over in place of start(), to go on as this one
+    /// would, to the bit, from the same theta. Both throw std::bad_alloc, restore() std::invalid_argument for a state
+    /// of other sizes.
+    LbfgsState<T> state() const;
+    void restore(const LbfgsState<T>& state);
     /// Mean activations at theta.
     const std::vector<double>& rho_hat() const noexcept { return rho_hat_; }
     /// (n_hidden_units, 2): smallest and largest activations at theta, if LbfgsOptions asked for them.
@@ -54,6 +66,7 @@ private:
         double step, value, slope;
     };
     Point probe(double step);
+    void advance();
     bool search(double first_step);
     bool zoom(Point low, Point high);
     bool accepts(const Point& p) const noexcept;

@@ -88,6 +88,28 @@ struct Results {
 template <class T>
 Cost evaluate(const Problem<T>& problem, const Results<T>& results, int n_threads, Workspace& workspace);
 
+/// Samples that are read again and again from the first one to the last, never all of them in memory.
+class SampleSource {
+public:
+    virtual ~SampleSource() = default;
+    /// Begins a pass over all samples.
+    virtual void begin() = 0;
+    /// The next samples, at least one, of any type and strides, which stay as they are until the next call; or
+    /// n_samples = 0 after the last one.
+    virtual Samples next() = 0;
+    /// Ends a pass, be it complete or not.
+    virtual void end() noexcept = 0;
+};
+
+/// The same for samples that come from a source, to the bit: X of `problem` says how many there are, and has no data;
+/// they are their own target. Takes one pass, and two where a layer has a penalty on means (three where a mean has left
+/// the range of the type), in memory that does not depend on how many samples there are. Throws
+/// std::invalid_argument for targets, labels, a running mean or deltas, std::runtime_error where a pass has not
+/// n_samples samples of n_features, std::bad_alloc, and what the source throws; results are undefined then.
+template <class T>
+Cost evaluate(const Problem<T>& problem, SampleSource& source, const Results<T>& results, int n_threads,
+              Workspace& workspace);
+
 /// out (n_samples, n_out): activations of the last layer, or the classes' probabilities for softmax; rows contiguous
 /// and out_stride elements apart. A row's result does not depend on the other rows. n_threads 0: the default. Throws
 /// std::bad_alloc.

@@ -1,6 +1,7 @@
 // Cost and gradient as functions of one vector, for an optimiser that need not know what it minimises.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "sae_fast/network.hpp"
@@ -25,7 +26,10 @@ template <class T>
 class NetworkObjective final : public Objective<T> {
 public:
     /// Throws std::bad_alloc.
-    explicit NetworkObjective(const Problem<T>& problem);
+    explicit NetworkObjective(const Problem<T>& problem) : NetworkObjective(problem, nullptr) {}
+    /// The same, to the bit, of samples that come from a source; X of `problem` says how many there are. evaluate()
+    /// then throws what the source throws, too.
+    NetworkObjective(const Problem<T>& problem, std::unique_ptr<SampleSource> source);
     Size n_params() const noexcept override { return n_params_; }
     Size n_means() const noexcept override { return sae_fast::n_means(problem_.network); }
     Size n_hidden_units() const noexcept override { return sae_fast::n_hidden_units(problem_.network); }
@@ -36,6 +40,7 @@ private:
     std::vector<Layer<const T>> layers_;
     std::vector<Layer<T>> grad_;
     std::vector<LayerSettings> settings_;
+    std::unique_ptr<SampleSource> source_;
     Size n_params_ = 0;
     Workspace workspace_;
 };

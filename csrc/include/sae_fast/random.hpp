@@ -14,6 +14,8 @@ public:
     std::uint64_t next() noexcept;
     /// Uniform in 0 ... n - 1: the high half of next() * n.
     std::uint64_t below(std::uint64_t n) noexcept;
+    /// The seed of a generator that goes on from here.
+    std::uint64_t state() const noexcept { return state_; }
 
 private:
     std::uint64_t state_;

@@ -27,6 +27,15 @@ struct EpochSummary {
     bool interrupted = false;
 };
 
+/// All that run_epoch() goes on from, besides the parameters.
+template <class T>
+struct TrainerState {
+    Size n_steps = 0;
+    std::vector<T> first, second;  // of the optimiser
+    std::uint64_t random = 0;
+    std::vector<double> running;  // mean activations; empty before the first minibatch, and where there are none
+};
+
 template <class T>
 class Trainer {
 public:
@@ -49,6 +58,11 @@ public:
     void checkpoint();
     /// Back to the last checkpoint, if there was one.
     void rollback();
+
+    /// What another trainer of the same network and options takes over, to go on as this one would. Both throw
+    /// std::bad_alloc, restore() std::invalid_argument for a state of other sizes.
+    TrainerState<T> state() const;
+    void restore(TrainerState<T> state);
 
     Size n_steps() const noexcept { return optimizer_.n_steps(); }
 
