@@ -75,7 +75,6 @@ def evaluate(
     workspace: Workspace | None = None,
     unit_range: NDArray[np.float64] | None = None,
 ) -> tuple[float, float, float, float]: ...
-
 def evaluate_source(
     layers: Network,
     source: Blocks,
