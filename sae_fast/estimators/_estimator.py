@@ -5,8 +5,10 @@ Half of it is the documentation of parameters and attributes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from functools import partial
+from os import PathLike
 from typing import Any, Self, cast
 
 import numpy as np
@@ -30,9 +32,12 @@ from ..network._measure import measure
 from ..network._scale import SCALINGS, Clip, Scaling
 from ..network._settings import Settings, check_autoencoder
 from ..network._solvers import EpochSolver, check_solver
-from ..network._types import EpochInfo, FloatArray, Hidden, Loss, Output, Params
+from ..network._types import Cost, EpochInfo, FloatArray, Hidden, Loss, Output, Params
+from ..network._window_solver import rows_of_a_window
 from ..preprocessing._scalers import UFLDLScaler, UnitScaler
 from ..preprocessing._transformer import anew, check_codes, offered_if, restoring, rng_of, weights_of
+from ..streams._open import as_source
+from ..streams._source import Source
 from ._base import Autoencoder
 from ._data_range import warn_of_range
 from ._estimator_file import estimator_from, save
@@ -41,6 +46,19 @@ from ._held_out import Weight, split
 from ._layer_training import Samples, judge_of, options_of, solver_of
 from ._scoring import Scored
 from ._start import start_of
+from ._streamed import (
+    Streamed,
+    Survey,
+    blocks_of,
+    check_columns,
+    ends_of,
+    is_source,
+    opened,
+    set_columns,
+    survey,
+    weighted,
+    windows,
+)
 from ._unit_report import BLOCK, UnitReport, judge, judge_codes, warn_of_units
 
 _AS_BEFORE = "; the model is as it was before this call"
@@ -213,17 +231,33 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
 
     # Fitting
 
-    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike | Source | Iterable[ArrayLike],
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        spool: str | PathLike[str] | None = None,
+    ) -> Self:
         """Learn weights from the samples.
+
+        Samples may be more than memory holds: a :class:`Source`, or an iterable of arrays that gives the same ones
+        whenever it is asked for a new iterator. L-BFGS then takes two passes over them for an evaluation (one with
+        ``beta=0``), and gives the same model as for an array, to the bit (but for ``scale="ufldl"``, whose sums go
+        in another order). Adam and SGD take one pass an epoch, in windows of some 64 MiB whose samples are shuffled:
+        data that are sorted should be shuffled beforehand.
 
         Parameters
         ----------
-        X : array_like of shape (n_samples, n_features)
+        X : array_like of shape (n_samples, n_features), Source or iterable of arrays
             float32 is worked on in float32, everything else in float64.
         y : None
             Ignored.
         sample_weight : array_like of shape (n_samples,), optional
             Weights: every mean over samples is a weighted one, the mean activations too.
+        spool : path-like, optional
+            A folder. An iterator, which gives its rows once, is written to a file there first, which has no name and is
+            gone after the fit.
 
         Returns
         -------
@@ -234,19 +268,25 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         ValueError
             NaN, infinity, too few samples or features, a parameter out of its range, parameters that do not go together
             (``beta`` and relu, cross-entropy and an output other than sigmoid), data of which the loss has no value, or
-            a cost that diverges. The estimator is then as it was.
+            a cost that diverges; an iterator that gives its rows once, without ``spool``; a source that is not the same
+            in each pass; a source with ``early_stopping``. The estimator is then as it was.
+        OSError
+            The rows cannot be spooled, or a file of a source cannot be read.
         KeyboardInterrupt
             Only before the first iteration. Later, Ctrl-C ends the fit with the best parameters so far and a warning.
         """
         settings = self._check_parameters()
-        with anew(self, self._learned) as before:
-            data = self._validate(X, reset=True)
-            weight = weights_of(sample_weight, data)
-            data = self._learn_scale(data, weight)
-            check_targets(data, self.loss, self._named)
+        with opened(X, spool) as given, anew(self, self._learned) as before:
+            if isinstance(given, Source):
+                samples, ends = self._learn_source(given, sample_weight)
+            else:
+                data = self._validate(given, reset=True)
+                weight = weights_of(sample_weight, data)
+                ends = self._learn_scale(data, weight)
+                samples = Samples(Data(ends), weight)
+            check_targets(ends, self.loss, self._named)
             if self.scaler_ is None:
-                warn_of_range(data, self.output, "take scale='minmax'")
-            samples = Samples(Data(data), weight)
+                warn_of_range(ends, self.output, "take scale='minmax'")
             control = self._control(samples, settings, before.get("params_"))
             control.run()
             self._keep(control.params)
@@ -256,10 +296,34 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
             if self.early_stopping:
                 self.validation_curve_ = np.array(control.validation_curve)
             self._measure(samples, settings)
-            self._check_finite(self.n_iter_, control.unit, len(data))
+            self._check_finite(self.n_iter_, control.unit, len(samples.data.X))
             low, high = self._unit_range_
             warn_of_units(self._rho_fitted_, low, high, self.hidden)
         return self
+
+    def _learn_source(self, source: Source, sample_weight: ArrayLike | None) -> tuple[Samples, NDArray[Any]]:
+        """One look at all samples of a source: they, as the network sees them, and the ends of their range."""
+        if self.early_stopping:
+            raise ValueError(
+                "early_stopping must be False for samples of a source, none of which can be held out: judge by a "
+                "callback on samples of your own"
+            )
+        found = survey(source, sample_weight, self.scale == "ufldl")
+        set_columns(self, source)
+        self._scale_by(found, source)
+        scale = None if self.scaler_ is None else self.scaler_._scale
+        ends = ends_of(found.extent, source.dtype)
+        if self.scaler_ is not None:  # where all scaled data go
+            ends = np.full((2, source.n_features), np.array(self.scaler_.feature_range_)[:, None], source.dtype)
+        return Samples(Data(cast("NDArray[Any]", Streamed(source, scale))), found.weight), ends
+
+    def _scale_by(self, found: Survey, source: Source) -> None:
+        """Set ``scaler_`` by what a look at all samples has found."""
+        self.scaler_ = None
+        if self.scale == "minmax":
+            self.scaler_ = UnitScaler(self.output)._learn(found.extent)
+        elif found.spread is not None:
+            self.scaler_ = UFLDLScaler(output=self.output)._learn_spread(found.spread, source.dtype, source.n_features)
 
     def _control(self, samples: Samples, settings: Settings, last: Params | None) -> FitControl[Params]:
         """The loop around the solver that the parameters ask for; ``last`` are the parameters of an earlier fit."""
@@ -275,8 +339,16 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         return FitControl(self, solver, judge)
 
     @offered_if(_by_epochs, "choose solver='adam' or 'sgd'; 'lbfgs' needs all samples at once")
-    def partial_fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def partial_fit(
+        self,
+        X: ArrayLike | Source | Iterable[ArrayLike],
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Go on with one pass of minibatches over these samples; for the solvers ``adam`` and ``sgd``.
+
+        Any :class:`Source` or iterable of arrays will do, also one that gives its rows once: it is read window by
+        window, as by :meth:`fit`. The first call learns the scale of an iterator from its first window.
 
         After ``fit`` it goes on from there. The optimiser's state continues from call to call, though not through
         copies and pickles, and begins anew with ``fit``. What ``set_params`` changes between two calls counts:
@@ -286,7 +358,7 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
 
         Parameters
         ----------
-        X : array_like of shape (n_samples, n_features)
+        X : array_like of shape (n_samples, n_features), Source or iterable of arrays
         y : None
             Ignored.
         sample_weight : array_like of shape (n_samples,), optional
@@ -313,31 +385,57 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         first = not hasattr(self, "params_")
         if not first:
             self._check_unchanged("n_components", "scale", "hidden", "output", "solver")
-        with restoring(self, self._learned):
-            data = self._validate(X, reset=first)
-            weight = weights_of(sample_weight, data)
+        costs: list[tuple[float, ...]] = []
+        masses: list[float] = []
+        with restoring(self, self._learned), ExitStack() as stack:
+            trainer: EpochSolver[Params] | None = None
+            for data, weight in self._pieces(X, sample_weight, first):
+                check_targets(data, self.loss, self._named)
+                if self.scaler_ is None:
+                    warn_of_range(data, self.output, "take scale='minmax'")
+                else:
+                    warn_of_range(data, self.output, _SCALE_OF_ALL, "scaled data")
+                samples = Samples(Data(data), weight)
+                if trainer is None:
+                    trainer = self._going_on(samples, settings)
+                    stack.enter_context(trainer.trial())
+                costs.append(trainer.use(*samples).step()[0])
+                masses.append(float(len(data)) if weight is None else float(weight.sum()))
+            if trainer is None:
+                raise ValueError("X must have at least one row of weight > 0, got none")
+            cost = Cost(*np.average(costs, axis=0, weights=masses)) if len(costs) > 1 else Cost(*costs[0])
+            self._keep(copy_params(trainer.params))
             if first:
-                data = self._learn_scale(data, weight)
                 self.n_iter_, self.loss_curve_, self.loss_parts_ = 0, np.empty(0), np.empty((0, 3))
-            else:
-                data = self._scaled(data).astype(self.params_.W1.dtype, copy=False)
-            check_targets(data, self.loss, self._named)
-            if self.scaler_ is None:
-                warn_of_range(data, self.output, "take scale='minmax'")
-            else:
-                warn_of_range(data, self.output, _SCALE_OF_ALL, "scaled data")
-            samples = Samples(Data(data), weight)
-            trainer = self._going_on(samples, settings)
-            with trainer.trial():
-                cost, _ = trainer.use(*samples).step()
-                self._keep(copy_params(trainer.params))
-                self.n_iter_ += 1
-                self.loss_curve_ = np.append(self.loss_curve_, cost.total)
-                self.loss_parts_ = np.vstack([self.loss_parts_, cost[1:]])
-                self._measure(samples, settings)
-                self._check_finite(1, trainer.unit, len(data), _AS_BEFORE)
+            self.n_iter_ += 1
+            self.loss_curve_ = np.append(self.loss_curve_, cost.total)
+            self.loss_parts_ = np.vstack([self.loss_parts_, cost[1:]])
+            self._measure(samples, settings)
+            self._check_finite(1, trainer.unit, len(data), _AS_BEFORE)
             self._trainer = trainer
         return self
+
+    def _pieces(self, X: Any, sample_weight: ArrayLike | None, first: bool) -> Iterator[tuple[NDArray[Any], Weight]]:
+        """What ``partial_fit`` learns from, as the network sees it: an array in one piece, a source in windows."""
+        if not is_source(X):
+            data = self._validate(X, reset=first)
+            weight = weights_of(sample_weight, data)
+            yield self._learn_scale(data, weight) if first else self._seen(data), weight
+            return
+        source = as_source(X)
+        (set_columns if first else check_columns)(self, source)
+        if first and not source.once:
+            self._scale_by(survey(source, sample_weight, self.scale == "ufldl"), source)
+            first = False
+        n_rows = rows_of_a_window(source.n_features, source.dtype, self.batch_size)
+        for piece, weight in weighted(windows(source, n_rows), sample_weight):
+            yield self._learn_scale(piece, weight) if first else self._seen(piece), weight
+            first = False
+
+    def _seen(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Checked samples as the network sees them, in its dtype if it has one."""
+        data = self._scaled(X)
+        return data.astype(self.params_.W1.dtype, copy=False) if hasattr(self, "params_") else data
 
     def _going_on(self, samples: Samples, settings: Settings) -> EpochSolver[Params]:
         """The solver of the last ``partial_fit`` with the options of now, or a new one."""
@@ -421,10 +519,15 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
 
     # Use
 
-    def transform(self, X: ArrayLike) -> FloatArray:
-        """Codes of the samples, shape (n_samples, n_components), in the dtype of ``params_``."""
+    def transform(self, X: ArrayLike | Source | Iterable[ArrayLike]) -> FloatArray:
+        """Codes of the samples, shape (n_samples, n_components), in the dtype of ``params_``.
+
+        Samples of a :class:`Source` or an iterable of arrays are read block by block; their codes are in memory.
+        """
         check_is_fitted(self)
-        return self._encode(self._validate(X, reset=False))
+        if is_source(X):
+            return np.concatenate([self._encode(block) for block in blocks_of(self, X)])
+        return self._encode(self._validate(cast("ArrayLike", X), reset=False))
 
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
         """Reconstructions from codes ``X`` (n_samples, n_components), shape (n_samples, n_features).

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+import numpy as np
+
 from .. import _core
 from ..network._checks import check_n_threads
 from ..network._data import Data
@@ -12,6 +14,7 @@ from ..network._optimizers import rule_of
 from ..network._settings import Settings
 from ..network._solvers import EpochSolver, LbfgsSolver, Solver, trainer_options
 from ..network._types import AnyParams, Cost
+from ..network._window_solver import WindowSolver
 from ._fit import Controls
 from ._held_out import Rows, Weight, taken
 
@@ -58,7 +61,10 @@ def solver_of(
     """The solver of this name, on these samples."""
     if solver == "lbfgs":
         return LbfgsSolver(start, *samples, settings, n_threads=model.n_threads)
-    return EpochSolver(start, settings, options_of(model, solver, learning_rate, seed)).use(*samples)
+    options = options_of(model, solver, learning_rate, seed)
+    if not isinstance(samples.data.X, np.ndarray):
+        return WindowSolver(start, settings, options, samples.data.X, samples.weight)
+    return EpochSolver(start, settings, options).use(*samples)
 
 
 def cost_of(params: AnyParams, samples: Samples, settings: Settings, n_threads: int | None) -> Cost:

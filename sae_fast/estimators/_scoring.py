@@ -13,6 +13,7 @@ from ..network._losses import LOSSES
 from ..network._types import FloatArray
 from ..preprocessing._transformer import weights_of
 from ..reference._losses import LOSSES as FORMULAS
+from ._streamed import blocks_of, is_source
 from ._unit_report import BLOCK
 
 if TYPE_CHECKING:
@@ -63,7 +64,11 @@ class Scored(Base):
         matters to you.
         """
         check_is_fitted(self)
-        data = self._validate(X, reset=False)
+        if is_source(X):
+            return np.concatenate([self._minus_errors(block) for block in blocks_of(self, X)])
+        return self._minus_errors(self._validate(X, reset=False))
+
+    def _minus_errors(self, data: NDArray[Any]) -> NDArray[np.float64]:
         loss = getattr(self, "_loss_", self.loss)
         errors = np.empty(len(data))
         for i in range(0, len(data), BLOCK):

@@ -30,7 +30,7 @@ def start_of(samples: Samples, n_hidden: int, units: tuple[str, str], rng: np.ra
     hidden, output = units
     middle = UNITS[hidden].middle
     if middle is not None or UNITS[output].middle is not None:
-        mean = np.average(X, axis=0, weights=weight)
+        mean = np.average(X, axis=0, weights=weight) if isinstance(X, np.ndarray) else X.mean(weight)
         if middle is not None:
             W2, b1 = np.ascontiguousarray(W1.T), (middle - W1 @ mean).astype(X.dtype)
         b2 = (_inverse(output, mean) - W2 @ FORMULAS[hidden].value(W1 @ mean + b1)).astype(X.dtype)

@@ -14,7 +14,11 @@ from ._types import Layer
 
 
 class Data(NamedTuple):
-    """What the core is told of the data; without ``target`` and ``labels`` the target is ``X`` itself."""
+    """What the core is told of the data; without ``target`` and ``labels`` the target is ``X`` itself.
+
+    ``X`` may also be a source, for L-BFGS and for measures over all samples, which is its own target then; whoever puts
+    one in says that it is typed as an array.
+    """
 
     X: NDArray[Any]
     target: NDArray[Any] | None = None

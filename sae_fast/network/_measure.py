@@ -42,15 +42,11 @@ def measure(
     sizes = hidden_sizes(params)
     rho_hat = np.empty(sum(n for n, unit in zip(sizes, settings.units) if has_mean(unit)))
     unit_range = np.empty((sum(sizes), 2))
-    parts = _core.evaluate(
-        params,
-        *data,
-        sample_weight,
-        settings.core,
-        rho_hat=rho_hat,
-        unit_range=unit_range,
-        n_threads=n_threads,
-    )
+    results: dict[str, Any] = {"rho_hat": rho_hat, "unit_range": unit_range, "n_threads": n_threads}
+    if isinstance(data.X, np.ndarray):
+        parts = _core.evaluate(params, *data, sample_weight, settings.core, **results)
+    else:
+        parts = _core.evaluate_source(params, data.X, sample_weight, settings.core, **results)
     return by_layer(Cost(*parts), rho_hat, unit_range, sizes, settings)
 
 

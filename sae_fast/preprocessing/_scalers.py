@@ -239,7 +239,7 @@ class UFLDLScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
         """
         with anew(self, self._learned):
             data = self._validate(X, reset=True)
-            return self._learn(spread_of(data, weights_of(sample_weight, data)), data)
+            return self._learn_spread(spread_of(data, weights_of(sample_weight, data)), data.dtype, data.shape[1])
 
     def partial_fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Learn sigma of the samples so far and these together.
@@ -272,10 +272,10 @@ class UFLDLScaler(OneToOneFeatureMixin, Transformer):  # type: ignore[misc]
                         "partial_fit cannot go on from the scaler of a model's file: fit a new UFLDLScaler"
                     )
                 spread = Spread(*self._spread).joined(spread)
-            return self._learn(spread, data)
+            return self._learn_spread(spread, data.dtype, data.shape[1])
 
-    def _learn(self, spread: Spread, X: FloatArray) -> Self:
-        self._set(ufldl_scale(spread, self.n_sigma, self.output, self.margin, X.dtype), X.shape[1])
+    def _learn_spread(self, spread: Spread, dtype: np.dtype[Any], n_features: int) -> Self:
+        self._set(ufldl_scale(spread, self.n_sigma, self.output, self.margin, dtype), n_features)
         self._spread = tuple(spread)
         return self
 
