@@ -4,6 +4,7 @@ from __future__ import annotations
 
 HOMES = {
     "_public": ("skops_types",),
+    "anomalies._detector": ("OddFeature", "SparseAutoencoderOutlierDetector"),
     "encoders._encoder": ("Encoder",),
     "encoders._fold": ("fold",),
     "encoders._stack_encoder": ("StackEncoder",),

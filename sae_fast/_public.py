@@ -20,6 +20,7 @@ _IN_FILES = (  # what the state of a fitted estimator is made of, beside NumPy's
     "PatchExtractor",
     "ReviveUnits",
     "SparseAutoencoder",
+    "SparseAutoencoderOutlierDetector",
     "StackEncoder",
     "StackedAutoencoder",
     "StackedAutoencoderClassifier",

@@ -17,7 +17,11 @@ from ..preprocessing._scalers import scaler_from
 
 def save(model: Any, path: str | PathLike[str]) -> None:
     """Write a fitted estimator; see :meth:`sae_fast.SparseAutoencoder.save`."""
-    hyper = hyper_parameters(model)
+    write(path, contents_of(model, hyper_parameters(model)))
+
+
+def contents_of(model: Any, hyper: dict[str, Any]) -> ModelFile:
+    """What the file of a fitted estimator with these hyper-parameters holds."""
     low, high = model._unit_range_
     arrays = {
         "rho_hat": model.rho_hat_,
@@ -30,7 +34,7 @@ def save(model: Any, path: str | PathLike[str]) -> None:
     scale = None if model.scaler_ is None else model.scaler_._scale
     hidden, output = model._units
     names = feature_names(model)
-    write(path, ModelFile(model.params_, hidden, output, hyper, fitted, arrays, names, scale=scale, loss=model._loss_))
+    return ModelFile(model.params_, hidden, output, hyper, fitted, arrays, names, scale=scale, loss=model._loss_)
 
 
 def estimator_from(

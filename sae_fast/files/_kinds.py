@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 KIND = "SparseAutoencoder"  # of files that name none
 ENCODERS = ("Encoder", "StackEncoder")
 STACKS = ("StackedAutoencoder", "StackedAutoencoderClassifier")
-KINDS = (KIND, *ENCODERS, *STACKS)
+DETECTOR = "SparseAutoencoderOutlierDetector"
+KINDS = (KIND, *ENCODERS, *STACKS, DETECTOR)
 
 Maker: TypeAlias = Callable[[str | PathLike[str], dict[str, NDArray[Any]], dict[str, Any]], Any]
 MAKERS: dict[str, Maker] = {}

@@ -125,6 +125,10 @@ def check_scale(name: str, value: Any) -> None:
         _number(f"{name}.limit", value["limit"], 0, _LARGEST)
 
 
+def check_score(name: str, value: Any) -> None:
+    _number(name, value, -_LARGEST, 0)
+
+
 def labels(value: dict[str, Any]) -> NDArray[Any]:
     """The array of labels that the field ``classes`` holds."""
     return np.array(value["values"], dtype=value["dtype"])

@@ -67,9 +67,9 @@ def import_safetensors() -> Any:
     return safetensors.numpy
 
 
-def write(path: str | PathLike[str], model: ModelFile) -> None:
-    """Write the file of a single layer, whole or not at all."""
-    about = {
+def write(path: str | PathLike[str], model: ModelFile, more: dict[str, Any] | None = None) -> None:
+    """Write the file of a single layer, whole or not at all; ``more`` are fields of kinds that hold more than it."""
+    about = (more or {}) | {
         "hidden": model.hidden,
         "output": model.output,
         "loss": model.loss,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ._kinds import KIND
+from ._kinds import DETECTOR, KIND
 
 FORMAT = 3  # the newest that is read; every file is written in the oldest one that can hold it
 _UNITS = ("sigmoid", "tanh", "linear")
@@ -24,9 +24,11 @@ LATER: dict[str, Any] = {"loss": "squared", "l1": 0.0}
 def format_of(about: dict[str, Any]) -> int:
     """The oldest format that can hold these fields, so that older versions read what they understand.
 
-    Format 1 is of single layers, 2 of those with a scaling and of all other kinds. Units, losses and penalties that
-    came after these are format 3.
+    Format 1 is of single layers, 2 of those with a scaling and of other kinds. Units, losses and penalties that
+    came after these, and outlier detectors, are format 3.
     """
+    if about.get("kind") == DETECTOR:
+        return 3
     hyper = about.get("hyper_parameters")
     for fields in (about, hyper if isinstance(hyper, dict) else {}):
         for name, known in _FORMAT_2.items():

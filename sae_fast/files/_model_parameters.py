@@ -22,6 +22,15 @@ def _flag(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be true or false, got {short(value)}")
 
 
+def _contamination(name: str, value: Any) -> None:
+    if value != "auto":
+        check_in(name, value, math.ulp(0.0), 0.5 + math.ulp(0.5), "'auto' or in (0, 0.5]")
+
+
+def _share(name: str, value: Any) -> None:
+    check_in(name, value, math.ulp(0.0), 1.0, "in (0, 1)")
+
+
 def _seed(name: str, value: Any) -> None:
     if value is not None and (not isinstance(value, int) or value < 0):
         raise ValueError(f"{name} must be an integer >= 0 or None, got {short(value)}")
@@ -70,12 +79,13 @@ HYPER_PARAMETERS: dict[str, Check] = {
     "tol": _at_least_zero,
     "n_iter_no_change": check_count,
     "early_stopping": _flag,
-    "validation_fraction": lambda name, value: check_in(name, value, math.ulp(0.0), 1.0, "in (0, 1)"),
+    "validation_fraction": _share,
     "warm_start": _flag,
     "random_state": _seed,
     "n_threads": lambda _, value: check_n_threads(value),
     "verbose": _verbosity,
 }
+DETECTOR_PARAMETERS: dict[str, Check] = {"contamination": _contamination, "calibration_fraction": _share}
 _OF_COST = ("rho", "beta", "weight_decay", "hidden", "output")
 _OF_LAYERS = ("hidden_layer_sizes", *_OF_COST, "solver", "max_iter")
 BY_LAYER = (*_OF_LAYERS, *LATER)
@@ -95,6 +105,12 @@ STACK_PARAMETERS: dict[str, Check] = {
 def check_hyper_parameters(name: str, value: Any) -> None:
     _check_each(name, value, HYPER_PARAMETERS)
     check_autoencoder(**{key: value[key] for key in _there(name, value, _OF_COST)})
+
+
+def check_detector_parameters(name: str, value: Any) -> None:
+    """Those of an autoencoder, and its own."""
+    check_hyper_parameters(name, value)
+    _check_each(name, value, DETECTOR_PARAMETERS)
 
 
 def _there(name: str, value: dict[str, Any], wanted: Sequence[str]) -> list[str]:

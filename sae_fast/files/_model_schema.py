@@ -18,13 +18,14 @@ from ..network._checks import check_rho
 from ..network._losses import RECONSTRUCTION, serves
 from ..network._settings import check_loss
 from ..network._units import HIDDEN, OUTPUT, UNITS
-from ._kinds import KIND, KINDS
+from ._kinds import DETECTOR, KIND, KINDS
 from ._model_fields import (
     Check,
     check_cost,
     check_integer,
     check_labels,
     check_scale,
+    check_score,
     check_versions,
     hidden_unit,
     labels,
@@ -37,7 +38,7 @@ from ._model_fields import (
     units_of,
 )
 from ._model_format import format_of
-from ._model_parameters import check_hyper_parameters, check_stack_parameters
+from ._model_parameters import check_detector_parameters, check_hyper_parameters, check_stack_parameters
 
 _ROUNDING = 1e-6  # of means of numbers in [0, 1]
 Tensors = dict[str, NDArray[Any]]
@@ -63,7 +64,9 @@ def check_contents(tensors: Tensors, about: dict[str, Any]) -> str:
     elif kind == "StackEncoder":
         _stack_encoder(contents)
     elif kind == KIND:
-        _single_layer(contents)
+        _single_layer(contents, check_hyper_parameters)
+    elif kind == DETECTOR:
+        _detector(contents)
     else:
         _stack(contents, kind)
     contents.field("format", one_of((format_of(about),)))
@@ -142,7 +145,7 @@ def _stack_encoder(contents: _Contents) -> None:
     contents.optional("feature_names", names_of(sizes[0]))
 
 
-def _single_layer(contents: _Contents) -> None:
+def _single_layer(contents: _Contents, check_parameters: Check) -> None:
     contents.field("hidden", hidden_unit)
     contents.field("output", output_unit)
     n_hidden, n_visible, dtype = _layer(contents, "W1", "b1", None)
@@ -160,7 +163,18 @@ def _single_layer(contents: _Contents) -> None:
     contents.field("feature_names", names_of(n_visible))
     if "scale" in contents.about:
         _scale(contents, n_visible, dtype)
-    contents.field("hyper_parameters", check_hyper_parameters)
+    contents.field("hyper_parameters", check_parameters)
+
+
+def _detector(contents: _Contents) -> None:
+    _single_layer(contents, check_detector_parameters)
+    n_visible = contents.tensor("W1", (None, None), (np.float32, np.float64)).shape[1]
+    contents.tensor("feature_scale", (n_visible,), low=0)
+    contents.tensor("feature_mean", (n_visible,))
+    scores = contents.tensor("calibration_scores", (None,), high=0, finite=False)
+    if len(scores) == 0 or np.any(np.diff(scores) < 0):
+        raise ValueError(f"calibration_scores must be sorted scores, at least one, got {len(scores)}")
+    contents.field("offset", check_score)
 
 
 def _loss(contents: _Contents, output: str) -> None:

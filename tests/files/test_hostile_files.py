@@ -10,7 +10,7 @@ import pytest
 import sae_fast as sf
 from sae_fast.cli import main
 from sae_fast.files._model_file import ModelFileError
-from sae_fast.files._model_parameters import BY_LAYER, HYPER_PARAMETERS, STACK_PARAMETERS
+from sae_fast.files._model_parameters import BY_LAYER, DETECTOR_PARAMETERS, HYPER_PARAMETERS, STACK_PARAMETERS
 from tests.helpers.hostile_files import FEW, KINDS, Generator, X, serialised, stored, try_many
 
 
@@ -39,6 +39,7 @@ def test_info_shows_or_refuses_them(tmp_path, kind, capsys):
     ("estimator", "checks"),
     [
         (sf.SparseAutoencoder, HYPER_PARAMETERS),
+        (sf.SparseAutoencoderOutlierDetector, HYPER_PARAMETERS | DETECTOR_PARAMETERS),
         (sf.StackedAutoencoder, STACK_PARAMETERS),
         (sf.StackedAutoencoderClassifier, STACK_PARAMETERS),
     ],
@@ -46,7 +47,7 @@ def test_info_shows_or_refuses_them(tmp_path, kind, capsys):
 def test_every_parameter_of_an_estimator_has_a_check(estimator, checks):
     """What an estimator learns to take, its file checks too, and the defaults pass."""
     defaults = {k: v for k, v in estimator().get_params().items() if k != "callback"}
-    by_layer = set() if estimator is sf.SparseAutoencoder else {*BY_LAYER, "fine_tune_weight_decay"}
+    by_layer = {*BY_LAYER, "fine_tune_weight_decay"} if checks is STACK_PARAMETERS else set()
     assert set(defaults) - by_layer <= set(checks)
     for name, check in checks.items():
         if name in defaults:
@@ -155,7 +156,7 @@ def test_a_file_has_the_oldest_format_that_can_hold_it(tmp_path, kind):
     path = tmp_path / "m"
     KINDS[kind]().save(path)
     about = stored(path)[1]
-    new = "relu" in kind or "satlin" in kind
+    new = any(word in kind for word in ("relu", "satlin", "Detector"))
     assert about["format"] == (3 if new else 1 if kind == "SparseAutoencoder" else 2)
     if "hyper_parameters" in about:
         assert [name in about["hyper_parameters"] for name in ("loss", "l1")] == [new, new]

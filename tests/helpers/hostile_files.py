@@ -73,6 +73,10 @@ KINDS = {
     ).fit(X),
     "StackedAutoencoderClassifier": lambda: _classifier(["b", "c", "a"], early_stopping=True),
     "StackedAutoencoderClassifier of numbers": lambda: _classifier([3, -1, 7]),
+    "SparseAutoencoderOutlierDetector": lambda: sf.SparseAutoencoderOutlierDetector(4, **FEW).fit(_named()),
+    "SparseAutoencoderOutlierDetector of some": lambda: sf.SparseAutoencoderOutlierDetector(
+        4, contamination=0.1, scale="none", **FEW
+    ).fit(np.c_[X[:, 1:], X[:, :1] > 0].astype(np.float32)),
 }
 
 
@@ -336,6 +340,8 @@ def _is_what_it_says(model, layers):
     if hasattr(model, "get_params"):
         settings = getattr(model, "_check_parameters", None) or model._check_training
         settings()
+        if isinstance(model, sf.SparseAutoencoderOutlierDetector):
+            model = _scores_are_numbers(model)
         data = X.astype(layers[0][0].dtype) if layers[0][0].shape[1] == N_FEATURES else None
         data = np.full((3, layers[0][0].shape[1]), 0.5, layers[0][0].dtype) if data is None else data
         model.__dict__.pop("feature_names_in_", None)
@@ -351,6 +357,15 @@ def _is_what_it_says(model, layers):
         with np.errstate(over="ignore"):
             data = UNITS[unit](data.astype(np.float64) @ W.T.astype(np.float64) + b)
     np.testing.assert_allclose(codes, data, rtol=0, atol=2e-3)
+
+
+def _scores_are_numbers(detector):
+    """And so are its p-values; its autoencoder."""
+    data = np.full((3, detector.n_features_in_), 0.5)
+    detector.__dict__.pop("feature_names_in_", None)
+    assert not np.isnan(detector.decision_function(data)).any()
+    assert ((detector.p_values(data) > 0) & (detector.p_values(data) <= 1)).all()
+    return detector.autoencoder_
 
 
 def _weights(model):

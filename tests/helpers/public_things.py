@@ -41,6 +41,7 @@ def things(X, y):
     cost = sf.cost(params, X, **penalty, weight_decay=0.0)
     comparison = sf.compare_with_pca(X, y, model=model, cv=2, random_state=0)
     search = sf.suggest_beta(X, n_components=3, max_iter=5, max_trials=2, random_state=0)
+    detector = sf.SparseAutoencoderOutlierDetector(3, max_iter=4, random_state=0).fit(X)
     tuned = []
     stack = sf.StackedAutoencoder((4, 3), **stacked, callback=tuned.append).fit(X).set_params(callback=None)
     objective = sf.Objective(X, 3)
@@ -65,6 +66,8 @@ def things(X, y):
         "SparseAutoencoderMinmax": fitted(scale="minmax"),
         "SparseAutoencoderUFLDL": fitted(scale="ufldl"),
         "SparseAutoencoderPartial": sf.SparseAutoencoder(3, solver="adam", random_state=0).partial_fit(X),
+        "SparseAutoencoderOutlierDetector": detector,
+        "OddFeature": detector.explain(X[0])[0],
         "StackedAutoencoder": stack,
         "StackedAutoencoderClassifier": sf.StackedAutoencoderClassifier((4, 3), **stacked).fit(X, y),
         "ConvolvedFeatures": sf.ConvolvedFeatures(params, patch_size=(1, 6)).fit(X),
@@ -91,6 +94,8 @@ def things(X, y):
 
 def codes(thing, X):
     """What a thing makes of samples; None of one that makes nothing."""
+    if hasattr(thing, "score_samples") and not hasattr(thing, "transform"):
+        return thing.score_samples(X)
     if hasattr(thing, "transform"):
         return None if isinstance(thing, sf.PatchExtractor) else thing.transform(X)
     return thing(X) if isinstance(thing, (sf.Encoder, sf.StackEncoder)) else None

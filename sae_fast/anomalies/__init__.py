@@ -1,0 +1,1 @@
+"""Samples unlike those that a model has learned."""
