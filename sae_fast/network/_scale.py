@@ -6,6 +6,7 @@ gives its weights and bias.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -42,6 +43,18 @@ def shift_and_divide(
     if divisor is not None:
         W = W / divisor
     return W, b if shift is None else b - W @ shift
+
+
+def exact_sums(A: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each row, rounded once: the same bits on any machine, and in ``csrc/files/folding.cpp``. NaN on overflow."""
+    return np.array([_exact_sum(row) for row in A])
+
+
+def _exact_sum(row: NDArray[np.float64]) -> float:
+    try:
+        return math.fsum(row.tolist())
+    except (OverflowError, ValueError):  # on the way, or of infinities
+        return math.nan
 
 
 def target_range(output: Output, margin: float) -> tuple[float, float]:
@@ -93,7 +106,7 @@ class UnitScale(NamedTuple):
         slope = np.where(constant, 0.0, (self.high - self.low) / np.where(constant, 1.0, self.span))
         start = np.where(constant, 0.5 * (self.low + self.high), self.low)
         folded = W * slope
-        return folded, b + (W @ start - folded @ self.minimum)
+        return folded, b + (exact_sums(W * start) - exact_sums(folded * self.minimum))
 
 
 @public_in("sae_fast")
@@ -132,8 +145,9 @@ class UFLDLScale(NamedTuple):
     def absorb(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> Affine:
         """The layer that scales first, without the cut."""
         slope = 0.5 * (self.high - self.low) / self.limit if self.limit > 0 else 0.0
-        folded = slope * (W - W.mean(axis=1, keepdims=True))
-        return folded, b + 0.5 * (self.high + self.low) * W.sum(axis=1)
+        sums = exact_sums(W)
+        folded = slope * (W - (sums / W.shape[1])[:, None])
+        return folded, b + 0.5 * (self.high + self.low) * sums
 
     @staticmethod
     def _centred(X: FloatArray) -> FloatArray:
