@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
+
+collect_ignore = [] if importlib.util.find_spec("onnx") else ["sae_fast/onnx"]  # its examples need it
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,5 @@
 from . import conventions as conventions
+from . import onnx as onnx
 from . import plot as plot
 from . import reference as reference
 from ._public import skops_types as skops_types

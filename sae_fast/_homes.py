@@ -45,7 +45,7 @@ HOMES = {
     "streams._open": ("open_source",),
     "streams._source": ("Source",),
 }
-PACKAGES = ("conventions", "plot", "reference")
+PACKAGES = ("conventions", "onnx", "plot", "reference")
 # Not public, but named by pickles of what is.
 STORED = {
     "Network": "inspection._new_units",

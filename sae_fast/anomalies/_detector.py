@@ -128,6 +128,7 @@ class SparseAutoencoderOutlierDetector(OutlierMixin, Autoencoder):  # type: igno
         "feature_names_in_"
     )  # fmt: skip
     _write = save
+    _no_onnx = "there are no nodes for its scores; convert its autoencoder_, whose reconstructions they are made of"
 
     def __init__(
         self,

@@ -52,7 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
     _fit(_command(commands, "fit", "train on an array and write a model file"))
     _transform(_command(commands, "transform", "turn an array into codes by a model"))
     _info(_command(commands, "info", "tell what is in a model file"))
-    _export(_command(commands, "export", "write a model as C source, or as a Python module that needs NumPy alone"))
+    _export(_command(commands, "export", "write a model as C source, as a NumPy module, or as ONNX"))
     _plot(_command(commands, "plot", "draw a model, and what it makes of samples, as PNG, PDF or SVG"))
     _compare(_command(commands, "compare", "put a sparse autoencoder beside PCA with as many components"))
     _bench(_command(commands, "bench", "race against NumPy, PyTorch, JAX and others that are installed"))
@@ -213,21 +213,30 @@ def _export(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--format",
         required=True,
-        choices=("c", "numpy"),
-        help="c: source in C99, with a header beside it; numpy: a Python module, with its weights beside it in a .npz",
+        choices=("c", "numpy", "onnx"),
+        help="c: source in C99, with a header beside it; numpy: a Python module, with its weights beside it in a .npz; "
+        "onnx: a model for ONNX Runtime and others, with all that it does to its samples first",
     )
-    p.add_argument("-o", "--out", metavar="FILE", required=True, help="source or module to write, .c or .py")
+    p.add_argument("-o", "--out", metavar="FILE", required=True, help="file to write, .c, .py or .onnx")
     p.add_argument("--dtype", choices=("float", "double"), help="of samples and codes (default: that of the model)")
     p.add_argument(
         "--clip",
         choices=("error", "ignore"),
         default="error",
-        help="what to do with a model that cuts its data, --scale ufldl: ignore leaves the cut out",
+        help="what c and numpy do with a model that cuts its data, --scale ufldl: ignore leaves the cut out",
     )
     c = p.add_argument_group("with --format c")
     c.add_argument("--prefix", metavar="NAME", help="of all names in the source (default: the name of the file)")
     c.add_argument("--weights", metavar="FILE", help="binary file for the weights (default: they are in the source)")
     c.add_argument("--byte-order", choices=("little", "big"), help="of that file (default: little)")
+    onnx = p.add_argument_group("with --format onnx")
+    onnx.add_argument("--target-opset", metavar="N", type=count, help="version of ONNX's operators (default: 17)")
+    onnx.add_argument(
+        "--outputs",
+        metavar="NAME,...",
+        type=lambda text: text.split(","),
+        help="codes, reconstruction; of a classifier label, probabilities, codes (default: all, but no codes of these)",
+    )
 
 
 def _plot(p: argparse.ArgumentParser) -> None:

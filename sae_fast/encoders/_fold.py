@@ -78,7 +78,7 @@ def fold(*steps: Any, clip: Clip = "error", dtype: DTypeLike | None = None) -> E
     True
     """
     check_clip(clip)
-    flat = _flatten(steps)
+    flat = single_steps(steps)
     if not flat:
         raise TypeError(f"steps must end with {_LAST}, got no steps")
     *before, last = flat
@@ -92,12 +92,13 @@ def fold(*steps: Any, clip: Clip = "error", dtype: DTypeLike | None = None) -> E
     W, b, unit = layers[0]
     layers[0] = (*absorb(before, W, b, clip=clip), unit)
     encoders = [
-        _encoder(W, b, unit, kind, _names(flat[0]) if k == 0 else None) for k, (W, b, unit) in enumerate(layers)
+        _encoder(W, b, unit, kind, feature_names_of(flat[0]) if k == 0 else None)
+        for k, (W, b, unit) in enumerate(layers)
     ]
     return StackEncoder(encoders) if last._folds_to_stack else encoders[0]
 
 
-def _names(first: Any) -> list[str] | None:
+def feature_names_of(first: Any) -> list[str] | None:
     """Names of the features that the first step was fitted to; those of a later one are the work of this one."""
     names = getattr(first, "feature_names_in_", getattr(first, "feature_names", None))
     return None if names is None else [str(name) for name in names]
@@ -132,12 +133,12 @@ def absorb(steps: Sequence[Any], W: NDArray[Any], b: NDArray[Any], *, clip: Clip
     return layer
 
 
-def _flatten(steps: Sequence[Any]) -> list[Any]:
+def single_steps(steps: Sequence[Any]) -> list[Any]:
     """Single steps: no pipelines, no passing through, no extractor at the beginning."""
     flat: list[Any] = []
     for step in map(thawed, steps):
         if isinstance(step, _scikit_learn().pipeline):
-            flat += _flatten([s for _, s in step.steps])
+            flat += single_steps([s for _, s in step.steps])
         elif step is not None and not (isinstance(step, str) and step == "passthrough"):
             flat.append(step)
     return flat[1:] if flat and getattr(flat[0], "_leaves_patches_as_they_are", False) else flat

@@ -18,6 +18,7 @@ except ImportError as error:
 
 from ..network._checks import check_count, check_in, check_rate
 from ..network._solvers import check_solver
+from ..onnx._skl2onnx import OnnxConvertible
 from ..preprocessing._transformer import FLOATS
 
 
@@ -57,7 +58,7 @@ CHECKS: dict[str, Callable[[str, Any], object]] = {
 }
 
 
-class Autoencoder(BaseEstimator):  # type: ignore[misc]
+class Autoencoder(OnnxConvertible, BaseEstimator):  # type: ignore[misc]
     """Base of the estimators: their checks, whether they are fitted, how they are stored.
 
     A subclass has ``_learned``, the attributes that its fits set, the first of them what a fitted one has at least;

@@ -33,13 +33,14 @@ from ..network._convolve import (
     run,
 )
 from ..network._types import FloatArray, Output, Pooling
+from ..onnx._skl2onnx import OnnxConvertible
 from ..preprocessing._transformer import anew
 
 _LEARNED = ("encoder", "whitener")  # what others have fitted, and a clone keeps
 
 
 @public_in("sae_fast")
-class ConvolvedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class ConvolvedFeatures(OnnxConvertible, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Codes of all patches of an image, pooled over regions: features for a classifier (UFLDL, "Pooling").
 
     The filters come from an autoencoder trained on patches. ``fit`` learns nothing; it checks the images, and notes
@@ -94,6 +95,9 @@ class ConvolvedFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     (10, 225)
     """
 
+    _no_onnx = (
+        "its images are cut, coded and pooled by one kernel; convert the steps behind it, and give them its features"
+    )
     _learned = ("image_shape_", "map_shape_", "n_features_in_", "feature_names_in_")
 
     def __init__(

@@ -588,6 +588,9 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         layer = self.params_.W1, self.params_.b1, self._units[0]
         return [layer], [] if self.scaler_ is None else [self.scaler_]
 
+    def _decoder_layers(self) -> list[tuple[FloatArray, FloatArray, Output]]:
+        return [(self.params_.W2, self.params_.b2, self._units[1])]
+
     @property
     def components_(self) -> FloatArray:
         """Encoder weights W1, shape (n_components, n_features)."""

@@ -268,6 +268,9 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
         codes = check_codes(X, len(self.encoder_[top - 1].b))
         return deep_forward(self.decoder_[-top:], codes, units=self.output_units_[-top:], n_threads=self.n_threads)
 
+    def _decoder_layers(self) -> list[tuple[FloatArray, FloatArray, Output]]:
+        return [(W, b, unit) for (W, b), unit in zip(self.decoder_, self.output_units_, strict=True)]
+
     def _output(self, X: NDArray[Any], *, linear: bool = False) -> FloatArray:
         units: tuple[Output, ...] = (*self.units_, *self.output_units_)
         if linear:

@@ -54,7 +54,7 @@ def exported(model: Any, dtype: np.dtype[Any] | None, clip: Clip) -> Exported:
     encoder, model_checksum = _encoder_of(model, clip)
     kind = encoder.dtype if dtype is None else dtype
     parts = encoder.layers if isinstance(encoder, StackEncoder) else (encoder,)
-    layers = [ExportedLayer(_cast(k.W1, kind), _cast(k.b1, kind), k.hidden) for k in parts]
+    layers = [ExportedLayer(cast(k.W1, kind), cast(k.b1, kind), k.hidden) for k in parts]
     return Exported(layers, kind, model_checksum, _checksum(layers))
 
 
@@ -69,7 +69,8 @@ def _encoder_of(model: Any, clip: Clip) -> tuple[Encoder | StackEncoder, str | N
     return encoder, str(contents.about["checksum"])
 
 
-def _cast(array: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
+def cast(array: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
+    """The array in a type that holds its values."""
     with np.errstate(over="ignore"):
         found: FloatArray = array.astype(dtype)
     if not np.isfinite(found).all():

@@ -176,6 +176,7 @@ class PatchExtractor(ClassNamePrefixFeaturesOutMixin, Transformer):  # type: ign
         check_is_fitted(self, "patch_shape_")
         return int(np.prod(self.patch_shape_))
 
+    _no_onnx = "it draws other rows from images; convert the steps behind it, and give them patches"
     _leaves_patches_as_they_are = True  # so that fold() may leave it out
 
     def __sklearn_tags__(self) -> Any:

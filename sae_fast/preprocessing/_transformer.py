@@ -24,6 +24,7 @@ except ImportError as error:
 
 from ..network._checks import check_random_state, check_sample_weight
 from ..network._types import FloatArray
+from ..onnx._skl2onnx import OnnxConvertible
 from ._anew import anew, restoring
 
 __all__ = [
@@ -108,7 +109,7 @@ def check_codes(X: ArrayLike, n_columns: int) -> FloatArray:
     return data
 
 
-class Transformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Transformer(OnnxConvertible, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Base of the transformers of tables."""
 
     def _validate(self, X: ArrayLike, *, reset: bool, **options: Any) -> FloatArray:

@@ -1,4 +1,4 @@
-"""`sae-fast export`: models as C source or as a NumPy module."""
+"""`sae-fast export`: models as C source, as a NumPy module, as ONNX."""
 
 from __future__ import annotations
 
@@ -29,6 +29,18 @@ def test_writes_what_the_functions_write(tmp_path, path):
         assert (tmp_path / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
 
+def test_onnx_is_what_the_function_writes(tmp_path, path):
+    """The same file, byte for byte, with each option."""
+    pytest.importorskip("onnx")
+    main(["export", path, "--format", "onnx", "-o", "a.onnx"])
+    sf.onnx.to_onnx(path, "b.onnx")
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+    words = ["--dtype", "float", "--target-opset", "18", "--outputs", "reconstruction,codes"]
+    main(["export", path, "--format", "onnx", "-o", "a.onnx", *words])
+    sf.onnx.to_onnx(path, "b.onnx", 18, outputs=["reconstruction", "codes"], dtype=np.float32)
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -39,10 +51,18 @@ def test_writes_what_the_functions_write(tmp_path, path):
         (["--format", "numpy", "-o", "a.py", "--prefix", "a"], "--prefix is for --format c"),
         (["--format", "numpy", "-o", "a.py", "--byte-order", "big"], "--byte-order is for --format c"),
         (["--format", "numpy", "-o", "nowhere/a.py"], "nowhere"),
+        (["--format", "numpy", "-o", "a.py", "--outputs", "codes"], "--outputs is for --format onnx"),
+        (["--format", "onnx", "-o", "a.onnx", "--prefix", "a"], "--prefix is for --format c"),
+        (["--format", "onnx", "-o", "a.onnx", "--clip", "ignore"], "--clip ignore is for --format c and numpy"),
+        (["--format", "onnx", "-o", "a.onnx", "--outputs", "label"], "outputs must be one or several of codes, recon"),
+        (["--format", "onnx", "-o", "a.onnx", "--target-opset", "3"], "target_opset must be from 13 to"),
+        (["--format", "onnx", "-o", "a.py"], "path must end in .onnx, got 'a.py'"),
     ],
 )
 def test_wrong_words_are_told(tmp_path, capsys, path, words, message):
     """In one line on stderr, and nothing is written."""
+    if "onnx" in words:
+        pytest.importorskip("onnx")
     assert main(["export", path, *words]) == 1
     err = capsys.readouterr().err
     assert err.startswith("sae-fast: error: ")
