@@ -23,7 +23,7 @@ from ._signals import ending_cleanly
 
 __all__ = ["main", "script"]
 
-_WHOLE = ("export", "fit", "plot", "transform")  # they write files, whole or not at all
+_WHOLE = ("export", "fit", "plot", "score", "transform")  # they write files, whole or not at all
 _GO_ON = ("bench", "demo", "fit")  # after Ctrl-C: they keep what they have, and end processes of their own
 _OF_STDOUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import SparseAutoencoder, StackedAutoencoder
+from .. import SparseAutoencoder, SparseAutoencoderOutlierDetector, StackedAutoencoder
 from ..estimators._fit import FitInterruptedWarning
 from ..files._arrays_io import expand
 from ..files._model_file import import_safetensors
@@ -44,6 +44,7 @@ _OPTIONS = [
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and write the model; an interrupted fit is written too, and gives 1."""
+    complete(arguments)
     check_network(arguments)
     check_out(arguments.out, expand(arguments.data))
     import_safetensors()
@@ -55,9 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
     interrupted = fit(model, X)
     seconds = time.perf_counter() - began
     if table.names is not None:
-        model.feature_names_in_ = np.array(table.names, dtype=object)
+        for named in (model, model.autoencoder_) if arguments.detector else (model,):
+            named.feature_names_in_ = np.array(table.names, dtype=object)
     model.set_params(verbose=0)
     model.save(arguments.out)
+    if arguments.detector:
+        model = model.autoencoder_
     total, error, decay, sparsity = model.cost_
     stack = isinstance(model, StackedAutoencoder)
     sizes = [len(layer.b) for layer in model.encoder_] if stack else [len(model.rho_hat_)]
@@ -73,6 +77,18 @@ def run(arguments: argparse.Namespace) -> int:
     )
     say(f"wrote {arguments.out}")
     return 1 if interrupted else 0
+
+
+def complete(arguments: argparse.Namespace) -> None:
+    """What was not given is what the estimator takes by itself."""
+    if arguments.contamination is not None and not arguments.detector:
+        arguments.wrong("--contamination is for outlier detectors: give --detector too")
+    if arguments.detector and arguments.hidden_layer_sizes is not None:
+        arguments.wrong("--detector is of a single layer: give --n-components instead of --hidden-layer-sizes")
+    kind = SparseAutoencoderOutlierDetector if arguments.detector else SparseAutoencoder
+    for name, value in kind().get_params().items():
+        if name in arguments and getattr(arguments, name) is None:
+            setattr(arguments, name, value)
 
 
 def fit(model: Any, X: NDArray[Any]) -> bool:
@@ -91,7 +107,10 @@ def _estimator(arguments: argparse.Namespace) -> Any:
     single, stack = SparseAutoencoder().get_params(), StackedAutoencoder().get_params()
     if arguments.hidden_layer_sizes is None:
         _refuse(given, stack | {"hidden_layer_sizes": None}, single, "a stack of layers: give --hidden-layer-sizes too")
-        return SparseAutoencoder(**{name: given[name] for name in _OPTIONS}, verbose=verbose)
+        options = {name: given[name] for name in _OPTIONS}
+        if arguments.detector:
+            return SparseAutoencoderOutlierDetector(**options, contamination=given["contamination"], verbose=verbose)
+        return SparseAutoencoder(**options, verbose=verbose)
     _refuse(given, single, stack, "a single layer, not for a stack of layers")
     return StackedAutoencoder(**{name: given[name] for name in stack if name in given}, verbose=verbose)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..files._kinds import ENCODERS, KIND
+from ..files._kinds import DETECTOR, ENCODERS, KIND
 from ..files._model_file import read_tensors
 
 _NAMES = 8  # of features and classes that are shown
@@ -47,12 +47,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _layer(tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[str, Any]:
     n_hidden, n_visible = tensors["W1"].shape
     about: dict[str, Any] = {"n_features": n_visible}
-    if contents.get("kind", KIND) != KIND:
+    if contents.get("kind", KIND) in ENCODERS:
         return about | {
             "hidden_layer_sizes": [n_hidden],
             "dtype": str(tensors["W1"].dtype),
             "hidden": [contents["hidden"]],
         }
+    if contents.get("kind") == DETECTOR:
+        about |= {"offset": contents["offset"], "held_out": len(tensors["calibration_scores"])}
     return about | {
         "n_components": n_hidden,
         "dtype": str(tensors["W1"].dtype),

@@ -18,6 +18,11 @@ def load_model(path: str) -> Any:
     return model
 
 
+def network_of(model: Any) -> Any:
+    """What makes codes: the autoencoder of a detector, and any other model itself."""
+    return getattr(model, "autoencoder_", model)
+
+
 def for_arrays(model: Any) -> Any:
     """The model for the values of a table whose columns have been checked: the same one, but it knows no names."""
     if not hasattr(model, "feature_names_in_"):

@@ -11,6 +11,7 @@ from ..network._solvers import SOLVERS
 from ._network import add_network
 from ._values import (
     array_name,
+    contamination,
     count,
     counts,
     index,
@@ -51,6 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
     _demo(_command(commands, "demo", "learn edge filters from 10,000 image patches, needs no data"))
     _fit(_command(commands, "fit", "train on an array and write a model file"))
     _transform(_command(commands, "transform", "turn an array into codes by a model"))
+    _score(_command(commands, "score", "tell how odd each row of an array is to a model"))
     _info(_command(commands, "info", "tell what is in a model file"))
     _export(_command(commands, "export", "write a model as C source, as a NumPy module, or as ONNX"))
     _plot(_command(commands, "plot", "draw a model, and what it makes of samples, as PNG, PDF or SVG"))
@@ -98,12 +100,25 @@ def _fit(p: argparse.ArgumentParser) -> None:
     size.add_argument(
         "--hidden-layer-sizes", metavar="N,N,...", type=counts, help="hidden units of a stack of layers, bottom up"
     )
-    add_network(model, defaults=True)
+    add_network(model, defaults=False)
     model.add_argument(
         "--scale",
         choices=SCALINGS,
-        default="none",
-        help="bring the data into the output units' range, as part of the model: minmax by feature, ufldl by sample",
+        help="bring the data into the output units' range, as part of the model: minmax by feature, ufldl by sample "
+        "(default: none)",
+    )
+    odd = p.add_argument_group("outlier detector")
+    odd.add_argument(
+        "--detector",
+        action="store_true",
+        help="learn what is usual, for sae-fast score; defaults are then --scale minmax, --output linear, --rho 0.2 "
+        "and --beta 1",
+    )
+    odd.add_argument(
+        "--contamination",
+        metavar="C",
+        type=contamination,
+        help="share of X that shall be outliers, in (0, 0.5]; or auto, by samples held out (default: auto)",
     )
     training = p.add_argument_group("training")
     training.add_argument(
@@ -200,6 +215,26 @@ def _transform(p: argparse.ArgumentParser) -> None:
         help="where to write the codes: .npy, .npz, .csv, .parquet; - is CSV on stdout",
     )
     p.add_argument("--layer", metavar="K", type=index, help="hidden layer of a stack, from 0 (default: the last)")
+    p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
+
+
+def _score(p: argparse.ArgumentParser) -> None:
+    p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit, best with --detector")
+    _data(p, nargs="+")
+    p.add_argument(
+        "-o",
+        "--out",
+        metavar="FILE",
+        type=array_name,
+        default=STREAM,
+        help="where to write the scores: .npy, .npz, .csv, .parquet; - is CSV on stdout. Lower is odder. A detector "
+        "gives score, decision (below 0: an outlier), prediction (-1: an outlier, 1: none) and p_value",
+    )
+    p.add_argument(
+        "--features",
+        action="store_true",
+        help="write the error of each feature too, in units of training: 1 is usual; for detectors",
+    )
     p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from .. import plot
 from ..files._arrays_io import expand
 from ._inputs import check_columns, check_finite, check_labels_usage, labels_of, read_inputs, title
-from ._models import for_arrays, load_model
+from ._models import for_arrays, load_model, network_of
 from ._outputs import check_out, say
 
 # What each kind does with samples.
@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     kind = arguments.kind
     out = Path(arguments.out or f"{Path(arguments.model).stem}-{kind}.png")
     check_out(out, [arguments.model, *expand(arguments.data or []), arguments.labels])
-    model = load_model(arguments.model)
+    model = network_of(load_model(arguments.model))
     options: dict[str, Any] = {"shape": arguments.shape} if kind in _SHAPED else {}
     samples: list[Any] = []
     if arguments.data:

@@ -16,7 +16,7 @@ from ..files._arrays_io import Table, expand
 from ..files._arrays_write import writing
 from ..files._model_file import load
 from ._inputs import check_columns, check_finite, check_names, read_inputs, title
-from ._models import for_arrays
+from ._models import for_arrays, network_of
 from ._outputs import check_out
 
 _BLOCK_BYTES = 1 << 25
@@ -34,7 +34,7 @@ class _Codes(NamedTuple):
 def run(arguments: argparse.Namespace) -> int:
     """Encode block by block: a memory-mapped file may be larger than memory."""
     check_out(arguments.out, [arguments.model, *expand(arguments.data)])
-    model = load(arguments.model)
+    model = network_of(load(arguments.model))
     table = read_inputs(arguments)
     codes_of = _codes_of_encoder if isinstance(model, Encoder | StackEncoder) else _codes_of_model
     codes = codes_of(arguments, model, table)

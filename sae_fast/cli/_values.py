@@ -41,6 +41,16 @@ def array_name(text: str) -> str:
     return text
 
 
+def contamination(text: str) -> str | float:
+    """A share of outliers, or "auto"."""
+    if text == "auto":
+        return text
+    try:
+        return check_in("contamination", float(text), math.ulp(0.0), 0.5 + math.ulp(0.5), "")
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"contamination must be auto or in (0, 0.5], got {text!r}") from None
+
+
 def model_name(text: str) -> str:
     """Name of a model file to write."""
     if Path(text).suffix != ".safetensors":

@@ -17,7 +17,7 @@ import pytest
 
 import sae_fast as sf
 from sae_fast.cli import main
-from sae_fast.cli._fit import _OPTIONS
+from sae_fast.cli._fit import _OPTIONS, complete
 from sae_fast.cli._parser import make_parser
 from tests.helpers.estimators import patches
 
@@ -102,7 +102,9 @@ def test_units_losses_and_penalties(name, sizes, tmp_path, data, capsys):
 def test_options_are_those_of_the_estimator():
     """Each option of fit has the name and the default that the estimator has."""
     defaults = sf.SparseAutoencoder().get_params()
-    arguments = vars(make_parser().parse_args(["fit", "X.npy", "-o", "m.safetensors"]))
+    given = make_parser().parse_args(["fit", "X.npy", "-o", "m.safetensors"])
+    complete(given)
+    arguments = vars(given)
     assert {name: arguments[name] for name in _OPTIONS} == {name: defaults[name] for name in _OPTIONS}
     assert set(defaults) - set(_OPTIONS) == {"callback", "verbose", "warm_start"}
 

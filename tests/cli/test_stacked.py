@@ -9,6 +9,7 @@ import pytest
 
 import sae_fast as sf
 from sae_fast.cli import main
+from sae_fast.cli._fit import complete
 from sae_fast.cli._parser import make_parser
 from tests.helpers.estimators import model, patches
 
@@ -72,7 +73,9 @@ def test_classifiers_can_be_asked_and_used(tmp_path, data, capsys):
 def test_options_are_those_of_the_estimator():
     """Each option for stacks has the name and the default that the estimator has."""
     defaults = sf.StackedAutoencoder().get_params() | {"hidden_layer_sizes": None}
-    arguments = vars(make_parser().parse_args(["fit", "X.npy", "-o", "m.safetensors"]))
+    given = make_parser().parse_args(["fit", "X.npy", "-o", "m.safetensors"])
+    complete(given)
+    arguments = vars(given)
     assert set(defaults) - set(arguments) == {"callback", "verbose"}
     shared = set(defaults) & set(arguments)
     assert {name: arguments[name] for name in shared} == {name: defaults[name] for name in shared}

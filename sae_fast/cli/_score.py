@@ -1,0 +1,58 @@
+"""``sae-fast score``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..anomalies._threshold import conformal_p_values
+from ..files._arrays_io import expand
+from ..files._arrays_write import writing
+from ._inputs import check_columns, check_finite, read_inputs, title
+from ._models import for_arrays, load_model
+from ._outputs import check_out
+
+_BLOCK_BYTES = 1 << 25
+_OF_DETECTOR = ["score", "decision", "prediction", "p_value"]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Score block by block: a memory-mapped file may be larger than memory."""
+    check_out(arguments.out, [arguments.model, *expand(arguments.data)])
+    model = load_model(arguments.model)
+    if not hasattr(model, "score_samples"):
+        raise ValueError(f"{arguments.model} holds a {type(model).__name__}, which gives no scores")
+    detects = hasattr(model, "decision_function")
+    if arguments.features and not detects:
+        raise ValueError(f"--features is for detectors, as sae-fast fit --detector writes them, not {arguments.model}")
+    table = read_inputs(arguments)
+    check_columns(model, table, title(arguments))
+    columns = list(_OF_DETECTOR) if detects else ["score"]
+    if arguments.features:
+        columns += [f"error_{name}" for name in _names(model)]
+    model = for_arrays(model).set_params(n_threads=arguments.n_threads)
+    X = table.values
+    rows = max(1, _BLOCK_BYTES // (8 * max(X.shape[1], len(columns))))
+    with writing(arguments.out, (len(X), len(columns)), np.dtype(np.float64), columns) as write:
+        for i in range(0, len(X), rows):
+            block = X[i : i + rows]
+            check_finite(block, table.names, title(arguments), i)
+            write(_scores(model, block, arguments.features) if detects else model.score_samples(block)[:, None])
+    return 0
+
+
+def _names(model: Any) -> list[str]:
+    return [str(name) for name in getattr(model, "feature_names_in_", range(model.n_features_in_))]
+
+
+def _scores(detector: Any, X: NDArray[Any], features: bool) -> NDArray[np.float64]:
+    """All columns of these rows, from one look at them."""
+    errors = detector.feature_errors(X)
+    scores = -errors.mean(axis=1)
+    decision = scores - detector.offset_
+    p_values = conformal_p_values(detector.calibration_scores_, scores)
+    found = np.column_stack([scores, decision, np.where(decision >= 0, 1.0, -1.0), p_values])
+    return np.hstack([found, errors]) if features else found
