@@ -23,7 +23,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
-CORE = ("machine", "network", "training")  # folders of csrc that are compiled once
+CORE = ("machine", "network", "training", "embedding")  # folders of csrc that are compiled once
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow"]
 # Neither flag changes a result: no kernel looks at errno or at floating-point exceptions.
 COMMON = ["-std=c++17", "-O3", "-DNDEBUG", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
@@ -158,14 +158,31 @@ class BuildExt(build_ext):
         target = Path(self.build_lib, "sae_fast", "include", "sae_fast")
         if not self.inplace and not self.editable_mode:
             target.mkdir(parents=True, exist_ok=True)
-            for header in sorted(include.glob("*.hpp")):
+            for header in sorted([*include.glob("*.hpp"), *include.glob("*.h")]):
                 shutil.copy2(header, target / header.name)
 
     def build_extension(self, ext: Extension) -> None:
-        """Build one extension module from the core and its bindings."""
+        """Build one extension module: the core with its bindings, or what Cython makes of one file."""
+        if ext.sources[0].endswith(".pyx"):
+            self._build_cython(ext, Toolchain())
+        else:
+            self._build_core(ext, Toolchain())
+
+    def _build_cython(self, ext: Extension, toolchain: Toolchain) -> None:
+        from Cython.Build import cythonize
+
+        [module] = cythonize(
+            [Extension(ext.name, ext.sources, language="c++")], build_dir=str(Path(self.build_temp)), quiet=True
+        )
+        source, target = Path(module.sources[0]).resolve(), Path(module.sources[0]).resolve().with_suffix(".o")
+        # The text is not ours: our warnings are not for it.
+        include = [f"-I{ROOT / 'csrc' / 'include'}", "-isystem", sysconfig.get_paths()["include"]]
+        toolchain.run([*COMMON, "-w", *include, "-c", str(source), "-o", str(target)])
+        self._link(ext, toolchain, [target])
+
+    def _build_core(self, ext: Extension, toolchain: Toolchain) -> None:
         import pybind11
 
-        toolchain = Toolchain()
         kinds = (os.environ.get("SAE_FAST_SANITIZE", "plain"), os.environ.get("SAE_FAST_ISAS", ""))
         kind = "-".join(",".join(filter(None, kinds)).split(","))
         build = Path(self.build_temp).resolve() / kind
@@ -179,15 +196,21 @@ class BuildExt(build_ext):
         n_jobs = int(os.environ.get("SAE_FAST_JOBS", os.cpu_count() or 1))
         with ThreadPoolExecutor(n_jobs) as pool:
             list(pool.map(lambda job: toolchain.compile(*job, headers), jobs))
+        self._link(ext, toolchain, [target for _, target, _ in jobs])
+
+    def _link(self, ext: Extension, toolchain: Toolchain, objects: list[Path]) -> None:
         output = Path(self.get_ext_fullpath(ext.name)).resolve()
         output.parent.mkdir(parents=True, exist_ok=True)
         shared = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
-        link = [*shared, *toolchain.extra, *(str(target) for _, target, _ in jobs)]
+        link = [*shared, *toolchain.extra, *map(str, objects)]
         link += [*(toolchain.openmp or []), *shlex.split(os.environ.get("LDFLAGS", "")), "-o", str(output)]
         toolchain.run(link)
 
 
 setup(
-    ext_modules=[Extension("sae_fast._core", sorted(str(p.relative_to(ROOT)) for p in (ROOT / "src").glob("*.cpp")))],
+    ext_modules=[
+        Extension("sae_fast._core", sorted(str(p.relative_to(ROOT)) for p in (ROOT / "src").glob("*.cpp"))),
+        Extension("sae_fast.cython_api", ["sae_fast/cython_api.pyx"]),
+    ],
     cmdclass={"build_ext": BuildExt},
 )

@@ -1,6 +1,6 @@
 """Compiled core. Private."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +11,8 @@ from .network._types import FloatArray, Layer, Params
 UNITS: tuple[str, ...]
 LOSSES: tuple[str, ...]
 MAX_THREADS: int
+
+api: object  # the capsule of csrc/include/sae_fast/api.h
 
 class Workspace:
     def size(self) -> int: ...
@@ -163,3 +165,7 @@ class Encoder:
     ) -> None: ...
     def __call__(self, X: ArrayLike, out: FloatArray | None = None, n_threads: int | None = None) -> FloatArray: ...
     def encode_one(self, x: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...
+    @property
+    def _handle(self) -> object: ...
+
+def stack_handle(layers: Sequence[Encoder]) -> object: ...

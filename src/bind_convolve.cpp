@@ -2,9 +2,9 @@
 // arguments keep alive, and its own workspace.
 #include "array.hpp"
 #include "bindings.hpp"
-#include "local_workspace.hpp"
 #include "numbers.hpp"
 #include "sae_fast/convolve.hpp"
+#include "sae_fast/local_workspace.hpp"
 #include "unlocked.hpp"
 
 namespace sae_fast::bindings {

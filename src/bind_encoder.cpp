@@ -4,11 +4,12 @@
 
 #include "array.hpp"
 #include "bindings.hpp"
-#include "local_workspace.hpp"
 #include "method.hpp"
 #include "numbers.hpp"
 #include "object.hpp"
+#include "sae_fast/api.hpp"
 #include "sae_fast/encoder.hpp"
+#include "sae_fast/local_workspace.hpp"
 #include "sae_fast/threads.hpp"
 #include "unlocked.hpp"
 
@@ -24,12 +25,13 @@ public:
         v_ = W1.shape(1);
         const Unit unit = unit_of(hidden);
         if (holds<float>(W1))
-            f32_ = std::make_unique<Encoder<float>>(input<float>(W1, v_ * h_, "W1"), input<float>(b1, h_, "b1"), v_, h_,
-                                                    unit);
+            make(f32_, W1, b1, unit);
         else
-            f64_ = std::make_unique<Encoder<double>>(input<double>(W1, v_ * h_, "W1"), input<double>(b1, h_, "b1"), v_,
-                                                     h_, unit);
+            make(f64_, W1, b1, unit);
     }
+
+    /// For programs that do not go through Python; valid as long as this object.
+    sae_fast_encoder* handle() const noexcept { return handle_.get(); }
 
     py::object call(const py::object& X, const py::object& out, const py::object& n_threads) const {
         return f32_ != nullptr ? many(*f32_, X, out, n_threads) : many(*f64_, X, out, n_threads);
@@ -43,10 +45,18 @@ public:
     }
 
 private:
-    std::unique_ptr<Encoder<float>> f32_;
-    std::unique_ptr<Encoder<double>> f64_;
+    std::shared_ptr<const Encoder<float>> f32_;
+    std::shared_ptr<const Encoder<double>> f64_;
+    std::unique_ptr<sae_fast_encoder> handle_;
     Size h_ = 0, v_ = 0;
     py::object read_;  // Python's reader of all that is no plain array
+
+    template <class T>
+    void make(std::shared_ptr<const Encoder<T>>& encoder, const Array& W1, const Array& b1, Unit unit) {
+        const T* const W = input<T>(W1, v_ * h_, "W1");
+        encoder = std::make_shared<const Encoder<T>>(W, input<T>(b1, h_, "b1"), v_, h_, unit);
+        handle_ = std::make_unique<sae_fast_encoder>(StackEncoder<T>({encoder}));
+    }
 
     static int threads(const py::object& n_threads) {
         if (n_threads.is_none()) return 0;
@@ -120,6 +130,17 @@ private:
     }
 };
 
+// A handle that the capsule frees.
+py::capsule stack_handle(const std::vector<const AnyEncoder*>& layers) {
+    std::vector<const sae_fast_encoder*> parts;
+    for (const AnyEncoder* layer : layers) parts.push_back(layer->handle());
+    sae_fast_encoder* const stack = api().encoder_stack(parts.data(), static_cast<Size>(parts.size()));
+    if (stack == nullptr) throw py::value_error("layers must be of one dtype and fit on each other");
+    return py::capsule(stack, SAE_FAST_ENCODER_CAPSULE, [](PyObject* capsule) {
+        api().encoder_free(static_cast<sae_fast_encoder*>(PyCapsule_GetPointer(capsule, SAE_FAST_ENCODER_CAPSULE)));
+    });
+}
+
 // One sample, with x and out by position or by name: a method of Python's own kind, since pybind11's reading of
 // arguments takes as long as a small layer.
 PyObject* encode_one(PyObject* self, PyObject* const* given, Py_ssize_t n_given, PyObject* names) noexcept {
@@ -144,7 +165,11 @@ void bind_encoder(py::module_& m) {
              py::arg("read"))
         .def("__call__", &AnyEncoder::call, py::arg("X"), py::arg("out") = py::none(),
              py::arg("n_threads") = py::none(),
-             "Codes (n_samples, n_hidden) of X (n_samples, n_visible), any real dtype and strides; out if given.");
+             "Codes (n_samples, n_hidden) of X (n_samples, n_visible), any real dtype and strides; out if given.")
+        .def_property_readonly(
+            "_handle", [](const AnyEncoder& self) { return py::capsule(self.handle(), SAE_FAST_ENCODER_CAPSULE); });
+    m.def("stack_handle", &stack_handle, py::arg("layers"));
+    m.attr("api") = py::capsule(&api(), SAE_FAST_API_CAPSULE);
     static PyMethodDef method = {"encode_one", as_method(encode_one), METH_FASTCALL | METH_KEYWORDS,
                                  "encode_one($self, /, x, out=None)\n--\n\n"
                                  "Code (n_hidden,) of one sample x (n_visible,), on the calling thread; out if given."};

@@ -3,8 +3,8 @@
 #include <mutex>
 
 #include "bindings.hpp"
-#include "local_workspace.hpp"
 #include "network_data.hpp"
+#include "sae_fast/local_workspace.hpp"
 #include "unlocked.hpp"
 
 namespace sae_fast::bindings {

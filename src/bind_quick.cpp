@@ -6,9 +6,9 @@
 
 #include "array.hpp"
 #include "bindings.hpp"
-#include "local_workspace.hpp"
 #include "method.hpp"
 #include "numbers.hpp"
+#include "sae_fast/local_workspace.hpp"
 #include "sae_fast/network.hpp"
 #include "sae_fast/threads.hpp"
 #include "unlocked.hpp"

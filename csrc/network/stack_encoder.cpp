@@ -1,84 +1,114 @@
 #include "sae_fast/stack_encoder.hpp"
 
 #include <algorithm>
-#include <memory>
 #include <new>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "sae_fast/local_workspace.hpp"
 
 namespace sae_fast {
 
 namespace {
 
-constexpr Size kSmall = 2048;  // units of a layer whose codes go on the stack
-constexpr Size kBlock = 4096;  // rows between two layers: codes in between stay small
+constexpr Size kBlock = 1024;  // rows between two layers: enough for a team, and their codes stay in cache
 
 template <class T>
-Samples rows_of(const T* X, Size n_rows, Size n_features) noexcept {
+Samples rows_of(const T* X, Size stride, Size n_rows, Size n_features) noexcept {
     constexpr Size size = sizeof(T);
-    return {X, size == 4 ? DType::float32 : DType::float64, n_rows, n_features, n_features * size, size, nullptr};
-}
-
-/// Of the layers below the last.
-template <class T>
-Size widest(const std::vector<Encoder<T>>& layers) noexcept {
-    Size most = 0;
-    for (std::size_t k = 0; k + 1 < layers.size(); ++k) most = std::max(most, layers[k].n_hidden());
-    return most;
+    return {X, size == 4 ? DType::float32 : DType::float64, n_rows, n_features, stride * size, size, nullptr};
 }
 
 template <class T>
-void encode_through(const std::vector<Encoder<T>>& layers, const T* x, T* codes, T* below, T* above) noexcept {
-    for (std::size_t k = 0; k + 1 < layers.size(); ++k) {
-        layers[k].encode_one(x, above);
-        x = above;
-        std::swap(below, above);
+typename StackEncoder<T>::Layers shared(std::vector<Encoder<T>> layers) {
+    typename StackEncoder<T>::Layers made;
+    for (Encoder<T>& layer : layers) made.push_back(std::make_shared<const Encoder<T>>(std::move(layer)));
+    return made;
+}
+
+/// Codes of n_rows rows of the layers below: from one of these to the other.
+template <class T>
+struct Between {
+    T* codes[2] = {nullptr, nullptr};
+
+    Between(Workspace& workspace, Size n_rows, Size width) {
+        Arena count;
+        lay_out(count, n_rows * width);
+        if (count.used() == 0) return;  // of a single layer
+        Arena arena(workspace.reserve(count.used()));
+        lay_out(arena, n_rows * width);
     }
-    layers.back().encode_one(x, codes);
-}
+
+private:
+    void lay_out(Arena& arena, Size n) noexcept {
+        for (T*& to : codes) to = arena.take<T>(n);
+    }
+};
 
 }  // namespace
 
 template <class T>
+StackEncoder<T>::StackEncoder(Layers layers) : layers_(std::move(layers)), between_(0) {
+    if (layers_.empty()) throw std::invalid_argument("a stack must have at least one layer");
+    for (std::size_t l = 0; l + 1 < layers_.size(); ++l) {
+        const Size below = layers_[l]->n_hidden();
+        const Size wanted = layers_[l + 1]->n_visible();
+        if (wanted != below)
+            throw std::invalid_argument("layers of a stack must fit: layer " + std::to_string(l + 1) + " takes " +
+                                        std::to_string(wanted) + " features, the one below has " +
+                                        std::to_string(below) + " units");
+        between_ = std::max(between_, below);
+    }
+}
+
+template <class T>
+StackEncoder<T>::StackEncoder(std::vector<Encoder<T>> layers) : StackEncoder(shared(std::move(layers))) {}
+
+template <class T>
 bool StackEncoder<T>::encode_one(const T* x, T* codes) const noexcept {
-    if (layers_.size() == 1) {
-        layers_.front().encode_one(x, codes);
+    const std::size_t n = layers_.size();
+    if (n == 1) {
+        layers_.front()->encode_one(x, codes);
         return true;
     }
-    const Size most = widest(layers_);
-    if (most <= kSmall) {
-        alignas(64) T between[2][kSmall];
-        encode_through(layers_, x, codes, between[0], between[1]);
+    try {
+        LocalWorkspace workspace;
+        const Between<T> between(workspace.get(), 1, between_);
+        for (std::size_t l = 0; l < n; ++l) {
+            T* const to = l + 1 == n ? codes : between.codes[l % 2];
+            layers_[l]->encode_one(x, to);
+            x = to;
+        }
         return true;
+    } catch (const std::bad_alloc&) {
+        return false;
     }
-    const std::unique_ptr<T[]> between(new (std::nothrow) T[static_cast<std::size_t>(2 * most)]);
-    if (between == nullptr) return false;
-    encode_through(layers_, x, codes, between.get(), between.get() + most);
-    return true;
 }
 
 template <class T>
 bool StackEncoder<T>::encode(const T* X, Size n_rows, T* codes, int n_threads) const noexcept {
+    return encode(X, n_visible(), n_rows, codes, n_hidden(), n_threads);
+}
+
+template <class T>
+bool StackEncoder<T>::encode(const T* X, Size X_stride, Size n_rows, T* codes, Size codes_stride,
+                             int n_threads) const noexcept {
     if (n_rows < 1) return true;
+    const std::size_t n = layers_.size();
+    const Size block = n == 1 ? n_rows : std::min(kBlock, n_rows);
     try {
-        Workspace workspace, memory;
-        const Size most = widest(layers_), block = std::min(n_rows, kBlock);
-        const auto lay_out = [&](Arena& arena, T*(&between)[2]) {
-            for (T*& codes_between : between) codes_between = arena.take<T>(block * most);
-        };
-        T* between[2] = {nullptr, nullptr};
-        Arena count;
-        lay_out(count, between);
-        if (most > 0) {
-            Arena arena(memory.reserve(count.used()));
-            lay_out(arena, between);
-        }
-        for (Size i = 0; i < n_rows; i += block) {
-            const Size n = std::min(block, n_rows - i);
-            const T* x = X + i * n_visible();
-            for (std::size_t k = 0; k < layers_.size(); ++k) {
-                const Encoder<T>& layer = layers_[k];
-                T* const to = k + 1 == layers_.size() ? codes + i * n_hidden() : between[k % 2];
-                layer.encode(rows_of(x, n, layer.n_visible()), to, layer.n_hidden(), n_threads, workspace);
-                x = to;
+        LocalWorkspace workspace;
+        const Between<T> between(workspace.get(), block, between_);
+        Workspace unused;  // rows are plain: no layer asks for memory
+        for (Size row = 0; row < n_rows; row += block) {
+            const Size rows = std::min(block, n_rows - row);
+            Samples from = rows_of(X + row * X_stride, X_stride, rows, n_visible());
+            for (std::size_t l = 0; l < n; ++l) {
+                const Size width = layers_[l]->n_hidden();
+                T* const to = l + 1 == n ? codes + row * codes_stride : between.codes[l % 2];
+                layers_[l]->encode(from, to, l + 1 == n ? codes_stride : width, n_threads, unused);
+                from = rows_of<T>(to, width, rows, width);
             }
         }
         return true;

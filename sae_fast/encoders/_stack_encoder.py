@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import files
+from .. import _core, files
 from .._public import public_in
 from ..files._kinds import register
 from ..network._checks import check_out, check_X
@@ -64,6 +64,7 @@ class StackEncoder:
                     f"{layers[i - 1].n_hidden} units"
                 )
         self._layers = tuple(layers)
+        self._handle = _core.stack_handle(self._layers)
 
     @property
     def layers(self) -> tuple[Encoder, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from .. import files
 from ..encoders._encoder import Encoder
 from ..encoders._fold import fold
+from ..encoders._load import load_encoder
 from ..encoders._stack_encoder import StackEncoder
 from ..network._scale import Clip, check_clip
 from ..network._types import FloatArray
@@ -63,10 +64,7 @@ def _encoder_of(model: Any, clip: Clip) -> tuple[Encoder | StackEncoder, str | N
         return model, None
     if not isinstance(model, str | PathLike):
         return fold(model, clip=clip), None
-    contents = files.read_tensors(model)
-    several = len(contents.about.get("units", ())) > 1
-    encoder = StackEncoder.load(model) if several else Encoder.load(model, clip=clip)
-    return encoder, str(contents.about["checksum"])
+    return load_encoder(model, clip), str(files.read_tensors(model).about["checksum"])
 
 
 def cast(array: FloatArray, dtype: np.dtype[Any]) -> FloatArray:

@@ -47,9 +47,9 @@ void check_stack(const std::vector<Size>& sizes, Size n_rows) {
     CHECK(!is_small || allocations() == before);
     for (Size i = 0; i < n_rows; ++i) {
         std::vector<T> x(X.begin() + i * n_in, X.begin() + (i + 1) * n_in);
-        for (const Encoder<T>& layer : encoder->layers()) {
-            std::vector<T> codes(static_cast<std::size_t>(layer.n_hidden()));
-            layer.encode_one(x.data(), codes.data());
+        for (const auto& layer : encoder->layers()) {
+            std::vector<T> codes(static_cast<std::size_t>(layer->n_hidden()));
+            layer->encode_one(x.data(), codes.data());
             x = codes;
         }
         std::copy(x.begin(), x.end(), by_hand.begin() + i * n_out);

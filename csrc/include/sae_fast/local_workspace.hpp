@@ -6,7 +6,7 @@
 
 #include "sae_fast/workspace.hpp"
 
-namespace sae_fast::bindings {
+namespace sae_fast {
 
 class LocalWorkspace {
 public:
@@ -31,4 +31,4 @@ private:
     Workspace& workspace_;
 };
 
-}  // namespace sae_fast::bindings
+}  // namespace sae_fast
