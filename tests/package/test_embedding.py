@@ -6,7 +6,11 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
+
+import sae_fast as sf
 from sae_fast.cli import main
 from tests.helpers.c_encoders import compiler
 from tests.helpers.paths import DOCS
@@ -17,20 +21,29 @@ PAGE = (DOCS / "embedding.md").read_text(encoding="utf-8")
 def shell(text):
     """As a reader would type it; this package's command by the interpreter of the tests."""
     text = re.sub(r"^sae-fast\b", f"{sys.executable} -m sae_fast", text, flags=re.M)
-    done = subprocess.run(["sh", "-e", "-c", text], capture_output=True, text=True, timeout=300, check=False)
+    text = re.sub(r"^python\b", sys.executable, text, flags=re.M)
+    # Cython looks for the package on sys.path, where one that is installed for editing may not be.
+    environment = os.environ | {"PYTHONPATH": str(Path(sf.__file__).parent.parent)}
+    done = subprocess.run(
+        ["sh", "-e", "-c", text], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_blocks_run(tmp_path, monkeypatch, capsys):
-    """A C block goes into the file that its first line names; assertions of the Python blocks hold."""
+    """A block of C or Cython goes into the file that its first line names; assertions of the Python blocks hold."""
     compiler("cc")
+    pytest.importorskip("Cython")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     names: dict[str, object] = {}
-    blocks = re.findall(r"```(python|c|sh)\n(.*?)```", PAGE, re.S)
-    assert {kind for kind, _ in blocks} == {"python", "c", "sh"}
+    blocks = re.findall(r"```(python|cython|c|sh)\n(.*?)```", PAGE, re.S)
+    assert {kind for kind, _ in blocks} == {"python", "cython", "c", "sh"}
     for kind, text in blocks:
         if kind == "c":
             (tmp_path / re.match(r"/\* (\w+\.c) \*/", text)[1]).write_text(text)
+        elif kind == "cython":
+            (tmp_path / re.match(r"# (\w+\.pyx)", text)[1]).write_text(text)
         elif kind == "sh":
             shell(text)
         else:
