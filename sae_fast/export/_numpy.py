@@ -21,6 +21,7 @@ _MODULE = '''\
 """Codes of a sparse autoencoder, {layers}, in {dtype}.
 
 Made by sae_fast {version}; needs NumPy alone. {origin}
+The weights belong to whoever owns the model. All else here anybody may use, change and pass on, without conditions.
 """
 
 from pathlib import Path

@@ -89,6 +89,14 @@ def test_module_needs_numpy_alone(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} <= {"encoder.py", "encoder.npz", "__pycache__"}
 
 
+def test_whose_it_is(tmp_path):
+    """The module, and C source, say who may use them."""
+    sf.export_numpy(layer(4, 3), tmp_path / "a.py")
+    sf.export_c(layer(4, 3), tmp_path / "a.c")
+    for name in ("a.py", "a.h"):
+        assert "The weights belong to whoever owns the model." in (tmp_path / name).read_text()
+
+
 def test_weights_of_another_module_are_refused(tmp_path):
     """A .npz that does not belong to the module is an error, not other codes."""
     sf.export_numpy(layer(4, 3), tmp_path / "a.py")

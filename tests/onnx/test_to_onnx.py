@@ -157,7 +157,7 @@ def test_any_number_of_samples(n):
 @pytest.mark.parametrize("opset", [13, 17, 18, None])
 def test_opsets(opset):
     """From the oldest to the newest, with an operator whose form has changed among them; IR 8 wherever it will do."""
-    opset = opset or min(onnx.defs.onnx_opset_version(), 22)
+    opset = opset or min(onnx.defs.onnx_opset_version(), 21)
     fitted = model(scale="ufldl", max_iter=5).fit(X)
     made = sf.onnx.to_onnx(fitted, target_opset=opset)
     assert [entry.version for entry in made.opset_import] == [opset]

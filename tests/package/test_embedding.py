@@ -1,9 +1,10 @@
-"""docs/embedding.md can be believed: its blocks of Python, C and shell run one after another, in one folder."""
+"""docs/embedding.md can be believed: its blocks of every language run one after another, in one folder."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,48 +17,90 @@ from tests.helpers.c_encoders import compiler
 from tests.helpers.paths import DOCS
 
 PAGE = (DOCS / "embedding.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.S | re.M))
+START = re.search(r"```python\n(.*?)```", PAGE, re.S)[1]
+
+
+def test_all_ways_are_told():
+    """A section for each, and each in the table."""
+    ways = ["Python", "Cython", "C++", "C source", "ONNX", "NumPy module"]
+    assert list(SECTIONS) == ways
+    assert re.findall(r"^\| \[(.+?)\]", PAGE, re.M) == ways
 
 
 def shell(text):
-    """As a reader would type it; this package's command by the interpreter of the tests."""
+    """As a reader would type it; commands of the environment by the interpreter of the tests."""
+    text = re.sub(r"\bpython -m\b", f"{sys.executable} -m", text)
     text = re.sub(r"^sae-fast\b", f"{sys.executable} -m sae_fast", text, flags=re.M)
-    text = re.sub(r"^python\b", sys.executable, text, flags=re.M)
+    # The kernels of this machine alone are built, by way of a cache where there is one.
+    launcher = "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache" if shutil.which("ccache") else ""
+    text = re.sub(r"^cmake -S", f"cmake -DSAE_FAST_ISAS={sf._core.isa()} {launcher} -S", text, flags=re.M)
+    clean = {name: value for name, value in os.environ.items() if name not in ("CXX", "CC", "CFLAGS", "CXXFLAGS")}
     # Cython looks for the package on sys.path, where one that is installed for editing may not be.
-    environment = os.environ | {"PYTHONPATH": str(Path(sf.__file__).parent.parent)}
-    done = subprocess.run(
-        ["sh", "-e", "-c", text], env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    clean["PYTHONPATH"] = str(Path(sf.__file__).parent.parent)
+    done = subprocess.run(["sh", "-e", "-c", text], capture_output=True, text=True, timeout=600, check=False, env=clean)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_blocks_run(tmp_path, monkeypatch, capsys):
-    """A block of C or Cython goes into the file that its first line names; assertions of the Python blocks hold."""
-    compiler("cc")
-    pytest.importorskip("Cython")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
+def run(section, folder):
+    """The blocks of a section, after those at the top of the page; a file goes where its first line says."""
     names: dict[str, object] = {}
-    blocks = re.findall(r"```(python|cython|c|sh)\n(.*?)```", PAGE, re.S)
-    assert {kind for kind, _ in blocks} == {"python", "cython", "c", "sh"}
+    exec(compile(START, "embedding.md", "exec"), names)
+    names["encoder"] = sf.Encoder.load("model.safetensors")
+    names["code"] = names["encoder"].encode_one(names["X"][0])
+    blocks = re.findall(r"```(\w+)\n(.*?)```", SECTIONS[section], re.S)
     for kind, text in blocks:
-        if kind == "c":
-            (tmp_path / re.match(r"/\* (\w+\.c) \*/", text)[1]).write_text(text)
-        elif kind == "cython":
-            (tmp_path / re.match(r"# (\w+\.pyx)", text)[1]).write_text(text)
-        elif kind == "sh":
+        if kind == "sh":
             shell(text)
-        else:
+        elif kind == "python":
             exec(compile(text, "embedding.md", "exec"), names)
-    printed = capsys.readouterr().out
-    shown = re.search(r"((?: {4}.*\n|\n)+?)\n```python\nimport importlib", PAGE)[1]
-    assert re.sub(r"^ {4}", "", shown, flags=re.M).strip() in printed
+        else:
+            (folder / re.match(r"(?:/\*|//|#) (\S+)", text)[1]).write_text(text)
+    assert blocks
 
 
-def test_command_of_the_numpy_module(tmp_path, monkeypatch):
-    """The command line that the text names writes a module."""
+def need(section):
+    """Skip where what the way needs is missing."""
+    if section == "Cython":
+        pytest.importorskip("Cython")
+        pytest.importorskip("sae_fast.cython_api")
+        compiler("cc")
+    elif section == "C++":
+        if not hasattr(sf, "get_cmake_dir"):
+            pytest.skip("no CMake package")
+        compiler("c++", "g++")
+        compiler("cmake")
+    elif section == "C source":
+        compiler("cc")
+    elif section == "ONNX":
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("skl2onnx")
+
+
+@pytest.mark.parametrize("section", [name for name in SECTIONS if name != "NumPy module"])
+def test_blocks_run(section, tmp_path, monkeypatch):
+    """Assertions of the Python blocks hold."""
+    need(section)
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    exec(re.search(r"```python\n(.*?)```", PAGE, re.S)[1], names)
-    command = re.search(r"`sae-fast (export .* numpy .*?)`", PAGE)[1]
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    run(section, tmp_path)
+
+
+def test_numpy_module(tmp_path, monkeypatch, capsys):
+    """What is shown of the module is what it is."""
+    monkeypatch.chdir(tmp_path)
+    run("NumPy module", tmp_path)
+    shown = re.search(r"((?: {4}.*\n|\n)+?)\n```python\nimport importlib", PAGE)[1]
+    assert re.sub(r"^ {4}", "", shown, flags=re.M).strip() in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["numpy", "onnx"])
+def test_commands_in_the_text(tmp_path, monkeypatch, kind):
+    """The command lines that the text names write their files."""
+    if kind == "onnx":
+        pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    exec(START, {})
+    command = re.search(rf"`sae-fast (export .* {kind} .*?)`", PAGE)[1]
     assert main(command.split()) == 0
-    assert os.path.exists("encoder.py")
+    assert os.path.exists(command.split()[-1])
