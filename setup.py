@@ -23,7 +23,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
-CORE = ("machine", "network", "training", "embedding")  # folders of csrc that are compiled once
+CORE = ("machine", "network", "ksparse", "training", "embedding")  # folders of csrc that are compiled once
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow"]
 # Neither flag changes a result: no kernel looks at errno or at floating-point exceptions.
 COMMON = ["-std=c++17", "-O3", "-DNDEBUG", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]

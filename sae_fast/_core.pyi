@@ -169,3 +169,26 @@ class Encoder:
     def _handle(self) -> object: ...
 
 def stack_handle(layers: Sequence[Encoder]) -> object: ...
+
+class SparseEncoder:
+    def __init__(
+        self,
+        W_enc: FloatArray,
+        b_enc: FloatArray,
+        subtract: FloatArray | None,
+        selection: int,
+        threshold: FloatArray | None,
+        scale: FloatArray | None,
+    ) -> None: ...
+    def encode(self, X: NDArray[Any], k: int, n_threads: int) -> tuple[NDArray[Any], NDArray[Any], FloatArray]: ...
+    def top(self, X: NDArray[Any], k: int, n_threads: int) -> tuple[NDArray[np.int32], FloatArray]: ...
+
+def sparse_decode(
+    starts: NDArray[Any],
+    indices: NDArray[Any],
+    values: FloatArray,
+    W_dec: FloatArray,
+    b_dec: FloatArray,
+    out: FloatArray,
+    n_threads: int,
+) -> None: ...

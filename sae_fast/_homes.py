@@ -22,6 +22,7 @@ HOMES = {
     "inspection._prune": ("PruneResult", "prune_units"),
     "inspection._revive": ("RevivalWarning", "ReviveUnits", "revive_units"),
     "inspection._suggest_beta": ("BetaSearch", "Trial", "suggest_beta"),
+    "ksparse._encoder": ("KSparseEncoder",),
     "network._config": ("get_include", "get_num_threads", "set_num_threads", "show_config"),
     "network._convolve": ("convolve",),
     "network._functional": (

@@ -8,6 +8,7 @@ namespace sae_fast::bindings {
 void bind_config(pybind11::module_& m);
 void bind_convolve(pybind11::module_& m);
 void bind_encoder(pybind11::module_& m);
+void bind_ksparse(pybind11::module_& m);
 void bind_network(pybind11::module_& m);
 void bind_quick(pybind11::module_& m);
 void bind_training(pybind11::module_& m);

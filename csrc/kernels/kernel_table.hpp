@@ -162,6 +162,28 @@ struct Patches {
     Size run_stride;
 };
 
+/// What makes z of a product y, and what is chosen of it: z = y + bias, or scale y + bias where gated. For each latent,
+/// whole vectors of them.
+template <class T>
+struct Selector {
+    Selection kind;
+    const T* bias;
+    const T* threshold;  // above_each: z must exceed it; gated: y, and z must exceed 0
+    const T* scale;      // gated
+};
+
+/// What rows have chosen so far, in the order of latents: lists that are ld >= limit + 4 vectors apart.
+template <class T>
+struct Chosen {
+    T* values;
+    int* indices;
+    Size ld;
+    Size limit;          // a list that is longer has no room for another panel
+    Size* counts;        // of each row
+    T* least;            // of each row; topk, above: z must exceed it
+    unsigned char* nan;  // of each row: has a chosen one been NaN?
+};
+
 /// The kernels of one instruction set for one type.
 template <class T>
 struct Kernels {
@@ -272,6 +294,20 @@ struct Kernels {
     double (*dot)(const T* a, const T* b, Size n);
     void (*scale)(const T* a, T factor, Size n, T* out);                   // out = factor * a
     void (*add_scaled)(const T* a, T factor, const T* b, Size n, T* out);  // out = a + factor * b
+
+    /// Appends what is chosen of one panel of products y (n_rows, n_vec * lanes), whose n_used first columns are the
+    /// latents from `column` on. NaN is chosen. Is some list longer than its limit now?
+    bool (*select)(const Selector<T>& selector, const T* y, Size n_rows, Size n_vec, Size n_used, Size column,
+                   const Chosen<T>& chosen);
+    /// The k largest of n > k numbers without NaN and -0, and among equal ones the first, in their order, in place,
+    /// with their indices; their number. *least: the smallest of them. A vector of room follows both lists.
+    Size (*keep_largest)(T* values, int* indices, Size n, Size k, T* least);
+    /// out = x - by, where out is not null. Are all of x finite?
+    bool (*shift)(const T* x, const T* by, Size n, T* out);
+    /// out = base + sum over i of values[i] M[indices[i]], in this order. M: rows of n_cols, ld apart; base: null for
+    /// 0.
+    void (*gather)(const T* base, const int* indices, const T* values, Size n, const T* M, Size ld, Size n_cols,
+                   T* out);
 
     /// Weight updates, elementwise, in place. p, v, m: n elements.
     void (*update_sgd)(T* p, const T* g, Size n, T learning_rate);

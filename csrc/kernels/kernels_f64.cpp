@@ -5,7 +5,9 @@
 #include "epilogues.hpp"
 #include "products.hpp"
 #include "row.hpp"
+#include "select.hpp"
 #include "softmax.hpp"
+#include "sparse.hpp"
 #include "table.hpp"
 #include "updates.hpp"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..files._kinds import DETECTOR, ENCODERS, KIND
+from ..files._kinds import DETECTOR, ENCODERS, KIND, KSPARSE
 from ..files._model_file import read_tensors
 
 _NAMES = 8  # of features and classes that are shown
@@ -22,7 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what a model file holds."""
     kind, tensors, contents = read_tensors(arguments.model)
     about: dict[str, Any] = {"file": arguments.model, "kind": kind}
-    about |= _layers(tensors, contents) if "units" in contents else _layer(tensors, contents)
+    describe = _sparse if kind == KSPARSE else _layers if "units" in contents else _layer
+    about |= describe(tensors, contents)
     if kind not in ENCODERS:
         about |= {k: contents[k] for k in ("fitted", "hyper_parameters", "feature_names", "versions")}
     if arguments.json:
@@ -42,6 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
         if value not in (None, []):
             print(_line(name.replace("_", " "), value if isinstance(value, list) else [value], width))
     return 0
+
+
+def _sparse(tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[str, Any]:
+    n_latents, n_features = tensors["W_enc"].shape
+    about = {"n_features": n_features, "n_latents": n_latents, "dtype": str(tensors["W_enc"].dtype)}
+    return about | {name: contents[name] for name in ("activation", "k", "apply_b_dec_to_input")}
 
 
 def _layer(tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[str, Any]:

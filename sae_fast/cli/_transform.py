@@ -15,6 +15,7 @@ from ..encoders._stack_encoder import StackEncoder
 from ..files._arrays_io import Table, expand
 from ..files._arrays_write import writing
 from ..files._model_file import load
+from ..ksparse._encoder import KSparseEncoder
 from ._inputs import check_columns, check_finite, check_names, read_inputs, title
 from ._models import for_arrays, network_of
 from ._outputs import check_out
@@ -35,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Encode block by block: a memory-mapped file may be larger than memory."""
     check_out(arguments.out, [arguments.model, *expand(arguments.data)])
     model = network_of(load(arguments.model))
+    if isinstance(model, KSparseEncoder):
+        raise ValueError(f"{arguments.model} holds a KSparseEncoder, whose codes are sparse: encode with sae_fast.load")
     table = read_inputs(arguments)
     codes_of = _codes_of_encoder if isinstance(model, Encoder | StackEncoder) else _codes_of_model
     codes = codes_of(arguments, model, table)

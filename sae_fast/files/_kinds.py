@@ -9,10 +9,19 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 
 KIND = "SparseAutoencoder"  # of files that name none
-ENCODERS = ("Encoder", "StackEncoder")
+KSPARSE = "KSparseEncoder"
+ENCODERS = ("Encoder", "StackEncoder", KSPARSE)
 STACKS = ("StackedAutoencoder", "StackedAutoencoderClassifier")
 DETECTOR = "SparseAutoencoderOutlierDetector"
 KINDS = (KIND, *ENCODERS, *STACKS, DETECTOR)
+
+KSPARSE_TENSORS: dict[str, tuple[str, ...]] = {  # of each activation, beside the weights
+    "topk": (),
+    "batchtopk": ("threshold",),
+    "jumprelu": ("threshold",),
+    "relu": (),
+    "gated": ("b_gate", "r_mag"),
+}
 
 Maker: TypeAlias = Callable[[str | PathLike[str], dict[str, NDArray[Any]], dict[str, Any]], Any]
 MAKERS: dict[str, Maker] = {}

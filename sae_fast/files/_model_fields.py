@@ -99,6 +99,14 @@ def check_integer(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be an integer >= 0, got {short(value)}")
 
 
+def in_range(low: int, high: int) -> Check:
+    def check(name: str, value: Any) -> None:
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError(f"{name} must be an integer in [{low}, {high}], got {short(value)}")
+
+    return check
+
+
 def _number(name: str, value: Any, low: float, high: float) -> None:
     if type(value) not in (int, float) or not low <= value <= high:
         wanted = ">= 0 and finite" if low == 0 else "finite" if high == _LARGEST else f"in [{low:g}, {high:g}]"

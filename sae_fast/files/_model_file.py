@@ -228,7 +228,7 @@ def load(path: str | PathLike[str]) -> Any:
 
     Returns
     -------
-    SparseAutoencoder, StackedAutoencoder, StackedAutoencoderClassifier, Encoder or StackEncoder
+    SparseAutoencoder, StackedAutoencoder, StackedAutoencoderClassifier, Encoder, StackEncoder or KSparseEncoder
         What was saved.
 
     Raises

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ._kinds import DETECTOR, KIND
+from ._kinds import KIND, STACKS
 
 FORMAT = 3  # the newest that is read; every file is written in the oldest one that can hold it
 _UNITS = ("sigmoid", "tanh", "linear")
@@ -17,6 +17,7 @@ _FORMAT_2: dict[str, Sequence[Any]] = {  # what fields may be in files of format
     "loss": ("squared",),
     "l1": (0,),
 }
+_FORMAT_2_KINDS = (KIND, "Encoder", "StackEncoder", *STACKS)
 # What formats 1 and 2 do not tell of a cost, and what it is there: hyper-parameters, the loss also of what was fitted.
 LATER: dict[str, Any] = {"loss": "squared", "l1": 0.0}
 
@@ -24,10 +25,10 @@ LATER: dict[str, Any] = {"loss": "squared", "l1": 0.0}
 def format_of(about: dict[str, Any]) -> int:
     """The oldest format that can hold these fields, so that older versions read what they understand.
 
-    Format 1 is of single layers, 2 of those with a scaling and of other kinds. Units, losses and penalties that
-    came after these, and outlier detectors, are format 3.
+    Format 1 is of single layers, 2 of those with a scaling, of their encoders and of stacks. Units, losses, penalties
+    and kinds that came after these are format 3.
     """
-    if about.get("kind") == DETECTOR:
+    if about.get("kind", KIND) not in _FORMAT_2_KINDS:
         return 3
     hyper = about.get("hyper_parameters")
     for fields in (about, hyper if isinstance(hyper, dict) else {}):

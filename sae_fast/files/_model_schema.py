@@ -18,7 +18,7 @@ from ..network._checks import check_rho
 from ..network._losses import RECONSTRUCTION, serves
 from ..network._settings import check_loss
 from ..network._units import HIDDEN, OUTPUT, UNITS
-from ._kinds import DETECTOR, KIND, KINDS
+from ._kinds import DETECTOR, KIND, KINDS, KSPARSE, KSPARSE_TENSORS
 from ._model_fields import (
     Check,
     check_cost,
@@ -28,6 +28,7 @@ from ._model_fields import (
     check_score,
     check_versions,
     hidden_unit,
+    in_range,
     labels,
     names_of,
     numbers,
@@ -63,6 +64,8 @@ def check_contents(tensors: Tensors, about: dict[str, Any]) -> str:
         _encoder(contents)
     elif kind == "StackEncoder":
         _stack_encoder(contents)
+    elif kind == KSPARSE:
+        _ksparse_encoder(contents)
     elif kind == KIND:
         _single_layer(contents, check_hyper_parameters)
     elif kind == DETECTOR:
@@ -143,6 +146,19 @@ def _encoder(contents: _Contents) -> None:
 def _stack_encoder(contents: _Contents) -> None:
     sizes, _ = _layers(contents, "encoder", contents.field("units", units_of(HIDDEN)), None, None)
     contents.optional("feature_names", names_of(sizes[0]))
+
+
+def _ksparse_encoder(contents: _Contents) -> None:
+    activation = contents.field("activation", one_of(tuple(KSPARSE_TENSORS)))
+    n_latents, n_features, dtype = _layer(contents, "W_enc", "b_enc", None)
+    contents.tensor("W_dec", (n_latents, n_features), (dtype,))
+    contents.tensor("b_dec", (n_features,), (dtype,))
+    for name in KSPARSE_TENSORS[activation]:
+        one = activation == "batchtopk"
+        contents.tensor(name, (1 if one else n_latents,), (np.float64 if one else dtype,), low=0 if one else -math.inf)
+    contents.field("k", in_range(1, n_latents) if activation == "topk" else one_of((None,)))
+    contents.field("apply_b_dec_to_input", one_of((True, False)))
+    contents.field("feature_names", names_of(n_features))
 
 
 def _single_layer(contents: _Contents, check_parameters: Check) -> None:

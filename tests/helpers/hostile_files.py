@@ -24,6 +24,7 @@ import numpy as np
 import safetensors.numpy
 
 import sae_fast as sf
+from sae_fast import reference
 from sae_fast.files._model_file import ModelFileError, checksum
 
 N_FEATURES = 6
@@ -50,6 +51,12 @@ def _classifier(labels, **options):
     return stack.fit(X, np.array(labels)[np.arange(len(X)) % 3])
 
 
+def _ksparse(dtype=np.float64, **options):
+    W = sf.init_params(N_FEATURES, 8, random_state=2, dtype=dtype).W1
+    bias = np.linspace(-0.5, 0.5, 8).astype(dtype)
+    return sf.KSparseEncoder(W, bias, -W, W[0], **options)
+
+
 KINDS = {
     "SparseAutoencoder": lambda: sf.SparseAutoencoder(4, **FEW).fit(_named()),
     "SparseAutoencoder minmax": lambda: sf.SparseAutoencoder(4, scale="minmax", solver="adam", **FEW).fit(X),
@@ -66,6 +73,11 @@ KINDS = {
     "Encoder relu": lambda: _layer(N_FEATURES, 4, hidden="relu"),
     "StackEncoder": lambda: sf.StackEncoder([_layer(N_FEATURES, 4), _layer(4, 3)]),
     "StackEncoder satlin": lambda: sf.StackEncoder([_layer(N_FEATURES, 4, hidden="satlin"), _layer(4, 3)]),
+    "KSparseEncoder": lambda: _ksparse(np.float32, k=3, feature_names="abcdef"),
+    "KSparseEncoder batchtopk": lambda: _ksparse(activation="batchtopk", threshold=0.25),
+    "KSparseEncoder jumprelu": lambda: _ksparse(activation="jumprelu", threshold=np.linspace(0, 1, 8)),
+    "KSparseEncoder relu": lambda: _ksparse(activation="relu", apply_b_dec_to_input=False),
+    "KSparseEncoder gated": lambda: _ksparse(activation="gated", b_gate=np.ones(8), r_mag=np.zeros(8)),
     "StackedAutoencoder": lambda: sf.StackedAutoencoder((4, 3), rho=(0.1, 0.2), fine_tune_max_iter=2, **FEW).fit(X),
     "StackedAutoencoder of one": lambda: sf.StackedAutoencoder(4, hidden="tanh", **FEW).fit(X),
     "StackedAutoencoder relu": lambda: sf.StackedAutoencoder(
@@ -104,7 +116,7 @@ NASTY = [
     "0.05", "\x00", "\ud800", "\x1b[2J", "<U99999999", "O", "f8,f8", "(1000000000,)i4", "a" * 100_000, [], [[]],
     [None], [1e400], ["a", "a"], [0.1, 0.2], [4, 3], [3] * 2000, {}, {"a": 1}, {"": {}}, {"kind": "minmax"},
     {"dtype": "<U9999999", "values": ["a", "b"]}, "SparseAutoencoder", "Encoder", "StackEncoder", "StackedAutoencoder",
-    "StackedAutoencoderClassifier", "StackedTree",
+    "StackedAutoencoderClassifier", "StackedTree", "KSparseEncoder", "topk", "jumprelu",
 ]  # fmt: skip
 
 
@@ -318,6 +330,10 @@ def verdict(path, generator, signed):
     data = path.read_bytes()
     same = data == generator.whole or (not signed and about == generator._about)
     assert same or signed or data in generator.wholes, "a damaged file was read"
+    if about.get("kind") == "KSparseEncoder":
+        for model in loaded:
+            _is_the_sparse_encoder(model, tensors, about)
+        return "whole" if same else "another"
     layers = [
         (tensors[f"encoder.{k}.W"], tensors[f"encoder.{k}.b"], unit) for k, unit in enumerate(about.get("units", ()))
     ]
@@ -366,6 +382,21 @@ def _scores_are_numbers(detector):
     assert not np.isnan(detector.decision_function(data)).any()
     assert ((detector.p_values(data) > 0) & (detector.p_values(data) <= 1)).all()
     return detector.autoencoder_
+
+
+def _is_the_sparse_encoder(model, tensors, about):
+    """Its codes are those that NumPy makes of the arrays in the file."""
+    weights = [tensors[name] for name in ("W_enc", "b_enc", "W_dec", "b_dec")]
+    options = {name: tensors[name] for name in ("threshold", "b_gate", "r_mag") if name in tensors}
+    options |= {name: about[name] for name in ("k", "activation", "apply_b_dec_to_input")}
+    data = np.random.default_rng(0).uniform(-1, 1, (20, model.n_features)).astype(model.dtype)
+    with np.errstate(all="ignore"):
+        wanted = reference.KSparseEncoder(*weights, **options).dense(data)
+        if not np.isfinite(np.abs(data - weights[3]) @ np.abs(weights[0]).T + np.abs(weights[1])).all():
+            return  # sums that leave the range of the type: codes of it, or an error
+        codes = model(data).toarray()
+    near = np.isclose(codes, wanted, rtol=1e-3, atol=1e-4 * max(1.0, float(np.abs(wanted).max())))
+    assert near.mean() > 0.98, (codes, wanted)  # z as near its threshold as it can be computed may fall on either side
 
 
 def _weights(model):

@@ -62,6 +62,7 @@ def things(X, y):
         "Encoder": layers[0],
         "Encoder32": sf.Encoder(sf.Params(*(a.astype(np.float32) for a in params)), hidden="tanh"),
         "StackEncoder": sf.StackEncoder(layers),
+        "KSparseEncoder": sf.KSparseEncoder(params.W1, params.b1, params.W1, params.b2, k=2),
         "SparseAutoencoder": model,
         "SparseAutoencoderMinmax": fitted(scale="minmax"),
         "SparseAutoencoderUFLDL": fitted(scale="ufldl"),
@@ -98,6 +99,8 @@ def codes(thing, X):
         return thing.score_samples(X)
     if hasattr(thing, "transform"):
         return None if isinstance(thing, sf.PatchExtractor) else thing.transform(X)
+    if isinstance(thing, sf.KSparseEncoder):
+        return thing(X).toarray()
     return thing(X) if isinstance(thing, (sf.Encoder, sf.StackEncoder)) else None
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.paths import DOCS
 
-PAGES = ("conventions.md", "guide.md")
+PAGES = ("conventions.md", "guide.md", "k-sparse.md")
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -19,6 +19,8 @@ ARGUMENTS = {
     "change": (SETTINGS, {}),
     "restore": (0, np.zeros(0), np.zeros(0)),
     "encode_one": (np.zeros(2),),
+    "encode": (X, 1, 1),
+    "top": (X, 1, 1),
     "__call__": (X,),
     "run_epoch": (X, None, None, None),
 }

@@ -80,6 +80,12 @@ ONE = V * H
 CALLS = {
     "encode": (ONE, lambda n: lambda: sf.encode(params, rows(n))),
     "encode on one thread": (ONE, lambda n: lambda: sf.encode(params, rows(n), n_threads=1)),
+    "KSparseEncoder": (
+        ONE,
+        lambda n: (lambda encoder: lambda: encoder(rows(n)))(
+            sf.KSparseEncoder(params.W1, params.b1, params.W1, params.b2, k=3)
+        ),
+    ),
     "Encoder": (ONE, lambda n: (lambda encoder: lambda: encoder(rows(n)))(sf.Encoder(params))),
     "cost": (2 * ONE, lambda n: lambda: sf.cost(params, rows(n), **penalty)),
     "cost_and_grad": (5 * ONE, lambda n: lambda: sf.cost_and_grad(params, rows(n), **penalty)),
@@ -126,6 +132,7 @@ CALLS = [
     "encode",
     "encode on one thread",
     "Encoder",
+    "KSparseEncoder",
     "cost",
     "cost_and_grad",
     "cost_and_grad on five threads",

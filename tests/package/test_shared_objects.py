@@ -68,6 +68,11 @@ def encoder(data):
     return sf.Encoder(PARAMS), [data[50 * i : 50 * i + 300] for i in range(N_THREADS)]
 
 
+def ksparse_encoder():
+    weights = PARAMS.W1, PARAMS.b1, PARAMS.W1, PARAMS.b2
+    return sf.KSparseEncoder(*weights, k=2), [X[50 * i : 50 * i + 300] for i in range(N_THREADS)]
+
+
 def stack_encoder():
     upper = sf.init_params(20, 9, random_state=1)
     return sf.StackEncoder([sf.Encoder(PARAMS), sf.Encoder(upper)]), [X[50 * i :] for i in range(N_THREADS)]
@@ -114,6 +119,7 @@ PURE = {
     "Encoder of integers": lambda: encoder(ROWS.astype(np.int16)),
     "StackEncoder": stack_encoder,
     "fold": folded,
+    "KSparseEncoder": lambda: (lambda e, data: (lambda x: e(x).toarray(), data))(*ksparse_encoder()),
     "Workspace": workspace,
 }
 # What calls an object is one of its methods.
@@ -121,6 +127,8 @@ METHODS = {
     "Encoder.encode_one": (lambda: encoder(X), lambda e: lambda x: [e.encode_one(row) for row in x[:5]]),
     "Encoder.encode_one of integers": (lambda: encoder(ROWS), lambda e: lambda x: [e.encode_one(row) for row in x[:5]]),
     "StackEncoder.encode_one": (stack_encoder, lambda e: lambda x: [e.encode_one(row) for row in x[:5]]),
+    "KSparseEncoder.top": (ksparse_encoder, lambda e: e.top),
+    "KSparseEncoder.decode": (ksparse_encoder, lambda e: lambda x: e.decode(e(x))),
     "Encoder, pickled": (lambda: encoder(X), lambda e: lambda x: pickle.loads(pickle.dumps(e))(x)),
     "Objective, copied": (objective, lambda f: lambda theta: copy.copy(f)(theta)),
     "ConvolvedFeatures": (convolved, lambda m: m.transform),

@@ -56,6 +56,10 @@ constexpr LossFacts kLosses[] = {
 constexpr const LossFacts& facts(Loss loss) noexcept { return kLosses[static_cast<int>(loss)]; }
 constexpr bool serves(Loss loss, Unit output) noexcept { return (facts(loss).outputs & only(output)) != 0; }
 
+/// Which latents a sparse code keeps (include/sae_fast/ksparse.hpp): the k largest of a row, those above one threshold,
+/// those above one of their own, or those whose gate is open.
+enum class Selection : int { topk = 0, above = 1, above_each = 2, gated = 3 };
+
 /// What becomes of the codes in a cell of a map.
 enum class Pooling : int { mean = 0, max = 1 };
 

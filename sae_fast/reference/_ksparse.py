@@ -1,0 +1,81 @@
+"""Sparse codes in NumPy, by way of all latents of all samples; arguments are taken as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..network._types import FloatArray
+
+
+def largest(z: FloatArray, k: int) -> NDArray[np.intp]:
+    """Indices (n_samples, k) of the k largest of each row, in falling order, equal ones by rising index."""
+    return np.argsort(-z, axis=1, kind="stable")[:, :k]
+
+
+class KSparseEncoder:
+    """See :class:`sae_fast.KSparseEncoder`."""
+
+    def __init__(
+        self,
+        W_enc: FloatArray,
+        b_enc: FloatArray,
+        W_dec: FloatArray,
+        b_dec: FloatArray,
+        *,
+        k: int | None = None,
+        activation: str = "topk",
+        threshold: float | FloatArray | None = None,
+        b_gate: FloatArray | None = None,
+        r_mag: FloatArray | None = None,
+        apply_b_dec_to_input: bool = True,
+    ) -> None:
+        self.W_enc, self.b_enc, self.W_dec, self.b_dec = W_enc, b_enc, W_dec, b_dec
+        self.k, self.activation, self.threshold = k, activation, threshold
+        self.b_gate, self.r_mag = b_gate, r_mag
+        self.apply_b_dec_to_input = apply_b_dec_to_input
+
+    def _products(self, X: ArrayLike) -> FloatArray:
+        rows = np.asarray(X, self.W_enc.dtype)
+        found: FloatArray = (rows - self.b_dec if self.apply_b_dec_to_input else rows) @ self.W_enc.T
+        return found
+
+    def dense(self, X: ArrayLike, k: int | None = None) -> FloatArray:
+        """Codes (n_samples, n_latents)."""
+        y = self._products(X)
+        z = y + self.b_enc
+        if self.activation == "topk":
+            kept = np.zeros(z.shape, bool)
+            np.put_along_axis(kept, largest(z, k or self.k or 1), True, axis=1)
+        elif self.activation == "gated":
+            assert self.r_mag is not None and self.b_gate is not None  # noqa: PT018
+            z = np.exp(self.r_mag) * y + self.b_enc
+            kept = y + self.b_gate > 0
+        else:
+            kept = z > (0 if self.threshold is None else self.threshold)
+        return np.where(kept, np.maximum(z, 0), 0).astype(z.dtype)
+
+    def __call__(self, X: ArrayLike, k: int | None = None) -> Any:
+        """Codes as a sparse array."""
+        import scipy.sparse
+
+        return scipy.sparse.csr_array(self.dense(X, k))
+
+    def top(self, X: ArrayLike, k: int | None = None) -> tuple[NDArray[np.intp], FloatArray]:
+        """Indices and values of the k largest."""
+        z = self._products(X) + self.b_enc
+        indices = largest(z, k or self.k or 1)
+        return indices, np.maximum(np.take_along_axis(z, indices, axis=1), 0)
+
+    def encode_one(self, x: ArrayLike, k: int | None = None) -> tuple[NDArray[np.intp], FloatArray]:
+        """Indices and values of one sample."""
+        code = self.dense(np.asarray(x)[None], k)[0]
+        (indices,) = np.nonzero(code)
+        return indices, code[indices]
+
+    def decode(self, codes: Any) -> FloatArray:
+        """Reconstructions."""
+        found: FloatArray = codes @ self.W_dec + self.b_dec
+        return found

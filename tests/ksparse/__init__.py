@@ -1,0 +1,1 @@
+"""Tests of layers with packed weights, folding."""
