@@ -73,7 +73,7 @@ KINDS = {
     "Encoder relu": lambda: _layer(N_FEATURES, 4, hidden="relu"),
     "StackEncoder": lambda: sf.StackEncoder([_layer(N_FEATURES, 4), _layer(4, 3)]),
     "StackEncoder satlin": lambda: sf.StackEncoder([_layer(N_FEATURES, 4, hidden="satlin"), _layer(4, 3)]),
-    "KSparseEncoder": lambda: _ksparse(np.float32, k=3, feature_names="abcdef"),
+    "KSparseEncoder": lambda: _ksparse(np.float32, k=3, feature_names=list("abcdef")),
     "KSparseEncoder batchtopk": lambda: _ksparse(activation="batchtopk", threshold=0.25),
     "KSparseEncoder jumprelu": lambda: _ksparse(activation="jumprelu", threshold=np.linspace(0, 1, 8)),
     "KSparseEncoder relu": lambda: _ksparse(activation="relu", apply_b_dec_to_input=False),
