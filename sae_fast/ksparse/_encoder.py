@@ -319,7 +319,8 @@ class KSparseEncoder:
         files.write_tensors(path, arrays, about)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_packed"}
+        made = "_packed", "dtype", "n_latents", "n_features"
+        return {name: value for name, value in vars(self).items() if name not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         options = {name: state[name] for name in (*_GIVEN, "k", "activation", "apply_b_dec_to_input", "feature_names")}

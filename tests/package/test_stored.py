@@ -29,7 +29,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # so few samples and iterations
     THINGS = things(X, Y)
 ESTIMATORS = {name: thing for name, thing in THINGS.items() if isinstance(thing, BaseEstimator)}
-SKOPS = {**ESTIMATORS, **{k: v for k, v in THINGS.items() if isinstance(v, (sf.Encoder, sf.StackEncoder, sf.Params))}}
+SKOPS = {
+    **ESTIMATORS,
+    **{k: v for k, v in THINGS.items() if isinstance(v, (sf.Encoder, sf.KSparseEncoder, sf.StackEncoder, sf.Params))},
+}
 PUBLIC = {f"sae_fast.{name}": getattr(sf, name) for name in sf.__all__}
 PUBLIC |= {f"sae_fast.conventions.{name}": getattr(conventions, name) for name in conventions.__all__}
 CONVENTIONS = {address: thing for address, thing in PUBLIC.items() if isinstance(thing, conventions.Convention)}
