@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 import warnings
 from typing import Any
@@ -48,12 +49,13 @@ def run(arguments: argparse.Namespace) -> int:
     check_network(arguments)
     check_out(arguments.out, expand(arguments.data))
     import_safetensors()
+    checkpoints = _checkpoints(arguments)
     table = read_inputs(arguments)
     check_finite(table.values, table.names, title(arguments))
     X = table.values if arguments.dtype == "keep" else table.values.astype(arguments.dtype, copy=False)
     model = _estimator(arguments)
     began = time.perf_counter()
-    interrupted = fit(model, X)
+    interrupted = fit(model, X, **checkpoints)
     seconds = time.perf_counter() - began
     if table.names is not None:
         for named in (model, model.autoencoder_) if arguments.detector else (model,):
@@ -91,11 +93,29 @@ def complete(arguments: argparse.Namespace) -> None:
             setattr(arguments, name, value)
 
 
-def fit(model: Any, X: NDArray[Any]) -> bool:
+def _checkpoints(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What ``fit`` is told of checkpoints."""
+    path = arguments.checkpoint
+    if path is None:
+        if arguments.resume:
+            arguments.wrong("--resume needs --checkpoint FILE, to go on from")
+        return {}
+    if arguments.detector:
+        arguments.wrong("--checkpoint is for autoencoders, not for outlier detectors")
+    if os.path.realpath(path) == os.path.realpath(arguments.out):
+        arguments.wrong("--checkpoint and --out must be two files")
+    check_out(path, expand(arguments.data))
+    resume = arguments.resume and os.path.exists(path)
+    if arguments.resume and not resume:
+        say(f"there is no {path} yet: the fit begins anew")
+    return {"checkpoint": path, "checkpoint_every": arguments.checkpoint_every, "resume_from": path if resume else None}
+
+
+def fit(model: Any, X: NDArray[Any], **checkpoints: Any) -> bool:
     """Train, with warnings as lines on stderr; was it interrupted?"""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model.fit(X)
+        model.fit(X, **checkpoints)
     for warning in caught:
         say(f"warning: {warning.message}")
     return any(issubclass(warning.category, FitInterruptedWarning) for warning in caught)

@@ -173,6 +173,20 @@ def _fit(p: argparse.ArgumentParser) -> None:
         default="keep",
         help="type to work in; keep is float32 for float32 data, else float64",
     )
+    keeping = p.add_argument_group("checkpoints")
+    keeping.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="write the state of the fit there now and then, at its end, and after Ctrl-C",
+    )
+    keeping.add_argument(
+        "--checkpoint-every", metavar="S", type=real("checkpoint_every"), default=60.0, help="seconds between two"
+    )
+    keeping.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from --checkpoint, if it is there, to the model that the fit would have given without interruption",
+    )
     p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
     p.add_argument("--quiet", action="store_true", help="show no progress")
 

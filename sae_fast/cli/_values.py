@@ -111,6 +111,7 @@ _RANGES: dict[str, Callable[[float], float]] = {
     "beta": lambda x: check_in("beta", x, 0.0, math.inf, ">= 0 and finite"),
     "weight_decay": lambda x: check_in("weight_decay", x, 0.0, math.inf, ">= 0 and finite"),
     "tol": lambda x: check_in("tol", x, 0.0, math.inf, ">= 0 and finite"),
+    "checkpoint_every": lambda x: check_in("checkpoint_every", x, 0.0, math.inf, ">= 0 and finite"),
     "momentum": lambda x: check_in("momentum", x, 0.0, 1.0, "in [0, 1)"),
     "learning_rate": lambda x: check_in("learning_rate", x, math.ulp(0.0), math.inf, "> 0 and finite"),
     "validation_fraction": lambda x: check_in("validation_fraction", x, math.ulp(0.0), 1.0, "in (0, 1)"),

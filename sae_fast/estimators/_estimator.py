@@ -39,6 +39,7 @@ from ..preprocessing._transformer import anew, check_codes, offered_if, restorin
 from ..streams._open import as_source
 from ..streams._source import Source
 from ._base import Autoencoder
+from ._checkpoint import Keeper, keeper_of
 from ._data_range import warn_of_range
 from ._estimator_file import estimator_from, save
 from ._fit import FitControl, check_finite
@@ -238,6 +239,9 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         sample_weight: ArrayLike | None = None,
         *,
         spool: str | PathLike[str] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: float = 60.0,
+        resume_from: str | PathLike[str] | None = None,
     ) -> Self:
         """Learn weights from the samples.
 
@@ -258,6 +262,15 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         spool : path-like, optional
             A folder. An iterator, which gives its rows once, is written to a file there first, which has no name and is
             gone after the fit.
+        checkpoint : path-like, optional
+            A file for the state of the fit, written whole or not at all: now and then, after the last iteration, and
+            after Ctrl-C. It holds a SHA-256 of the samples, which are read once more for it.
+        checkpoint_every : float
+            Seconds between two of them; iterations, epochs, and windows of a source are not cut.
+        resume_from : path-like, optional
+            A checkpoint of a fit of the same samples with the same parameters, to go on from: the model is then, to the
+            bit, what it would be without the interruption. ``max_iter`` may be another one, and so may ``n_threads``,
+            ``verbose`` and ``callback``.
 
         Returns
         -------
@@ -269,25 +282,31 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
             NaN, infinity, too few samples or features, a parameter out of its range, parameters that do not go together
             (``beta`` and relu, cross-entropy and an output other than sigmoid), data of which the loss has no value, or
             a cost that diverges; an iterator that gives its rows once, without ``spool``; a source that is not the same
-            in each pass; a source with ``early_stopping``. The estimator is then as it was.
+            in each pass; a source with ``early_stopping``; a checkpoint of another model, of other settings or other
+            samples, or a damaged one. The estimator is then as it was.
         OSError
-            The rows cannot be spooled, or a file of a source cannot be read.
+            The rows cannot be spooled, a file of a source or a checkpoint cannot be read, or a checkpoint not be
+            written: the last one that was is whole.
         KeyboardInterrupt
             Only before the first iteration. Later, Ctrl-C ends the fit with the best parameters so far and a warning.
         """
         settings = self._check_parameters()
+        keeper = keeper_of(checkpoint, checkpoint_every, resume_from)
+        look = None if keeper is None else keeper.digest.update
         with opened(X, spool) as given, anew(self, self._learned) as before:
             if isinstance(given, Source):
-                samples, ends = self._learn_source(given, sample_weight)
+                samples, ends = self._learn_source(given, sample_weight, look)
             else:
                 data = self._validate(given, reset=True)
                 weight = weights_of(sample_weight, data)
+                if look is not None:
+                    look(data)
                 ends = self._learn_scale(data, weight)
                 samples = Samples(Data(ends), weight)
             check_targets(ends, self.loss, self._named)
             if self.scaler_ is None:
                 warn_of_range(ends, self.output, "take scale='minmax'")
-            control = self._control(samples, settings, before.get("params_"))
+            control = self._control(samples, settings, before.get("params_"), keeper)
             control.run()
             self._keep(control.params)
             self.n_iter_ = control.n_iter
@@ -301,14 +320,16 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
             warn_of_units(self._rho_fitted_, low, high, self.hidden)
         return self
 
-    def _learn_source(self, source: Source, sample_weight: ArrayLike | None) -> tuple[Samples, NDArray[Any]]:
+    def _learn_source(
+        self, source: Source, sample_weight: ArrayLike | None, look: Callable[[FloatArray], object] | None
+    ) -> tuple[Samples, NDArray[Any]]:
         """One look at all samples of a source: they, as the network sees them, and the ends of their range."""
         if self.early_stopping:
             raise ValueError(
                 "early_stopping must be False for samples of a source, none of which can be held out: judge by a "
                 "callback on samples of your own"
             )
-        found = survey(source, sample_weight, self.scale == "ufldl")
+        found = survey(source, sample_weight, self.scale == "ufldl", look)
         set_columns(self, source)
         self._scale_by(found, source)
         scale = None if self.scaler_ is None else self.scaler_._scale
@@ -325,9 +346,11 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         elif found.spread is not None:
             self.scaler_ = UFLDLScaler(output=self.output)._learn_spread(found.spread, source.dtype, source.n_features)
 
-    def _control(self, samples: Samples, settings: Settings, last: Params | None) -> FitControl[Params]:
+    def _control(
+        self, samples: Samples, settings: Settings, last: Params | None, keeper: Keeper | None
+    ) -> FitControl[Params]:
         """The loop around the solver that the parameters ask for; ``last`` are the parameters of an earlier fit."""
-        rng = rng_of(self.random_state)
+        rng = rng_of(self.random_state) if keeper is None else keeper.open(self, samples.weight, ("max_iter",))
         start = self._start(samples, rng, last)
         seed = int(rng.randint(2**31 - 1))
         judge = None
@@ -335,8 +358,9 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
             train, check = split(len(samples.data.X), self.validation_fraction, samples.weight, rng)
             judge = judge_of(samples.rows(check), settings, self.n_threads)
             samples = samples.rows(train)
-        solver = solver_of(self, self.solver, self.learning_rate, start, samples, settings, seed)
-        return FitControl(self, solver, judge)
+        resumes = keeper is not None and keeper.resumes
+        solver = solver_of(self, self.solver, self.learning_rate, start, samples, settings, seed, resumes)
+        return FitControl(self, solver, judge, keeper)
 
     @offered_if(_by_epochs, "choose solver='adam' or 'sgd'; 'lbfgs' needs all samples at once")
     def partial_fit(

@@ -7,14 +7,17 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._public import public_in
-from ..network._layers import as_layers, copy_params
+from ..network._layers import as_given, as_layers, copy_params, flatten_layers, unflatten_layers
 from ..network._solvers import Solver
 from ..network._types import AnyParams, Cost, EpochInfo
+from ..network._window_solver import WindowSolver
+from ._checkpoint import Keeper
 from ._progress import Progress
 
 P = TypeVar("P", bound=AnyParams)
@@ -67,7 +70,13 @@ class FitControl(Generic[P]):
         Ctrl-C ended it.
     """
 
-    def __init__(self, model: Controls, solver: Solver[P], validation: Callable[[P], float] | None) -> None:
+    def __init__(
+        self,
+        model: Controls,
+        solver: Solver[P],
+        validation: Callable[[P], float] | None,
+        keeper: Keeper | None = None,
+    ) -> None:
         self._model = model
         self._stage = model.name if isinstance(model, Stage) else ""
         self._solver = solver
@@ -79,6 +88,70 @@ class FitControl(Generic[P]):
         self._best: tuple[float, P] = (np.inf, solver.params)
         self._reference = np.inf
         self._waited = 0
+        self._keeper = keeper
+        self._unbooked: tuple[Cost, float] | None = None
+        if keeper is not None:
+            self._resume(keeper)
+            if isinstance(solver, WindowSolver):
+                solver.between = self._within_an_epoch  # type: ignore[method-assign]
+
+    def _resume(self, keeper: Keeper) -> None:
+        """Go on from a checkpoint, if there is one of this run."""
+        if (state := keeper.take()) is not None:
+            try:
+                solver = {k.removeprefix("solver."): v for k, v in state.items() if k.startswith("solver.")}
+                self._solver.restore(solver)
+                self.costs = [Cost(*row) for row in state["costs"].tolist()]
+                self.validation_curve = state["validation_curve"].tolist()
+                best, self._reference, waited, n_evaluations = state["judged"].tolist()
+                self._best = (best, self._like(state["best"]))
+                self._waited = int(waited)
+                self._unbooked = self._solver.unbooked(int(n_evaluations))
+            except (KeyError, ValueError, TypeError, IndexError) as error:
+                raise keeper.wrong(error) from error
+        self._book()
+
+    def _like(self, theta: NDArray[Any]) -> P:
+        layers = as_layers(self._solver.params)
+        sizes = [layers[0].W.shape[1], *(len(W) for W, _ in layers)]
+        if theta.dtype != layers[0].W.dtype:
+            raise ValueError(f"the parameters must be {layers[0].W.dtype}, got {theta.dtype}")
+        return as_given(unflatten_layers(theta, sizes), self._solver.params)
+
+    def _book(self) -> None:
+        """Note what a checkpoint holds of this run, all at once: Ctrl-C may come between any two lines.
+
+        A solver of epochs is noted too; L-BFGS tells at any time where it stands, and whether it is a step ahead.
+        """
+        solver = self._solver
+        kept = solver.state() if solver.unit == "epoch" else None
+        judged = [self._best[0], self._reference, self._waited, solver.n_evaluations]
+        self._books = (self.n_iter, len(self.validation_curve), self._best[1], judged, kept)
+
+    def _within_an_epoch(self) -> None:
+        assert self._keeper is not None
+        self._books = (*self._books[:-1], self._solver.state())
+        self._keeper.write_if_due(self._state)
+
+    def _state(self) -> dict[str, NDArray[Any]]:
+        n, n_judged, best, judged, kept = self._books
+        solver = self._solver.state() if kept is None else kept
+        return {f"solver.{k}": v for k, v in solver.items()} | {
+            "costs": np.array(self.costs[:n], np.float64).reshape(n, 4),
+            "validation_curve": np.array(self.validation_curve[:n_judged], np.float64),
+            "best": flatten_layers(as_layers(best)),
+            "judged": np.array(judged, np.float64),
+        }
+
+    def _write(self, *, last: bool = False) -> None:
+        """A checkpoint if one is due, or the last one."""
+        if self._keeper is None:
+            return
+        if last:
+            self._keeper.write(self._state())
+        else:
+            self._book()
+            self._keeper.write_if_due(self._state)
 
     @property
     def unit(self) -> str:
@@ -97,13 +170,14 @@ class FitControl(Generic[P]):
         progress = Progress(model.max_iter, unit, self._stage) if model.verbose else None
         try:
             with progress or contextlib.nullcontext():
-                while self.n_iter < model.max_iter:
-                    result = self._solver.step()
+                while self.n_iter < model.max_iter and self._waited < model.n_iter_no_change:
+                    result, self._unbooked = self._unbooked or self._solver.step(), None
                     if result is None:
                         break
                     cost, mean_activation = result
                     self.costs.append(cost)
                     done = self._judge(cost)
+                    self._write()
                     seconds = time.perf_counter() - began
                     info = EpochInfo(
                         self.n_iter, model.max_iter, cost, mean_activation, self._solver.params, seconds, self._stage
@@ -113,6 +187,7 @@ class FitControl(Generic[P]):
                     if (model.callback is not None and model.callback(info)) or done:
                         break
         except KeyboardInterrupt:
+            advice = self._last_words()
             if self._validation is not None:
                 del self.costs[len(self.validation_curve) :]  # of an iteration that was not judged any more
             if not self.costs:
@@ -122,11 +197,12 @@ class FitControl(Generic[P]):
             where = f" in {self._stage}" if self._stage else ""
             warnings.warn(
                 f"fit was interrupted{where} after {self.n_iter} of {model.max_iter} {unit}s; the best parameters so "
-                f"far are kept (J = {self._best[0]:.6g})",
+                f"far are kept (J = {self._best[0]:.6g}){advice}",
                 FitInterruptedWarning,
                 stacklevel=4 if self._stage else 3,  # the line that called fit; a stage runs in a function below it
             )
             return
+        self._write(last=True)
         if not self.costs and self._solver.start_cost is not None:
             # No step improves the start: it is the result, after one look.
             self.costs.append(self._solver.start_cost)
@@ -134,6 +210,19 @@ class FitControl(Generic[P]):
         if not self.validation_curve:
             J, self.params = self.costs[-1].total if self.costs else 0.0, copy_params(self._solver.params)
         self._check(J)
+
+    def _last_words(self) -> str:
+        """The last checkpoint of a run that was interrupted; what the message adds."""
+        if self._keeper is None:
+            return ""
+        try:
+            self._write(last=True)
+        except OSError as error:
+            advice = f"; no checkpoint was written: {error}"
+        else:
+            advice = self._keeper.advice
+        self._keeper.close()
+        return advice
 
     def _check(self, J: float) -> None:
         last = self.costs[-1] if self.costs else Cost(J, J, 0.0, 0.0)

@@ -57,10 +57,11 @@ def solver_of(
     samples: Samples,
     settings: Settings,
     seed: int,
+    resumes: bool = False,
 ) -> Solver[P]:
-    """The solver of this name, on these samples."""
+    """The solver of this name, on these samples; one that ``resumes`` has a state to come."""
     if solver == "lbfgs":
-        return LbfgsSolver(start, *samples, settings, n_threads=model.n_threads)
+        return LbfgsSolver(start, *samples, settings, n_threads=model.n_threads, start=not resumes)
     options = options_of(model, solver, learning_rate, seed)
     if not isinstance(samples.data.X, np.ndarray):
         return WindowSolver(start, settings, options, samples.data.X, samples.weight)

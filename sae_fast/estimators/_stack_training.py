@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from ..network._data import Data
 from ..network._functional import encode
 from ..network._layer_plan import LayerPlan
+from ..network._layers import as_given, as_layers, flatten_layers, unflatten_layers
 from ..network._settings import Settings, check_settings
 from ..network._solvers import LbfgsSolver
 from ..network._types import AnyParams, FloatArray, Layer, Params
+from ._checkpoint import Keeper
 from ._fit import FitControl, FitInterruptedWarning, Stage
 from ._held_out import Weight
 from ._layer_training import Samples, Training, solver_of
@@ -43,8 +45,21 @@ class TrainedLayer(NamedTuple):
     loss_curve: NDArray[np.float64]
 
 
+class TrainedHead(NamedTuple):
+    """The head of a classifier after its training on codes."""
+
+    params: Layers
+    loss_curve: NDArray[np.float64]
+    interrupted: bool
+
+
 def train_layers(
-    model: StackTraining, X: NDArray[Any], weight: Weight, plan: Sequence[LayerPlan], rng: np.random.RandomState
+    model: StackTraining,
+    X: NDArray[Any],
+    weight: Weight,
+    plan: Sequence[LayerPlan],
+    rng: np.random.RandomState,
+    keeper: Keeper | None = None,
 ) -> tuple[list[TrainedLayer], bool]:
     """Each layer on the codes of the one below; fewer layers than planned, and True, after Ctrl-C."""
     done: list[TrainedLayer] = []
@@ -57,10 +72,21 @@ def train_layers(
             samples = Samples(Data(codes), weight)
             start = start_of(samples, layer.n_hidden, (layer.hidden, layer.output), rng)
             seed = int(rng.randint(2**31 - 1))
-            solver = solver_of(model, layer.solver, model.learning_rate, start, samples, layer.settings, seed)
-            control = FitControl(stage(model, layer.max_iter, f"layer {k + 1} of {len(plan)}"), solver, None)
+            if keeper is not None and (kept := keeper.finished(flatten_layers(as_layers(start)))) is not None:
+                theta, curve = kept
+                v, h = start.W1.shape[1], start.W1.shape[0]
+                done.append(TrainedLayer(as_given(unflatten_layers(theta, (v, h, v)), start), curve))
+                keeper.finish(theta, curve)
+                continue
+            controls = stage(model, layer.max_iter, f"layer {k + 1} of {len(plan)}")
+            solver = solver_of(
+                model, layer.solver, model.learning_rate, start, samples, layer.settings, seed, resumes(keeper)
+            )
+            control = FitControl(controls, solver, None, keeper)
             control.run()
             done.append(TrainedLayer(control.params, np.array([c.total for c in control.costs])))
+            if keeper is not None:
+                keeper.finish(flatten_layers(as_layers(control.params)), done[-1].loss_curve)
             interrupted = control.interrupted
             if interrupted:
                 break
@@ -80,12 +106,13 @@ def tune(
     settings: Settings,
     seed: int,
     judge: Callable[[AnyParams], float] | None = None,
+    keeper: Keeper | None = None,
 ) -> FitControl[Layers] | None:
     """Train all layers together; None if Ctrl-C comes before the first iteration."""
     rate = model.fine_tune_learning_rate
     try:
-        solver = solver_of(model, model.fine_tune_solver, rate, layers, samples, settings, seed)
-        control = FitControl(stage(model, model.fine_tune_max_iter, "fine-tuning"), solver, judge)
+        solver = solver_of(model, model.fine_tune_solver, rate, layers, samples, settings, seed, resumes(keeper))
+        control = FitControl(stage(model, model.fine_tune_max_iter, "fine-tuning"), solver, judge, keeper)
         control.run()
     except KeyboardInterrupt:
         _warn("the layers are trained and kept, and not fine-tuned")
@@ -94,16 +121,33 @@ def tune(
 
 
 def train_head(
-    model: Training, samples: Samples, n_classes: int, weight_decay: float, max_iter: int
-) -> FitControl[Layers]:
-    """Multinomial logistic regression on labelled codes: the finished run of the one layer."""
+    model: Training,
+    samples: Samples,
+    n_classes: int,
+    weight_decay: float,
+    max_iter: int,
+    keeper: Keeper | None = None,
+) -> TrainedHead:
+    """Multinomial logistic regression on labelled codes: the one layer."""
     codes = samples.data.X
     start: Layers = (Layer(np.zeros((n_classes, codes.shape[1]), codes.dtype), np.zeros(n_classes, codes.dtype)),)
     settings = check_settings(["linear"], "softmax", 0.5, 0.0, weight_decay, 1)
-    solver = LbfgsSolver(start, *samples, settings, n_threads=model.n_threads)
-    control = FitControl(stage(model, max_iter, "head"), solver, None)
+    if keeper is not None and (kept := keeper.finished(flatten_layers(start))) is not None:
+        theta, curve = kept
+        keeper.finish(theta, curve)
+        return TrainedHead(unflatten_layers(theta, (codes.shape[1], n_classes)), curve, False)
+    solver = LbfgsSolver(start, *samples, settings, n_threads=model.n_threads, start=not resumes(keeper))
+    control = FitControl(stage(model, max_iter, "head"), solver, None, keeper)
     control.run()
-    return control
+    curve = np.array([c.total for c in control.costs])
+    if keeper is not None:
+        keeper.finish(flatten_layers(control.params), curve)
+    return TrainedHead(control.params, curve, control.interrupted)
+
+
+def resumes(keeper: Keeper | None) -> bool:
+    """Is there a state to go on from, of the stage that comes?"""
+    return keeper is not None and keeper.resumes
 
 
 def stage(model: Training, max_iter: int, name: str) -> Stage:

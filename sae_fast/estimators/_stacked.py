@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from os import PathLike
 from typing import Any, Self
 
 from numpy.typing import ArrayLike, NDArray
@@ -24,8 +25,9 @@ from ..network._deep import deep_forward
 from ..network._layer_plan import LayerPlan, per_layer, plan_layers
 from ..network._settings import Settings, check_settings
 from ..network._types import EpochInfo, FloatArray, Layer, Output
-from ..preprocessing._transformer import anew, check_codes, rng_of, weights_of
+from ..preprocessing._transformer import anew, check_codes, weights_of
 from ._base import check_not_negative
+from ._checkpoint import generator_of, keeper_of
 from ._data_range import warn_of_range
 from ._layer_training import Samples
 from ._scoring import Scored
@@ -185,7 +187,16 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
 
     # Fitting
 
-    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: float = 60.0,
+        resume_from: str | PathLike[str] | None = None,
+    ) -> Self:
         """Learn the layers from the samples.
 
         Parameters
@@ -196,6 +207,14 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
             Ignored.
         sample_weight : array_like of shape (n_samples,), optional
             Weights: every mean over samples is a weighted one, the mean activations too.
+        checkpoint : path-like, optional
+            A file for the state of the fit, written whole or not at all: now and then, after each stage, and after
+            Ctrl-C.
+        checkpoint_every : float
+            Seconds between two of them; iterations and epochs are not cut.
+        resume_from : path-like, optional
+            A checkpoint of a fit of the same samples with the same parameters, to go on from: the model is then, to the
+            bit, what it would be without the interruption.
 
         Returns
         -------
@@ -204,14 +223,15 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
         Raises
         ------
         ValueError
-            NaN, infinity, too few samples or features, a parameter out of its range or not one per layer, or a cost
-            that diverges. The estimator is then as it was.
+            NaN, infinity, too few samples or features, a parameter out of its range or not one per layer, a cost
+            that diverges, or a checkpoint of another fit. The estimator is then as it was.
         KeyboardInterrupt
             Only before the first iteration. Later, Ctrl-C ends the fit with a warning: a layer cut short is kept at
             its best and is then the last one; fine-tuning cut short is kept at its best.
         """
         self._check_training()
         plan = plan_layers(self)
+        keeper = keeper_of(checkpoint, checkpoint_every, resume_from)
         decay = self._decay(len(plan))
         with anew(self, self._learned):
             data = self._validate(X, reset=True)
@@ -220,8 +240,8 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
             self._loss_ = plan[0].settings.loss
             check_targets(data, self._loss_)
             warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
-            rng = rng_of(self.random_state)
-            trained, interrupted = train_layers(self, data, weight, plan, rng)
+            rng = generator_of(self, keeper, data, weight)
+            trained, interrupted = train_layers(self, data, weight, plan, rng, keeper)
             plan = plan[: len(trained)]
             settings = _mirrored_settings(plan, decay)
             self.output_units_: tuple[Output, ...] = tuple(layer.output for layer in reversed(plan))
@@ -230,7 +250,7 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
             self._remember()
             if self.fine_tune and len(plan) > 1 and not interrupted:
                 seed = int(rng.randint(2**31 - 1))
-                control = tune(self, (*self.encoder_, *self.decoder_), samples, settings, seed)
+                control = tune(self, (*self.encoder_, *self.decoder_), samples, settings, seed, keeper=keeper)
                 if control is not None:
                     self._keep_tuned(control)
                     self._set_layers(control.params, samples, settings, weight)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from os import PathLike
 from typing import Any, Self
 
 import numpy as np
@@ -27,8 +28,9 @@ from ..network._deep import deep_forward
 from ..network._layer_plan import per_layer, plan_layers
 from ..network._settings import Settings, check_settings
 from ..network._types import EpochInfo, FloatArray, Layer
-from ..preprocessing._transformer import FLOATS, anew, rng_of, weights_of
+from ..preprocessing._transformer import FLOATS, anew, weights_of
 from ._base import check_not_negative
+from ._checkpoint import generator_of, keeper_of
 from ._class_weight import weight_by_label
 from ._data_range import warn_of_range
 from ._held_out import split_by_class
@@ -205,7 +207,16 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
 
     # Fitting
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: float = 60.0,
+        resume_from: str | PathLike[str] | None = None,
+    ) -> Self:
         """Learn layers, head, and all of it together.
 
         Parameters
@@ -216,6 +227,14 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
             Labels of any kind that sorts: at least two classes.
         sample_weight : array_like of shape (n_samples,), optional
             Weights: every mean over samples is a weighted one, the mean activations too.
+        checkpoint : path-like, optional
+            A file for the state of the fit, written whole or not at all: now and then, after each stage, and after
+            Ctrl-C.
+        checkpoint_every : float
+            Seconds between two of them; iterations and epochs are not cut.
+        resume_from : path-like, optional
+            A checkpoint of a fit of the same samples with the same parameters, to go on from: the model is then, to the
+            bit, what it would be without the interruption.
 
         Returns
         -------
@@ -225,13 +244,15 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         ------
         ValueError
             NaN, infinity, too few samples or features, a single class, too few samples of one for early stopping, a
-            parameter out of its range or not one per layer, or a cost that diverges. The estimator is then as it was.
+            parameter out of its range or not one per layer, a cost that diverges, or a checkpoint of another fit. The
+            estimator is then as it was.
         KeyboardInterrupt
             Before the first iteration, or while the head is started. Ctrl-C in greedy training keeps the layers so far
             and trains the head on them; in fine-tuning it keeps the best parameters. Both with a warning.
         """
         self._check_training()
         plan = plan_layers(self)
+        keeper = keeper_of(checkpoint, checkpoint_every, resume_from)
         decay = self._decay(len(plan))
         with anew(self, self._learned):
             data, labels = self._validate_labelled(X, y)
@@ -241,23 +262,23 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
             )
             check_targets(data, plan[0].settings.loss)
             warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
-            rng = rng_of(self.random_state)
+            rng = generator_of(self, keeper, data, weight, labels)
             part, held = self._split(samples, rng)  # before the long part, for what may be wrong with it
 
-            trained, interrupted = train_layers(self, data, weight, plan, rng)
+            trained, interrupted = train_layers(self, data, weight, plan, rng, keeper)
             self._keep_greedy(plan[: len(trained)], trained)
             encoder = tuple(Layer(layer.params.W1, layer.params.b1) for layer in trained)
             codes = deep_forward(encoder, part.data.X, units=self.units_, n_threads=self.n_threads)
             coded = Samples(part.data._replace(X=codes), part.weight)
-            head = train_head(self, coded, len(self.classes_), self.head_weight_decay, self.head_max_iter)
-            self.head_loss_curve_ = np.array([c.total for c in head.costs])
+            head = train_head(self, coded, len(self.classes_), self.head_weight_decay, self.head_max_iter, keeper)
+            self.head_loss_curve_ = head.loss_curve
             settings = self._settings([*decay[: len(trained)], decay[-1]])
             self._set_layers((*encoder, *head.params), samples, settings, weight)
             self._remember()
             if self.fine_tune and not (interrupted or head.interrupted):
                 judge = None if held is None else judge_of(held, settings, self.n_threads, "loss")
                 seed = int(rng.randint(2**31 - 1))
-                control = tune(self, (*self.encoder_, self.head_), part, settings, seed, judge)
+                control = tune(self, (*self.encoder_, self.head_), part, settings, seed, judge, keeper)
                 if control is not None:
                     self._keep_tuned(control)
                     self._set_layers(control.params, samples, settings, weight)

@@ -129,7 +129,11 @@ def read_tensors(path: str | PathLike[str]) -> Contents:
         header, data = _read(file)
     try:
         metadata = _json(header)["__metadata__"]
+        if f"{_KEY}_checkpoint" in metadata:
+            raise ModelFileError(f"{path} is a checkpoint of a fit, not a model: resume_from= goes on from it")
         text = metadata[_KEY]
+    except ModelFileError:
+        raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelFileError(f"{path} is not a model file of sae_fast, or it is damaged") from error
     if not data:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any, Generic, Protocol, Self, SupportsIndex, TypeVar
+from typing import Any, Generic, Protocol, Self, SupportsIndex, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,10 @@ class Solver(Protocol[P_co]):
         """What a step is called: iteration or epoch."""
 
     @property
+    def n_evaluations(self) -> int:
+        """Looks at all samples so far, where there are such."""
+
+    @property
     def start_cost(self) -> Cost | None:
         """Cost of the start, where the solver has looked at it."""
 
@@ -44,6 +48,18 @@ class Solver(Protocol[P_co]):
 
     def measured(self) -> Measured | None:
         """Cost and hidden units of ``params`` over the training data, where the last step has looked at them."""
+
+    def state(self) -> State:
+        """All that another solver, of the same arguments, needs to go on from here by the same bits."""
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from the state of another solver; ValueError or KeyError for one that does not fit."""
+
+    def unbooked(self, n_evaluations: int) -> tuple[Cost, float] | None:
+        """What the last step has come to, if there was one since the solver had looked so often at the samples."""
+
+
+State: TypeAlias = dict[str, NDArray[Any]]
 
 
 def check_solver(name: str, value: object) -> str:
@@ -70,6 +86,8 @@ class LbfgsSolver(Generic[P]):
     n_threads : int, optional
     unit_range : bool
         Look at the ranges of hidden units at each evaluation, for :meth:`measured`.
+    start : bool
+        Look at the start now; otherwise :meth:`restore` comes first.
 
     Attributes
     ----------
@@ -93,25 +111,51 @@ class LbfgsSolver(Generic[P]):
         memory: SupportsIndex = LBFGS_MEMORY,
         n_threads: int | None = None,
         unit_range: bool = False,
+        start: bool = True,
     ) -> None:
         layers = as_layers(params)
         sizes = [layers[0].W.shape[1], *(len(W) for W, _ in layers)]
-        theta = flatten_layers(layers)
+        self._theta = theta = flatten_layers(layers)
         self.params: P = as_given(unflatten_layers(theta, sizes), params)
         pairs, threads = check_count("memory", memory), check_n_threads(n_threads)
         kind = _core.LbfgsF32 if theta.dtype == np.float32 else _core.LbfgsF64
         self._core = kind(theta, sizes, *data, sample_weight, settings.core, pairs, threads, unit_range)
         self._settings = settings if unit_range else None
-        self.n_evaluations = 1
-        self.start_cost = self._cost = Cost(*self._core.start()[:4])
+        self.n_evaluations = 1 if start else 0
+        self.start_cost = self._cost = Cost(*self._core.start()[:4]) if start else Cost(*[np.nan] * 4)
 
     def step(self) -> tuple[Cost, float] | None:
         """One iteration: cost, and mean activation of the hidden units that have one (NaN where there is none)."""
         *cost, _, self.n_evaluations, going = self._core.iterate()
         if not going:
             return None
-        self._cost, rho_hat = Cost(*cost), self._core.rho_hat()
-        return self._cost, float(np.mean(rho_hat)) if rho_hat else np.nan
+        self._cost = Cost(*cost)
+        return self._cost, self._mean_activation()
+
+    def _mean_activation(self) -> float:
+        rho_hat = self._core.rho_hat()
+        return float(np.mean(rho_hat)) if rho_hat else np.nan
+
+    def state(self) -> State:
+        """Parameters, gradient, pairs and all scalars."""
+        vectors, numbers = self._core.state()
+        return {"theta": self._theta.copy(), "vectors": vectors, "numbers": numbers, "start": np.array(self.start_cost)}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from the state of another solver of the same arguments."""
+        take_over(self._theta, state["theta"])
+        self._core.restore(state["vectors"], state["numbers"])
+        self.start_cost = Cost(*state["start"].tolist())
+        parts = state["numbers"][1:4].tolist()
+        self._cost = Cost(float(state["numbers"][0]), *parts)
+        self.n_evaluations = int(state["numbers"][5])
+        self._stalled = bool(state["numbers"][6])
+
+    def unbooked(self, n_evaluations: int) -> tuple[Cost, float] | None:
+        """After :meth:`restore`: the step since then, if there was one that ended."""
+        if self.n_evaluations == n_evaluations or self._stalled:
+            return None
+        return self._cost, self._mean_activation()
 
     def measured(self) -> Measured | None:
         """Cost and hidden units of ``params`` over the training data, if ``unit_range`` was asked for."""
@@ -142,6 +186,7 @@ class EpochSolver(Generic[P]):
 
     unit = "epoch"
     start_cost = None
+    n_evaluations = 0
 
     def __init__(self, params: P, settings: Settings, options: Mapping[str, Any]) -> None:
         self.params: P = copy_params(params)
@@ -166,6 +211,32 @@ class EpochSolver(Generic[P]):
     def measured(self) -> None:
         """The core has not looked at the parameters since their last update."""
 
+    def state(self) -> State:
+        """Parameters, moments, steps, and the order of shuffling."""
+        n_steps, first, second, random, running = self._core.state()
+        return {
+            "theta": flatten_layers(as_layers(self.params)),
+            "first": first,
+            "second": second,
+            "running": running,
+            "n_steps": np.array([n_steps]),
+            "random": np.array([random], np.uint64),
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from the state of another solver of the same arguments."""
+        theta = flatten_layers(as_layers(self.params))
+        take_over(theta, state["theta"])
+        layers = as_layers(self.params)
+        sizes = [layers[0].W.shape[1], *(len(W) for W, _ in layers)]
+        for live, given in zip(layers, unflatten_layers(theta, sizes), strict=True):
+            live.W[:], live.b[:] = given
+        moments = state["first"], state["second"]
+        self._core.restore(int(state["n_steps"][0]), *moments, int(state["random"][0]), state["running"])
+
+    def unbooked(self, n_evaluations: int) -> None:
+        """None: a state is kept after each epoch, so that there is never a step after it."""
+
     def go_on(self, params: P, settings: Settings, options: Mapping[str, Any]) -> None:
         """Take these parameters and options; the optimiser's moments and the order of shuffling stay."""
         self._core.change(settings.core, dict(options))
@@ -183,6 +254,13 @@ class EpochSolver(Generic[P]):
             raise
         finally:
             self._data = None
+
+
+def take_over(array: NDArray[Any], stored: NDArray[Any]) -> None:
+    """Copy what was stored to an array of the same shape and dtype."""
+    if stored.shape != array.shape or stored.dtype != array.dtype:
+        raise ValueError(f"the state must have {array.dtype} {array.shape}, got {stored.dtype} {stored.shape}")
+    array[:] = stored
 
 
 def trainer_options(

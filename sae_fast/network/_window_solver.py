@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ._data import Data
 from ._settings import Settings
-from ._solvers import EpochSolver
+from ._solvers import EpochSolver, State, take_over
 from ._types import AnyParams, Cost, FloatArray
 
 P = TypeVar("P", bound=AnyParams)
@@ -78,8 +78,18 @@ class WindowSolver(EpochSolver[P], Generic[P]):
             self.between()
         return self._ended(self._sums[:4] / self._sums[4])
 
+    def state(self) -> State:
+        """As of :class:`EpochSolver`, and how far the epoch is."""
+        return super().state() | {"row": np.array([self._row]), "sums": self._sums.copy()}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from the state of another solver of the same arguments."""
+        super().restore(state)
+        self._row = int(state["row"][0])
+        take_over(self._sums, state["sums"])
+
     def between(self) -> None:
-        """Called after each window; who wants to know replaces it."""
+        """Called after each window; whoever wants to know replaces it."""
 
     def _ended(self, means: NDArray[np.float64]) -> tuple[Cost, float]:
         self._begin_epoch()
