@@ -104,8 +104,8 @@ bool is_allowed(const sae_fast_cost_settings& s) noexcept {
     return good;
 }
 
-template <class T, class U>  // U: T or const T
-void lay_out(U* theta, Size v, Size h, Layer<U> (&layers)[2]) noexcept {
+template <class T>
+void lay_out(T* theta, Size v, Size h, Layer<T> (&layers)[2]) noexcept {
     layers[0] = {theta, theta + 2 * v * h, v, h};
     layers[1] = {theta + v * h, theta + 2 * v * h + h, h, v};
 }
@@ -120,8 +120,8 @@ double cost_and_grad(const T* theta, Size n_visible, Size n_hidden, const T* X, 
                                        {static_cast<Unit>(s->output), penalty}};
     Layer<const T> layers[2];
     Layer<T> slopes[2];
-    lay_out<T>(theta, n_visible, n_hidden, layers);
-    lay_out<T>(grad, n_visible, n_hidden, slopes);
+    lay_out(theta, n_visible, n_hidden, layers);
+    lay_out(grad, n_visible, n_hidden, slopes);
     constexpr Size size = sizeof(T);
     Problem<T> problem;
     problem.network = {layers, settings, 2, static_cast<Loss>(s->loss)};
