@@ -83,7 +83,8 @@ def _run(argv: Sequence[str] | None, *, alone: bool = False) -> int:
 
 def _say_interrupted(arguments: argparse.Namespace) -> None:
     out = arguments.out if arguments.command in _WHOLE else None
-    say("interrupted" if out in (None, STREAM) else f"interrupted; nothing was written to {out}")
+    on = "; the same command goes on" if arguments.command == "transform" and arguments.resume else ""
+    say("interrupted" if out in (None, STREAM) else f"interrupted; nothing was written to {out}{on}")
 
 
 def _tell(error: BaseException, data: Sequence[str] | None) -> None:

@@ -6,7 +6,8 @@ import argparse
 import json
 
 from ..inspection._compare import compare_with_pca
-from ._inputs import check_columns, check_finite, check_labels_usage, labels_of, read_inputs, title
+from ..streams._source import check_finite
+from ._inputs import check_columns, check_labels_usage, labels_of, read_inputs, title
 from ._models import for_arrays, load_model
 from ._network import check_network
 

@@ -15,7 +15,8 @@ from .. import SparseAutoencoder, SparseAutoencoderOutlierDetector, StackedAutoe
 from ..estimators._fit import FitInterruptedWarning
 from ..files._arrays_io import expand
 from ..files._model_file import import_safetensors
-from ._inputs import check_finite, read_inputs, title
+from ..streams._source import check_finite
+from ._inputs import read_inputs, title
 from ._network import check_network
 from ._outputs import check_out, say
 

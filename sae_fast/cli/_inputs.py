@@ -6,11 +6,13 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from ..files._arrays_io import STREAM, Table, TableOptions, expand, read_tables
-from ..files._table import column_list, names_in_words
+from ..files._arrays_io import STREAM
+from ..files._table import Table, TableOptions, column_list, names_in_words
+from ..streams._files import open_files
+from ..streams._reader import Reader
+from ..streams._tables import read_tables
 from ._labels import read_labels
 
 
@@ -28,12 +30,18 @@ def table_options(arguments: argparse.Namespace) -> TableOptions:
         columns=None if arguments.columns is None else column_list(arguments.columns),
         drop=column_list(arguments.drop),
         labels=arguments.labels_column,
+        keep=column_list(getattr(arguments, "keep", "")),
     )
 
 
 def read_inputs(arguments: argparse.Namespace) -> Table:
     """The samples of all files that are named, one after the other."""
-    return read_tables(expand(arguments.data), table_options(arguments))
+    return read_tables(arguments.data, table_options(arguments))
+
+
+def open_inputs(arguments: argparse.Namespace) -> Reader:
+    """The samples of all files that are named, one after the other, to be read block by block."""
+    return open_files(arguments.data, table_options(arguments))
 
 
 def title(arguments: argparse.Namespace) -> str:
@@ -79,16 +87,3 @@ def check_names(table: Table, known: Sequence[str] | None, n_features: int, path
     if known is not None and table.names is not None and list(known) != table.names:
         wanted, got = next((a, b) for a, b in zip(known, table.names, strict=True) if a != b)
         raise ValueError(f"{path} must have the model's columns in its order: wanted {wanted!r}, got {got!r}")
-
-
-def check_finite(values: NDArray[Any], names: Sequence[str] | None, path: str, first: int = 0) -> None:
-    """Every value is a finite number; the first one that is not is told with its row, counted from ``first`` + 1."""
-    if values.dtype.kind != "f":
-        return
-    for i in range(0, len(values), 4096):
-        finite = np.isfinite(values[i : i + 4096])
-        if not finite.all():
-            row, column = np.argwhere(~finite)[0]
-            name = "" if names is None else f" ({names[column]!r})"
-            what = "NaN" if np.isnan(values[i + row, column]) else "an infinite value"
-            raise ValueError(f"{path} contains {what}: row {first + i + row + 1}, column {column + 1}{name}")

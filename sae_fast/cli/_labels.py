@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files._arrays_io import STREAM, ArrayFileError, TableOptions, kind_of, open_text, read_table, separator
+from ..files._arrays_io import STREAM, kind_of, open_text, separator
 from ..files._csv_fault import is_missing, is_number
 from ..files._csv_header import unnamed
 from ..files._csv_records import Record, blocks, decoded, is_blank, records
 from ..files._labels import make_labels
-from ..files._table import TableError
+from ..files._table import ArrayFileError, TableError, TableOptions
+from ..streams._tables import read_table
 
 
 def read_labels(path: str, n: int, options: TableOptions) -> NDArray[Any]:

@@ -228,6 +228,18 @@ def _transform(p: argparse.ArgumentParser) -> None:
         default=STREAM,
         help="where to write the codes: .npy, .npz, .csv, .parquet; - is CSV on stdout",
     )
+    p.add_argument(
+        "--keep",
+        metavar="A,B,...",
+        default="",
+        help="columns to carry over to the codes, .csv or .parquet; no features",
+    )
+    p.add_argument(
+        "--resume",
+        action="store_true",
+        help="keep what is done beside FILE until it is whole, and go on with it if there is some: for long runs, from "
+        "their first start on",
+    )
     p.add_argument("--layer", metavar="K", type=index, help="hidden layer of a stack, from 0 (default: the last)")
     p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
 
@@ -342,8 +354,8 @@ def _data(p: argparse.ArgumentParser, nargs: str) -> None:
         metavar="X",
         nargs=nargs,
         type=input_name,
-        help="samples: .npy, .npz, .parquet, .csv, .tsv, .csv.gz, .tsv.gz; - is CSV on stdin; rows of several files, "
-        "or of a pattern like 'part-*.csv', follow one another",
+        help="samples: .npy, .npz, .parquet, .csv, .tsv, also .csv.gz and .csv.zst; - is CSV on stdin; rows of several "
+        "files, of a pattern like 'part-*.csv' or of a folder follow one another",
     )
     _reading(p.add_argument_group("reading tables", "Columns go by name; where a file has no names, by number from 1."))
     p.set_defaults(wrong=p.error)

@@ -8,7 +8,8 @@ from typing import Any
 
 from .. import plot
 from ..files._arrays_io import expand
-from ._inputs import check_columns, check_finite, check_labels_usage, labels_of, read_inputs, title
+from ..streams._source import check_finite
+from ._inputs import check_columns, check_labels_usage, labels_of, read_inputs, title
 from ._models import for_arrays, load_model, network_of
 from ._outputs import check_out, say
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import hashlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,17 +12,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import __version__, _core
 from ..encoders._encoder import Encoder
 from ..encoders._stack_encoder import StackEncoder
-from ..files._arrays_io import Table, expand
+from ..files._arrays_io import STREAM
 from ..files._arrays_write import writing
 from ..files._model_file import load
+from ..files._table import Table
+from ..files._unfinished import going_on
 from ..ksparse._encoder import KSparseEncoder
-from ._inputs import check_columns, check_finite, check_names, read_inputs, title
+from ..streams._files import files_of
+from ..streams._reader import Reader
+from ..streams._source import Source, default_rows
+from ._inputs import check_columns, check_names, open_inputs, title
 from ._models import for_arrays, network_of
-from ._outputs import check_out
-
-_BLOCK_BYTES = 1 << 25
+from ._outputs import check_out, say
 
 
 class _Codes(NamedTuple):
@@ -33,23 +39,44 @@ class _Codes(NamedTuple):
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Encode block by block: a memory-mapped file may be larger than memory."""
-    check_out(arguments.out, [arguments.model, *expand(arguments.data)])
+    """Encode block by block, in memory that does not depend on the number of rows."""
+    if arguments.resume and STREAM in (arguments.out, *arguments.data):
+        arguments.wrong("--resume needs files that stay, for samples and codes: stdin and stdout do not")
+    check_out(arguments.out, [arguments.model, *files_of(arguments.data)])
     model = network_of(load(arguments.model))
     if isinstance(model, KSparseEncoder):
         raise ValueError(f"{arguments.model} holds a KSparseEncoder, whose codes are sparse: encode with sae_fast.load")
-    table = read_inputs(arguments)
+    reader = open_inputs(arguments)
     codes_of = _codes_of_encoder if isinstance(model, Encoder | StackEncoder) else _codes_of_model
-    codes = codes_of(arguments, model, table)
-    X = table.values
-    rows = max(1, _BLOCK_BYTES // (8 * max(X.shape[1], len(codes.names))))
-    with writing(arguments.out, (len(X), len(codes.names)), codes.dtype, codes.names) as write:
-        for i in range(0, len(X), rows):
-            block = X[i : i + rows]
-            if codes.finite:
-                check_finite(block, table.names, title(arguments), i)
-            write(codes.of(block))
+    codes = codes_of(arguments, model, reader.head())
+    rows = default_rows(max(reader.n_features, len(codes.names)))
+    source = Source(reader, batch_size=rows, ensure_all_finite=codes.finite)
+    with contextlib.ExitStack() as stack:
+        start = 0
+        if arguments.resume:
+            about = _about(arguments, reader, rows)
+            table = stack.enter_context(going_on(arguments.out, codes.dtype, codes.names, reader.kept, about))
+            write, start = table.write, table.rows
+            if start:
+                say(f"going on from row {start + 1}")
+        else:
+            shape = reader.n_rows, len(codes.names)
+            write = stack.enter_context(writing(arguments.out, shape, codes.dtype, codes.names, reader.kept))
+        blocks = stack.enter_context(contextlib.closing(source.passing(start)))
+        for block in blocks:
+            write(codes.of(block.values), *block.kept)
     return 0
+
+
+def _about(arguments: argparse.Namespace, reader: Reader, rows: int) -> str:
+    """All that the bytes of the codes depend on, but for the machine's number of threads, as a digest."""
+    if (mark := reader.mark()) is None:
+        raise ValueError(f"--resume needs files that can be read again, and {title(arguments)} is a pipe")
+    with open(arguments.model, "rb") as file:
+        model = hashlib.file_digest(file, "sha256").hexdigest()
+    told = vars(arguments)
+    options = {name: told[name] for name in sorted(told) if name not in ("model", "n_threads", "out", "wrong")}
+    return hashlib.sha256(repr((__version__, _core.isa(), model, mark, rows, options)).encode()).hexdigest()
 
 
 def _codes_of_model(arguments: argparse.Namespace, model: Any, table: Table) -> _Codes:

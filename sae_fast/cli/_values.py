@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import glob
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from ..network._checks import check_in, check_rho
 
 
 def input_name(text: str) -> str:
-    """Name of a table, or a pattern for several."""
-    if glob.has_magic(text):
-        return text  # the files that fit it are looked for when it is read
+    """Name of a table, or a pattern or folder for several."""
+    if glob.has_magic(text) or os.path.isdir(text):
+        return text  # the files are looked for when they are read
     try:
         kind_of(text)
     except ValueError as error:

@@ -43,21 +43,21 @@ def replacing(path: str | PathLike[str]) -> Iterator[BinaryIO]:
     """
     target, asked = check_target(path), os.fspath(path)
     if is_stream(target):
-        with _naming(asked):
+        with naming(asked):
             descriptor = _open_stream(target)
-        with _writing(descriptor, asked) as file:
+        with writing_to(descriptor, asked) as file:
             yield file
         return
-    with _naming(asked):
+    with naming(asked):
         old = os.stat(target) if target.exists() else None
         descriptor, name = new_file(target, old)
     try:
-        with _writing(descriptor, asked) as file:
+        with writing_to(descriptor, asked) as file:
             if old is not None and name is not None:
                 like(descriptor, old)
             yield file
             file.flush()
-            with _naming(asked):
+            with naming(asked):
                 os.fsync(descriptor)
                 install(descriptor, name, target)
     finally:
@@ -79,12 +79,12 @@ class _Raw(io.FileIO):
         self.asked = asked
 
     def write(self, data: Any, /) -> int:
-        with _naming(self.asked):
+        with naming(self.asked):
             return super().write(data)
 
 
 @contextlib.contextmanager
-def _naming(asked: str) -> Iterator[None]:
+def naming(asked: str) -> Iterator[None]:
     """Errors of the system name ``asked``."""
     try:
         yield
@@ -95,7 +95,7 @@ def _naming(asked: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _writing(descriptor: int, asked: str) -> Iterator[BinaryIO]:
+def writing_to(descriptor: int, asked: str) -> Iterator[BinaryIO]:
     """A buffered file on the descriptor; after an error what is still in the buffer is dropped."""
     raw = _Raw(descriptor, asked)
     try:

@@ -29,11 +29,15 @@ _PIECE = 1 << 20
 
 
 class CsvPart(NamedTuple):
-    """Consecutive samples; the text of their labels and the lines they stand in, if there is a column of labels."""
+    """Consecutive samples; the text of their labels and the lines they stand in, if there is a column of labels.
+
+    ``kept`` is the text of columns that are carried along.
+    """
 
     values: NDArray[np.float64]
     labels: list[str]
     lines: Sequence[int]
+    kept: tuple[list[str], ...]
 
 
 class CsvReader:
@@ -49,11 +53,17 @@ class CsvReader:
         Header, decimal mark and columns.
     title : str
         Its name, for warnings.
+    warn : bool
+        Say what was taken for names and for an index; not for one who reads the same file again.
 
     Attributes
     ----------
     names : list of str or None
         Names of the features.
+    n_features : int
+    has_header : bool
+    kept : list of str
+        Names of the columns that are carried along, or their numbers.
     label_column : int or None
         Position of the labels.
 
@@ -63,7 +73,9 @@ class CsvReader:
         The first line that is neither names nor a sample, and why; columns that are asked for and not there.
     """
 
-    def __init__(self, stream: BinaryIO, sep: str, options: TableOptions, title: str = "the file") -> None:
+    def __init__(
+        self, stream: BinaryIO, sep: str, options: TableOptions, title: str = "the file", *, warn: bool = True
+    ) -> None:
         self._sep, self._decimal = sep, options.decimal
         self._blocks = blocks(stream, sep)
         self._blank = 0  # the line of an empty one in a file of one column: a missing value, if others follow
@@ -80,9 +92,11 @@ class CsvReader:
         self._header = first.fields if header else None
         index = unnamed(first.fields) if header else 0
         chosen = select(self._header, self._width, options, range(index))
-        self._features, self.label_column = chosen.features, chosen.labels
+        self._features, self.label_column, self._carried = chosen.features, chosen.labels, chosen.kept
+        self.n_features, self.has_header = len(chosen.features), header
+        self.kept = [first.fields[i] if header else str(i + 1) for i in chosen.kept]
         self.names = [first.fields[i] for i in self._features] if header else None
-        if index and options.index is None and options.columns is None and "" not in options.drop:
+        if warn and index and options.index is None and options.columns is None and "" not in options.drop:
             columns = "column 1 has no name and is" if index == 1 else f"columns 1 to {index} have no names and are"
             warnings.warn(
                 f"{title}: {columns} taken for an index of the rows, not for a feature (--index-col)", stacklevel=2
@@ -102,6 +116,11 @@ class CsvReader:
             if len(part.values):
                 self._read_any = True
                 yield part
+
+    @property
+    def _texts(self) -> list[int]:
+        """Positions of the columns that are read as text."""
+        return [*dict.fromkeys([*self._carried, *([] if self.label_column is None else [self.label_column])])]
 
     def _first_record(self) -> First:
         for block in self._blocks:
@@ -130,8 +149,11 @@ class CsvReader:
             return None
         csv, names = self._arrow.csv, [str(i) for i in range(self._width)]
         kinds = {names[i]: self._arrow.float64() for i in self._features}
-        if self.label_column is not None:
-            kinds[names[self.label_column]] = self._arrow.string()
+        for i in self._texts:
+            kinds.setdefault(names[i], self._arrow.string())
+        doubled = [i for i in self._texts if i in self._features]
+        if doubled:
+            return None  # a feature that is carried along too, as it is written
         try:
             found = csv.read_csv(
                 self._arrow.py_buffer(block.data),
@@ -145,19 +167,24 @@ class CsvReader:
             )
         except self._arrow.ArrowInvalid:
             return None
-        values = np.column_stack([found.column(names[i]).to_numpy() for i in self._features])
+        values = np.empty((len(found), len(self._features)))
+        for j, column in enumerate(found.columns[: len(self._features)]):
+            values[:, j] = column.to_numpy()
         if np.isnan(values).any():
             return None
+        texts = {i: found.column(names[i]).to_pylist() for i in self._texts}
+        kept = tuple(texts[i] for i in self._carried)
         if self.label_column is None:
-            return CsvPart(values, [], ())
+            return CsvPart(values, [], (), kept)
         lines = range(block.line, block.line + len(values))
         if b'"' in block.data or count_lines(block.data.rstrip(b"\r\n")) + 1 != len(lines):
             return None  # records and lines are not the same
-        return CsvPart(values, found.column(names[self.label_column]).to_pylist(), lines)
+        return CsvPart(values, texts[self.label_column], lines, kept)
 
     def _by_fields(self, block: Block) -> CsvPart:
         rows: list[list[float]] = []
         labels, lines = [], []
+        kept: tuple[list[str], ...] = tuple([] for _ in self._carried)
         plain = self._decimal == "." and block.data.isascii() and b"_" not in block.data
         features = self._features
         for record in records(block, self._sep):
@@ -181,7 +208,9 @@ class CsvReader:
             if self.label_column is not None:
                 labels.append(decoded(fields[self.label_column], record.line))
                 lines.append(record.line)
-        return CsvPart(np.array(rows, dtype=np.float64).reshape(len(rows), len(features)), labels, lines)
+            for i, column in zip(self._carried, kept, strict=True):
+                column.append(decoded(fields[i], record.line))
+        return CsvPart(np.array(rows, dtype=np.float64).reshape(len(rows), len(features)), labels, lines, kept)
 
     def _fault(self, block: Block, record: Record, is_first: bool) -> TableError:
         """What the message is for the first field of a sample that is no number."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,14 @@ from ._csv_fault import is_missing, is_number, number, short
 from ._table import TableError
 
 
-def make_labels(texts: Sequence[str], places: Sequence[str | int], decimal: str = ".") -> NDArray[Any]:
+def make_labels(texts: Sequence[str], places: Iterable[str | int], decimal: str = ".") -> NDArray[Any]:
     """Labels as float64 if all are numbers, else as text.
 
     Parameters
     ----------
     texts : sequence of str
         One for each sample.
-    places : sequence
+    places : iterable
         Where each stands, for the message.
     decimal : {".", ","}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 _END = object()
 
 
-def read_ahead(items: Generator[T], depth: int = 2) -> Iterator[T]:
+def read_ahead(items: Generator[T], depth: int = 2) -> Generator[T]:
     """The items, of which a thread has up to ``depth`` ready; it ends with the iteration, however that ends.
 
     Where no thread can be had, the caller reads.

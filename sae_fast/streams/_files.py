@@ -5,16 +5,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import gzip
+import os
 import struct
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from ..files._arrays_io import STREAM, check_options, expand, kind_of
-from ..files._table import ArrayFileError, TableError, TableOptions
+from numpy.typing import NDArray
+
+from ..files._arrays_io import STREAM, check_options, expand, is_readable, kind_of
+from ..files._table import ArrayFileError, Table, TableError, TableOptions
+from ._csv import CsvRows
 from ._npy import NpyReader, NpzReader
+from ._parquet import ParquetReader
 from ._reader import Chain, Reader, Rows, SourceError
 
 _DAMAGE = (
@@ -36,8 +42,25 @@ _DAMAGE = (
 
 def open_files(paths: Sequence[str], options: TableOptions) -> Reader:
     """All files that the names and patterns stand for, one after the other."""
-    readers = [FileReader(path, options) for path in expand(paths)]
+    readers = [FileReader(path, options) for path in files_of(paths)]
     return readers[0] if len(readers) == 1 else Chain(readers)
+
+
+def files_of(paths: Sequence[str]) -> list[str]:
+    """The files that names, patterns and folders stand for."""
+    return [file for path in expand(paths) for file in (in_folder(path) if os.path.isdir(path) else [path])]
+
+
+def in_folder(path: str) -> list[str]:
+    """The files of a folder and those below it, in the order of their names, but for those that begin with . or _."""
+    found = []
+    for file in sorted(Path(path).rglob("*")):
+        inner = file.relative_to(path).parts
+        if file.is_file() and not any(part.startswith((".", "_")) for part in inner) and is_readable(str(file)):
+            found.append(str(file))
+    if not found:
+        raise IsADirectoryError(f"{path} is a directory, wanted a file, or a folder that holds some")
+    return found
 
 
 class FileReader(Reader):
@@ -55,8 +78,6 @@ class FileReader(Reader):
         self.title = "stdin" if path == STREAM else path
         self._kind = kind_of(path)
         check_options(self.title, self._kind, options)
-        if path != STREAM and Path(path).is_dir():
-            raise IsADirectoryError(f"{path} is a directory, wanted a file")
         with naming(self.title, self._kind):
             self._inner = inner = _reader(path, self.title, self._kind, options)
         self.n_features, self.dtype, self.names, self.n_rows = inner.n_features, inner.dtype, inner.names, inner.n_rows
@@ -66,6 +87,16 @@ class FileReader(Reader):
         """Those of the reader of its kind."""
         with naming(self.title, self._kind):
             yield from self._inner.rows(size, start)
+
+    def whole(self) -> Table:
+        """As the reader of its kind gives it."""
+        with naming(self.title, self._kind):
+            return self._inner.whole()
+
+    def make_labels(self, labels: list[Any], places: list[int]) -> NDArray[Any]:
+        """As the reader of its kind makes them."""
+        with naming(self.title, self._kind):
+            return self._inner.make_labels(labels, places)
 
     def mark(self) -> object | None:
         """That of the reader of its kind."""
@@ -77,7 +108,9 @@ def _reader(path: str, title: str, kind: str, options: TableOptions) -> Reader:
         return NpyReader(path, title, options)
     if kind == ".npz":
         return NpzReader(path, title, options)
-    raise ArrayFileError(f"{title}: open_source reads .npy and .npz")
+    if kind == ".parquet":
+        return ParquetReader(path, title, options)
+    return CsvRows(path, title, kind, options)
 
 
 @contextlib.contextmanager

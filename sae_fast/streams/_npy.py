@@ -17,8 +17,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ..files._table import TableError, TableOptions, select
+from ..files._table import Table, TableError, TableOptions, select
 from ._reader import Reader, Rows, SourceError
+from ._spooled import File
 
 _SPARSE = {"format", "shape", "data"}
 """Names that scipy.sparse.save_npz gives to the arrays of every kind of matrix."""
@@ -26,18 +27,15 @@ _SPARSE = {"format", "shape", "data"}
 
 def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, Fortran order and dtype of the array that begins here; ValueError for what is none."""
-    version = npy.read_magic(file)
+    try:
+        version = npy.read_magic(file)
+    except ValueError as error:
+        raise ValueError("it holds no array of numbers") from error
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
     if read is None:
         raise ValueError(f"version {version} of the format is not known")
     shape, fortran, dtype = read(file)
     return shape, fortran, dtype
-
-
-def file_mark(path: str) -> tuple[int, ...]:
-    """Tells a file from itself after a change."""
-    found = os.stat(path)
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class NpyReader(Reader):
@@ -54,8 +52,8 @@ class NpyReader(Reader):
     ahead = True
 
     def __init__(self, path: str, title: str, options: TableOptions) -> None:
-        self.title, self._path = title, path
-        with open(path, "rb") as file:
+        self.title, self._file = title, File(path)
+        with open(self._file.path, "rb") as file:
             self._set_up(file, os.fstat(file.fileno()).st_size, options)
 
     def _set_up(self, file: BinaryIO, size: int | None, options: TableOptions) -> None:
@@ -77,14 +75,20 @@ class NpyReader(Reader):
     def rows(self, size: int, start: int = 0) -> Iterator[Rows]:
         """Blocks, each in an array of its own."""
         assert self.n_rows is not None
-        with open(self._path, "rb", buffering=0) as file:
+        with open(self._file.path, "rb", buffering=0) as file:
             for i in range(start, self.n_rows, size):
                 n = min(size, self.n_rows - i)
                 yield self._chosen(self._columns(file, i, n) if self._fortran else self._block(file, i, n))
 
+    def whole(self) -> Table:
+        """The file's own array, memory-mapped, or the columns of it that are wanted."""
+        values: NDArray[Any] = np.load(self._file.path, mmap_mode="r", allow_pickle=False)
+        labels = None if self._label_column is None else np.array(values[:, self._label_column])
+        return Table(values if self._all else values[:, self._features], None, labels)
+
     def mark(self) -> object:
         """What the system says of the file."""
-        return file_mark(self._path)
+        return self._file.mark()
 
     def _chosen(self, whole: NDArray[Any]) -> Rows:
         values = whole if self._all else whole[:, self._features]
@@ -126,8 +130,8 @@ class NpzReader(NpyReader):
     """
 
     def __init__(self, path: str, title: str, options: TableOptions) -> None:
-        self.title, self._path = title, path
-        with zipfile.ZipFile(path) as archive:
+        self.title, self._file = title, File(path)
+        with zipfile.ZipFile(self._file.path) as archive:
             self._member = member_of([n.removesuffix(".npy") for n in archive.namelist()], options.key)
             if self._member not in archive.namelist():
                 self._member += ".npy"
@@ -138,7 +142,7 @@ class NpzReader(NpyReader):
     def rows(self, size: int, start: int = 0) -> Iterator[Rows]:
         """Blocks, each in an array of its own."""
         assert self.n_rows is not None
-        with zipfile.ZipFile(self._path) as archive, archive.open(self._member) as file:
+        with zipfile.ZipFile(self._file.path) as archive, archive.open(self._member) as file:
             if self._fortran:
                 with tempfile.TemporaryFile() as whole:
                     shutil.copyfileobj(file, whole, 1 << 20)
@@ -151,6 +155,8 @@ class NpzReader(NpyReader):
                 yield self._chosen(self._next(file, min(size, self.n_rows - i)))
             while file.read(1 << 20):  # its end holds the checksum
                 pass
+
+    whole = Reader.whole
 
     def _next(self, file: Any, n: int) -> NDArray[Any]:
         block = np.empty((n, self._width), self._stored)
@@ -166,7 +172,7 @@ class NpzReader(NpyReader):
 def check_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """It is a table of real numbers, with a row at least."""
     if dtype.hasobject:
-        raise TableError("it holds no array of numbers")
+        raise ValueError("it holds no array of numbers")
     if dtype.kind not in "fiub":
         raise TableError(f"it must hold real numbers, got dtype {dtype}")
     if len(shape) != 2 or 0 in shape:

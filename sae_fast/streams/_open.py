@@ -14,6 +14,7 @@ from ..files._table import TableOptions
 from ..network._checks import check_count
 from ._arrays import IterableReader, SliceReader
 from ._files import open_files
+from ._parquet import StreamReader
 from ._reader import Reader
 from ._source import Source
 
@@ -104,6 +105,8 @@ def _reader_of(data: Any, options: TableOptions) -> Reader:
         if np.ndim(data[0]) == 2:
             return IterableReader(data, options)
         data = np.asarray(data)
+    if is_arrow(data):
+        return StreamReader(data, options)
     if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, dict):
         return SliceReader(data, options)
     if isinstance(data, Iterable) and not isinstance(data, (bytes, dict, set)):
@@ -112,3 +115,10 @@ def _reader_of(data: Any, options: TableOptions) -> Reader:
         "data must be a path, an array, an object with a length that gives rows for slices, or an iterable of arrays, "
         f"got {type(data).__name__}"
     )
+
+
+def is_arrow(data: Any) -> bool:
+    """Does it give Arrow's batches, and is it no frame of pandas, whose columns NumPy has already?"""
+    if hasattr(data, "iloc") or isinstance(data, np.ndarray):
+        return False
+    return hasattr(data, "__arrow_c_stream__") or (hasattr(data, "to_batches") and hasattr(data, "files"))

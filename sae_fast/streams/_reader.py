@@ -9,8 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..files._table import ArrayFileError, Table
 
-class SourceError(ValueError):
+_WHOLE = 1 << 14
+
+
+class SourceError(ArrayFileError):
     """What a source gives is no table of numbers, or not the one that it gave before."""
 
 
@@ -23,7 +27,7 @@ class Rows(NamedTuple):
 
     values: NDArray[Any]
     labels: Sequence[Any] | NDArray[Any] | None = None
-    places: Sequence[str] | None = None
+    places: Sequence[int] | None = None
     kept: tuple[Any, ...] = ()
 
 
@@ -67,6 +71,32 @@ class Reader(ABC):
     def mark(self) -> object | None:
         """Another value when the data have been changed; None where only looking at the rows tells."""
         return None
+
+    def head(self) -> Table:
+        """The table without its rows: what columns it has."""
+        return Table(np.empty((0, self.n_features), self.dtype), self.names)
+
+    def whole(self) -> Table:
+        """All rows in one array, of the dtype that they have."""
+        pieces = list(self.rows(_WHOLE)) if self.n_rows is None else []
+        n = self.n_rows if self.n_rows is not None else sum(len(piece.values) for piece in pieces)
+        values = pieces[0].values if len(pieces) == 1 else np.empty((n, self.n_features), self.dtype)
+        labels: list[Any] = []
+        places: list[int] = []
+        done = 0
+        for piece in pieces or self.rows(_WHOLE):
+            if values is not piece.values:
+                values[done : done + len(piece.values)] = piece.values
+            done += len(piece.values)
+            labels.extend(() if piece.labels is None else piece.labels)
+            places.extend(piece.places or ())
+        if done != n:
+            raise SourceError(f"{self.title} must give {n} rows, got {done}")
+        return Table(values, self.names, self.make_labels(labels, places) if self.has_labels else None)
+
+    def make_labels(self, labels: list[Any], places: list[int]) -> NDArray[Any]:
+        """One array of all labels that the pieces held, and of the places where they stand."""
+        return np.array(labels)
 
 
 def skip(pieces: Iterator[Rows], n: int) -> Iterator[Rows]:
@@ -129,6 +159,10 @@ class Chain(Reader):
                     start -= cut
                     if cut < len(piece.values):
                         yield part_of(piece, cut, len(piece.values))
+
+    def make_labels(self, labels: list[Any], places: list[int]) -> NDArray[Any]:
+        """As the first reader makes them."""
+        return self._readers[0].make_labels(labels, places)
 
     def mark(self) -> object | None:
         """Those of all readers."""

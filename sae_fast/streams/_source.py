@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._public import public_in
-from ..files._labels import make_labels
 from ..network._types import FloatArray
 from ._ahead import read_ahead
 from ._reader import Reader, Rows, SourceError
@@ -101,25 +100,25 @@ class Source:
     def labels(self) -> NDArray[Any] | None:
         """One label for each row, of the column that ``labels=`` names; None without one. The first look reads all."""
         if self._labels is None and self._reader.has_labels:
-            for _ in self.passing():
+            for _ in self._checked(0, labelled=True):
                 pass
         return self._labels
 
-    def passing(self, start: int = 0) -> Iterator[Rows]:
+    def passing(self, start: int = 0) -> Generator[Rows]:
         """One pass over the blocks, from row ``start`` on, with what goes along with them."""
-        blocks = self._checked(start)
+        blocks = self._checked(start, labelled=self.once)
         return read_ahead(blocks) if self._reader.ahead else blocks
 
-    def _checked(self, start: int) -> Generator[Rows]:
+    def _checked(self, start: int, *, labelled: bool) -> Generator[Rows]:
         self._check_mark()
         labels: list[Any] = []
-        places: list[str] = []
+        places: list[int] = []
         done = start
         for rows in in_blocks(self._cast(start), self.batch_size, self.dtype):
             if self._finite:
                 check_finite(rows.values, self.feature_names, self._reader.title, done)
             self._check_same(rows.values, done)
-            if rows.labels is not None and not start:
+            if labelled and rows.labels is not None:
                 labels.extend(rows.labels)
                 places.extend(rows.places or ())
             done += len(rows.values)
@@ -129,8 +128,8 @@ class Source:
             self._n_rows = done
         elif done != self._n_rows:
             raise SourceError(f"{self._reader.title} must give {self._n_rows} rows, as {self._as}, got {done}")
-        if self._reader.has_labels and not start:
-            self._labels = self._make_labels(labels, places)
+        if self._reader.has_labels and labelled:
+            self._labels = self._reader.make_labels(labels, places)
 
     @property
     def _as(self) -> str:
@@ -165,9 +164,6 @@ class Source:
         elif i < len(self._marks) and self._marks[i] != mark:
             rows = f"rows {done + 1} to {done + len(values)} of {self._reader.title}"
             raise SourceError(f"{rows} must be the same in every pass, and are not those of the first one")
-
-    def _make_labels(self, labels: list[Any], places: list[str]) -> NDArray[Any]:
-        return make_labels(labels, places) if places else np.array(labels)
 
 
 def default_rows(n_features: int) -> int:
@@ -253,12 +249,14 @@ def _joined(columns: list[Any]) -> Any:
     return pyarrow.chunked_array([chunk for column in columns for chunk in getattr(column, "chunks", [column])])
 
 
-def check_finite(values: FloatArray, names: tuple[str, ...] | None, title: str, first: int = 0) -> None:
+def check_finite(values: NDArray[Any], names: Sequence[str] | None, title: str, first: int = 0) -> None:
     """Every value is a finite number; the first one that is not is told with its row, counted from ``first`` + 1."""
-    finite = np.isfinite(values)
-    if finite.all():
+    if values.dtype.kind != "f":
         return
-    row, column = np.argwhere(~finite)[0]
-    name = "" if names is None else f" ({names[column]!r})"
-    what = "NaN" if np.isnan(values[row, column]) else "an infinite value"
-    raise SourceError(f"{title} contains {what}: row {first + row + 1}, column {column + 1}{name}")
+    for i in range(0, len(values), 4096):
+        finite = np.isfinite(values[i : i + 4096])
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0]
+            name = "" if names is None else f" ({names[column]!r})"
+            what = "NaN" if np.isnan(values[i + row, column]) else "an infinite value"
+            raise SourceError(f"{title} contains {what}: row {first + i + row + 1}, column {column + 1}{name}")

@@ -146,7 +146,10 @@ def test_pipes_and_process_substitution(frame):
         (["fit", "x.csv", "--sep=1", *FIT], "must be one character"),
         (["fit", "x.csv", "--header=maybe", *FIT], "invalid choice: 'maybe'"),
         (["compare", "x.csv", "--labels=y.npy", "--labels-column=y"], "--labels and --labels-column: give one of them"),
-        (["fit", "x.dat", *FIT], "must end in .npy, .npz, .csv, .parquet, .tsv, .csv.gz, .tsv.gz (or be - or a pipe)"),
+        (
+            ["fit", "x.dat", *FIT],
+            ".csv, .parquet, .tsv, .csv.gz, .tsv.gz, .csv.zst, .tsv.zst (or be - or a pipe)",
+        ),
     ],
 )
 def test_wrong_usage_is_2(arguments, message, frame, capsys):

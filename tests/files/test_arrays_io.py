@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from sae_fast.files._arrays_io import ArrayFileError, TableOptions, expand, kind_of, read_table, read_tables, suffix_of
+from sae_fast.files._arrays_io import expand, kind_of, suffix_of
 from sae_fast.files._arrays_write import writing
+from sae_fast.files._table import ArrayFileError, TableOptions
+from sae_fast.streams._tables import read_table, read_tables
 
 NAMES = ["a", "b", 'c "quoted", d']
 
@@ -138,7 +140,9 @@ def test_unknown_kinds_are_named():
     """An ending that is not known is an error that lists those that are."""
     with pytest.raises(ValueError, match=r"must end in .npy, .npz, .csv, .parquet \(or be -\), got 'x.txt'"):
         suffix_of("x.txt")
-    with pytest.raises(ValueError, match=r".parquet, .tsv, .csv.gz, .tsv.gz \(or be - or a pipe\), got 'x.txt'"):
+    with pytest.raises(
+        ValueError, match=r".tsv, .csv.gz, .tsv.gz, .csv.zst, .tsv.zst \(or be - or a pipe\), got 'x.txt'"
+    ):
         kind_of("x.txt")
 
 

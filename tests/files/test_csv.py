@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from sae_fast.files import _csv_read, _csv_records
-from sae_fast.files._arrays_io import ArrayFileError, Table, TableOptions, read_table
 from sae_fast.files._csv_fault import is_number
+from sae_fast.files._table import ArrayFileError, Table, TableOptions
+from sae_fast.streams._tables import read_table
 
 
 @pytest.fixture(params=["pyarrow", "csv module", "small blocks"], name="way", autouse=True)

@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 
 from sae_fast.cli._labels import read_labels
-from sae_fast.files._arrays_io import ArrayFileError, TableOptions
+from sae_fast.files._table import ArrayFileError, TableOptions
 
 
 @pytest.fixture(name="read")

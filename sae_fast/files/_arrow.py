@@ -1,0 +1,176 @@
+"""pyarrow, where it is installed, and its columns as arrays: numbers, lists of numbers, labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._table import ArrayFileError, TableError, TableOptions, how_to_leave_out, select
+
+
+def import_arrow(what: str) -> Any:
+    """The package pyarrow with its Parquet module; an error names what needs it."""
+    try:
+        import pyarrow.compute
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ArrayFileError(f'{what} needs pyarrow: pip install "sae-fast[parquet]"') from error
+    return pyarrow
+
+
+class ArrowColumns:
+    """Which columns of a schema are features, and the numbers in its batches.
+
+    A column of lists of one length is as many features, ``name_0``, ``name_1``, ... What pandas marks as the index is
+    none.
+
+    Parameters
+    ----------
+    arrow : module
+        pyarrow.
+    schema : pyarrow.Schema
+    options : TableOptions
+
+    Attributes
+    ----------
+    wanted : list of int
+        Positions of the columns to read: features, labels, and those that are carried along.
+    names : list of str
+        Of the features, once a batch has been seen.
+
+    Raises
+    ------
+    TableError
+        Columns that are not there; a missing value, no numbers.
+    """
+
+    def __init__(self, arrow: Any, schema: Any, options: TableOptions) -> None:
+        self._arrow = arrow
+        self._all = list(schema.names)
+        if not self._all:
+            raise TableError("it must hold a table, got no columns")
+        chosen = select(self._all, len(self._all), options, _index(self._all, schema.metadata))
+        self._features, self._labels, self._kept = chosen.features, chosen.labels, chosen.kept
+        self.wanted = [
+            *dict.fromkeys([*chosen.features, *chosen.kept, *([] if chosen.labels is None else [chosen.labels])])
+        ]
+        self.kept = [self._all[i] for i in chosen.kept]
+        self.label = None if chosen.labels is None else self._all[chosen.labels]
+        self.names: list[str] = []
+        self._lengths: dict[int, int] = {}
+
+    def features(self, columns: Sequence[Any], first: int = 0) -> NDArray[Any]:
+        """The numbers (n_samples, n_features) of the columns that are wanted; ``first`` rows were before them.
+
+        Those of a single column are not copied where Arrow has them as NumPy would.
+        """
+        place = {i: k for k, i in enumerate(self.wanted)}
+        blocks = [self._numbers_of(i, columns[place[i]], first) for i in self._features]
+        if not self.names:
+            self.names = [
+                name
+                for i, block in zip(self._features, blocks, strict=True)
+                for name in ([self._all[i]] if i not in self._lengths else _numbered(self._all[i], block.shape[1]))
+            ]
+        if len(blocks) == 1:
+            return blocks[0] if blocks[0].ndim == 2 else blocks[0][:, None]
+        values = np.empty((len(blocks[0]), len(self.names)), np.result_type(*{block.dtype for block in blocks}))
+        j = 0
+        for block in blocks:
+            width = 1 if block.ndim == 1 else block.shape[1]
+            values[:, j : j + width] = block[:, None] if block.ndim == 1 else block
+            j += width
+        return values
+
+    def labels(self, columns: Sequence[Any], first: int = 0) -> Sequence[Any] | NDArray[Any] | None:
+        """A label for each row: numbers in an array, text in a list; None without a column of them."""
+        if self._labels is None:
+            return None
+        name, column = self._all[self._labels], columns[self.wanted.index(self._labels)]
+        plain = _plain(self._arrow, column)
+        _no_missing(name, plain, 1, "a label", first)
+        values = _numbers(self._arrow, plain)
+        if values is not None:
+            return values
+        if not (self._arrow.types.is_string(plain.type) or self._arrow.types.is_large_string(plain.type)):
+            raise TableError(f"column {name!r} must hold labels, numbers or text, got {column.type}")
+        texts: list[str] = plain.to_pylist()
+        return texts
+
+    def carried(self, columns: Sequence[Any]) -> tuple[Any, ...]:
+        """The columns that are carried along, as they are."""
+        return tuple(columns[self.wanted.index(i)] for i in self._kept)
+
+    def _numbers_of(self, i: int, column: Any, first: int) -> NDArray[Any]:
+        """The numbers of a column: (n_samples,), or (n_samples, n) of lists."""
+        arrow, name = self._arrow, self._all[i]
+        plain = _plain(arrow, column)
+        kind = plain.type
+        _no_missing(name, plain, 1, "a value", first)
+        n = 1
+        if arrow.types.is_fixed_size_list(kind) or arrow.types.is_list(kind) or arrow.types.is_large_list(kind):
+            n = self._length(i, plain, first)
+            plain = _plain(arrow, plain.flatten())
+            _no_missing(name, plain, n, "numbers", first)
+        values = _numbers(arrow, plain)
+        if values is None:
+            words = f"column {name!r} must hold real numbers, got {column.type}"
+            raise TableError(words, how_to_leave_out(name))
+        return values if plain.type == kind else values.reshape(-1, n)
+
+    def _length(self, i: int, lists: Any, first: int) -> int:
+        """The one length that all lists of the column have."""
+        name = self._all[i]
+        if self._arrow.types.is_fixed_size_list(lists.type):
+            lengths = np.full(min(1, len(lists)), lists.type.list_size)
+        else:
+            lengths = self._arrow.compute.list_value_length(lists).to_numpy(zero_copy_only=False)
+        wanted = self._lengths.setdefault(i, int(lengths[0]) if len(lengths) else 0)
+        for row in np.flatnonzero(lengths != wanted):
+            words = f"must hold {wanted} numbers, as row 1, got {lengths[row]}"
+            raise TableError(f"column {name!r}, row {first + row + 1} {words}")
+        if wanted == 0:
+            raise TableError(f"column {name!r} must hold numbers, got empty lists")
+        return wanted
+
+
+def _numbered(name: str, n: int) -> list[str]:
+    return [f"{name}_{j}" for j in range(n)]
+
+
+def _index(names: list[str], metadata: dict[bytes, bytes] | None) -> list[int]:
+    """Positions of what pandas wrote for the index, by its metadata or, where these are lost, by the names."""
+    try:
+        told = json.loads((metadata or {})[b"pandas"])["index_columns"]
+    except (KeyError, ValueError, TypeError):
+        told = []
+    return [i for i, name in enumerate(names) if name in told or name.startswith("__index_level_")]
+
+
+def _plain(arrow: Any, column: Any) -> Any:
+    """One array of plain values, of what is chunked, encoded by a dictionary or an extension type."""
+    whole = column.combine_chunks() if isinstance(column, arrow.ChunkedArray) else column
+    if isinstance(whole.type, arrow.BaseExtensionType):
+        whole = whole.storage
+    return whole.dictionary_decode() if arrow.types.is_dictionary(whole.type) else whole
+
+
+def _no_missing(name: str, column: Any, n: int, wanted: str, first: int) -> None:
+    """There is no null in it, which has ``n`` values a row."""
+    if column.null_count:
+        missing = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))
+        row = f"column {name!r}, row {first + missing[0] // n + 1}"
+        raise TableError(f"{row} must hold {wanted}, got a missing one")
+
+
+def _numbers(arrow: Any, column: Any) -> NDArray[Any] | None:
+    """As NumPy has them; None for other things than real numbers."""
+    if arrow.types.is_decimal(column.type):
+        # By way of text to the nearest float64: Arrow's own conversion is off by a last digit now and then.
+        column = column.cast(arrow.string()).cast(arrow.float64())
+    values: NDArray[Any] = column.to_numpy(zero_copy_only=False)
+    return values if values.dtype.kind in "fiub" else None

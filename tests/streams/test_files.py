@@ -1,0 +1,211 @@
+"""Sources of CSV, Parquet and Arrow: the rows of the table read whole, block by block."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import threading
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet
+import pytest
+
+import sae_fast as sf
+from sae_fast.files import _csv_read, _csv_records
+from sae_fast.files._arrow import ArrowColumns
+from sae_fast.files._table import TableOptions
+from sae_fast.streams._tables import read_table
+
+NAMES = list("abcd")
+PAIRS = pa.list_(pa.float64(), 2)
+X = np.random.default_rng(0).normal(size=(100, 4))
+
+
+def whole(source):
+    return np.concatenate([block for block in source])  # list() would ask for the length first
+
+
+def frame():
+    made = pd.DataFrame(X, columns=NAMES)
+    made.insert(0, "id", [f'k "{i}", so' for i in range(100)])
+    made["y"] = np.where(np.arange(100) % 3, "u", "v")
+    return made
+
+
+def zstd(path, text):
+    with pa.CompressedOutputStream(str(path), "zstd") as file:
+        file.write(text.encode())
+
+
+WRITERS = {
+    "x.csv": lambda f, p: f.to_csv(p, index=False),
+    "x.tsv": lambda f, p: f.to_csv(p, index=False, sep="\t"),
+    "x.csv.gz": lambda f, p: p.write_bytes(gzip.compress(f.to_csv(index=False).encode())),
+    "x.csv.zst": lambda f, p: zstd(p, f.to_csv(index=False)),
+    "x.parquet": lambda f, p: f.to_parquet(p, row_group_size=17),
+}
+
+
+@pytest.fixture(params=["small blocks", "csv module"], name="way")
+def _way(request, monkeypatch):
+    """CSV by pyarrow in blocks of some lines, and by the standard library."""
+    if request.param == "small blocks":
+        monkeypatch.setattr(_csv_read, "_SMALL", 0)
+        monkeypatch.setattr(_csv_records, "BLOCK_BYTES", 2000)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("name", WRITERS)
+def test_files_of_tables(tmp_path, name):
+    """Names, labels, kept columns and rows, from the first one on and from the middle, in each pass alike."""
+    path = tmp_path / name
+    WRITERS[name](frame(), path)
+    source = sf.open_source(path, drop=["id"], labels="y", batch_size=32)
+    assert (source.feature_names, source.n_features, source.dtype) == (tuple(NAMES), 4, np.float64)
+    for _ in range(2):
+        blocks = [block for block in source]
+        assert [len(block) for block in blocks] == [32, 32, 32, 4]
+        np.testing.assert_array_equal(np.concatenate(blocks), X)
+    assert len(source) == 100
+    assert source.labels.tolist() == frame()["y"].tolist()
+    np.testing.assert_array_equal(np.concatenate([rows.values for rows in source.passing(37)]), X[37:])
+    np.testing.assert_array_equal(whole(sf.open_source(path, columns=["d", "a"])), X[:, [3, 0]])
+    np.testing.assert_array_equal(read_table(str(path), TableOptions(columns=NAMES)).values, X)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_folders_and_patterns(tmp_path, ending):
+    """Files of a folder and those below it, in the order of their names; a file of another width is named."""
+    (tmp_path / "year=2024").mkdir()
+    for i, name in enumerate(["a", "year=2024/b", "z"]):
+        part = pd.DataFrame(X[i::3], columns=NAMES)
+        path = tmp_path / f"{name}.{ending}"
+        part.to_csv(path, index=False) if ending == "csv" else part.to_parquet(path)
+    (tmp_path / "_SUCCESS").write_text("")
+    (tmp_path / f".hidden.{ending}").write_text("")
+    wanted = np.concatenate([X[i::3] for i in range(3)])
+    source = sf.open_source(tmp_path)
+    np.testing.assert_array_equal(whole(source), wanted)
+    np.testing.assert_array_equal(np.concatenate([r.values for r in source.passing(40)]), wanted[40:])
+    np.testing.assert_array_equal(whole(sf.open_source(str(tmp_path / f"[az].{ending}"))), np.vstack([X[::3], X[2::3]]))
+    (tmp_path / "none").mkdir()
+    with pytest.raises(IsADirectoryError, match="is a directory, wanted a file, or a folder that holds some"):
+        sf.open_source(tmp_path / "none")
+
+
+def embeddings(n, dtype=np.float32):
+    values = X.astype(dtype).reshape(-1)
+    return pa.FixedSizeListArray.from_arrays(pa.array(values), n)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda t, p: t,
+        lambda t, p: pl.from_arrow(t),
+        lambda t, p: pa.dataset.dataset(p),
+        lambda t, p: p / "1.parquet",
+    ],
+)
+def test_what_gives_arrow(tmp_path, make):
+    """Tables of pyarrow and polars, datasets and files: embeddings in lists of one length, with other columns."""
+    table = pa.table({"e": embeddings(4), "f": np.arange(100, dtype=np.float32)})
+    pa.parquet.write_table(table, tmp_path / "1.parquet", row_group_size=30)
+    data = make(table, tmp_path)
+    source = sf.open_source(data, batch_size=32)
+    assert (source.dtype, source.feature_names) == (np.float32, ("e_0", "e_1", "e_2", "e_3", "f"))
+    wanted = np.column_stack([X.astype(np.float32), np.arange(100)])
+    for _ in range(2):
+        np.testing.assert_array_equal(whole(source), wanted)
+    np.testing.assert_array_equal(whole(sf.open_source(data, columns=["e"])), X.astype(np.float32))
+
+
+def test_a_stream_is_read_once():
+    """A reader of record batches gives its rows once; a second pass tells what to give instead."""
+    table = pa.table({"a": X[:, 0], "b": X[:, 1]})
+    source = sf.open_source(pa.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=7)))
+    assert source.once
+    np.testing.assert_array_equal(whole(source), X[:, :2])
+    with pytest.raises(ValueError, match="is a stream, which gives its rows once"):
+        whole(source)
+
+
+@pytest.mark.parametrize("cut", [slice(0, 100), slice(3, 50)])
+def test_embeddings_are_not_copied(cut):
+    """The block of a list column is Arrow's own memory, of a slice too."""
+    column = embeddings(4)[cut]
+    batch = pa.record_batch({"e": column})
+    values = ArrowColumns(pa, batch.schema, TableOptions()).features(batch.columns)
+    np.testing.assert_array_equal(values, X[cut].astype(np.float32))
+    assert np.shares_memory(values, column.values.to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (
+            pa.array([[1.0, 2], [3, None]], pa.list_(pa.float64(), 2)),
+            "column 'e', row 2 must hold numbers, got a missing",
+        ),
+        (
+            pa.array([[1.0, 2], None], pa.list_(pa.float64(), 2)),
+            "column 'e', row 2 must hold a value, got a missing one",
+        ),
+        (pa.array([[1.0, 2], [3]]), "column 'e', row 2 must hold 2 numbers, as row 1, got 1"),
+    ],
+)
+def test_missing_numbers_are_told_by_row(tmp_path, second, message):
+    """Row numbers count on from one row group to the next."""
+    pa.parquet.write_table(pa.table({"e": second}), tmp_path / "x.parquet", row_group_size=1)
+    with pytest.raises(ValueError, match=message):
+        whole(sf.open_source(tmp_path / "x.parquet", batch_size=1))
+
+
+@pytest.mark.usefixtures("way")
+def test_a_fault_in_the_middle_of_csv(tmp_path):
+    """The line is told, after the blocks before it have been given."""
+    lines = frame()[NAMES].to_csv(index=False).splitlines()
+    lines[71] = "1,2,x,4"
+    (tmp_path / "x.csv").write_text("\n".join(lines))
+    blocks = iter(sf.open_source(tmp_path / "x.csv", batch_size=10))
+    with pytest.raises(ValueError, match=r"x.csv: line 72, column 3 must be a number, got 'x'"):
+        list(blocks)
+
+
+def test_pipes_are_read_once(tmp_path, monkeypatch):
+    """CSV out of a FIFO or stdin is streamed, in one pass; other kinds are kept in a file of their own."""
+    text = frame()[NAMES].to_csv(index=False).encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+    source = sf.open_source("-", batch_size=32)
+    np.testing.assert_array_equal(whole(source), X)
+    with pytest.raises(ValueError, match="stdin is a pipe, which gives its rows once"):
+        whole(source)
+    for name, content in (("pipe", text), ("x.npy", None)):
+        if content is None:
+            file = io.BytesIO()
+            np.save(file, X)
+            content = file.getvalue()
+        os.mkfifo(tmp_path / name)
+        writer = threading.Thread(target=(tmp_path / name).write_bytes, args=(content,))
+        writer.start()
+        source = sf.open_source(tmp_path / name)
+        np.testing.assert_array_equal(whole(source), X)
+        writer.join()
+        assert source.once == (name == "pipe")
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_file_that_is_changed(tmp_path, name):
+    """A pass over another file than the first one was is refused."""
+    path = tmp_path / name
+    WRITERS[name](frame(), path)
+    source = sf.open_source(path, columns=["a"])
+    whole(source)
+    WRITERS[name](frame()[:50], path)
+    with pytest.raises(ValueError, match="has been changed since it was opened"):
+        whole(source)
