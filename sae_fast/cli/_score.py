@@ -3,44 +3,46 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..anomalies._threshold import conformal_p_values
-from ..files._arrays_io import expand
 from ..files._arrays_write import writing
-from ._inputs import check_columns, check_finite, read_inputs, title
+from ..streams._files import files_of
+from ..streams._source import Source, default_rows
+from ._inputs import check_columns, open_inputs, title
 from ._models import for_arrays, load_model
 from ._outputs import check_out
 
-_BLOCK_BYTES = 1 << 25
 _OF_DETECTOR = ["score", "decision", "prediction", "p_value"]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score block by block: a memory-mapped file may be larger than memory."""
-    check_out(arguments.out, [arguments.model, *expand(arguments.data)])
+    """Score block by block, in memory that does not depend on the number of rows."""
+    check_out(arguments.out, [arguments.model, *files_of(arguments.data)])
     model = load_model(arguments.model)
     if not hasattr(model, "score_samples"):
         raise ValueError(f"{arguments.model} holds a {type(model).__name__}, which gives no scores")
     detects = hasattr(model, "decision_function")
     if arguments.features and not detects:
         raise ValueError(f"--features is for detectors, as sae-fast fit --detector writes them, not {arguments.model}")
-    table = read_inputs(arguments)
-    check_columns(model, table, title(arguments))
+    reader = open_inputs(arguments)
+    check_columns(model, reader.head(), title(arguments))
     columns = list(_OF_DETECTOR) if detects else ["score"]
     if arguments.features:
         columns += [f"error_{name}" for name in _names(model)]
     model = for_arrays(model).set_params(n_threads=arguments.n_threads)
-    X = table.values
-    rows = max(1, _BLOCK_BYTES // (8 * max(X.shape[1], len(columns))))
-    with writing(arguments.out, (len(X), len(columns)), np.dtype(np.float64), columns) as write:
-        for i in range(0, len(X), rows):
-            block = X[i : i + rows]
-            check_finite(block, table.names, title(arguments), i)
-            write(_scores(model, block, arguments.features) if detects else model.score_samples(block)[:, None])
+    source = Source(reader, batch_size=default_rows(max(reader.n_features, len(columns))))
+    shape = reader.n_rows, len(columns)
+    with (
+        writing(arguments.out, shape, np.dtype(np.float64), columns) as write,
+        contextlib.closing(source.passing()) as blocks,
+    ):
+        for X, *_ in blocks:
+            write(_scores(model, X, arguments.features) if detects else model.score_samples(X)[:, None])
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,8 @@ class ArrowColumns:
         Positions of the columns to read: features, labels, and those that are carried along.
     names : list of str
         Of the features, once a batch has been seen.
+    missing : callable
+        Told a column's name, it tells how many of its values are missing in all, or None.
 
     Raises
     ------
@@ -61,15 +63,17 @@ class ArrowColumns:
         self.kept = [self._all[i] for i in chosen.kept]
         self.label = None if chosen.labels is None else self._all[chosen.labels]
         self.names: list[str] = []
+        self.missing: Callable[[str], int | None] = lambda name: None
         self._lengths: dict[int, int] = {}
+        self._place = {i: k for k, i in enumerate(self.wanted)}
+        self._simple = {i for i in self.wanted if _is_simple(arrow, schema.field(i).type)}
 
     def features(self, columns: Sequence[Any], first: int = 0) -> NDArray[Any]:
         """The numbers (n_samples, n_features) of the columns that are wanted; ``first`` rows were before them.
 
         Those of a single column are not copied where Arrow has them as NumPy would.
         """
-        place = {i: k for k, i in enumerate(self.wanted)}
-        blocks = [self._numbers_of(i, columns[place[i]], first) for i in self._features]
+        blocks = [self._numbers_of(i, columns[self._place[i]], first) for i in self._features]
         if not self.names:
             self.names = [
                 name
@@ -90,9 +94,9 @@ class ArrowColumns:
         """A label for each row: numbers in an array, text in a list; None without a column of them."""
         if self._labels is None:
             return None
-        name, column = self._all[self._labels], columns[self.wanted.index(self._labels)]
+        name, column = self._all[self._labels], columns[self._place[self._labels]]
         plain = _plain(self._arrow, column)
-        _no_missing(name, plain, 1, "a label", first)
+        self._no_missing(name, plain, 1, "a label", first)
         values = _numbers(self._arrow, plain)
         if values is not None:
             return values
@@ -103,24 +107,27 @@ class ArrowColumns:
 
     def carried(self, columns: Sequence[Any]) -> tuple[Any, ...]:
         """The columns that are carried along, as they are."""
-        return tuple(columns[self.wanted.index(i)] for i in self._kept)
+        return tuple(columns[self._place[i]] for i in self._kept)
 
     def _numbers_of(self, i: int, column: Any, first: int) -> NDArray[Any]:
         """The numbers of a column: (n_samples,), or (n_samples, n) of lists."""
         arrow, name = self._arrow, self._all[i]
+        if i in self._simple and not column.null_count:
+            values: NDArray[Any] = column.to_numpy()
+            return values
         plain = _plain(arrow, column)
         kind = plain.type
-        _no_missing(name, plain, 1, "a value", first)
+        self._no_missing(name, plain, 1, "a value", first)
         n = 1
         if arrow.types.is_fixed_size_list(kind) or arrow.types.is_list(kind) or arrow.types.is_large_list(kind):
             n = self._length(i, plain, first)
             plain = _plain(arrow, plain.flatten())
-            _no_missing(name, plain, n, "numbers", first)
-        values = _numbers(arrow, plain)
-        if values is None:
+            self._no_missing(name, plain, n, "numbers", first)
+        found = _numbers(arrow, plain)
+        if found is None:
             words = f"column {name!r} must hold real numbers, got {column.type}"
             raise TableError(words, how_to_leave_out(name))
-        return values if plain.type == kind else values.reshape(-1, n)
+        return found if plain.type == kind else found.reshape(-1, n)
 
     def _length(self, i: int, lists: Any, first: int) -> int:
         """The one length that all lists of the column have."""
@@ -136,6 +143,20 @@ class ArrowColumns:
         if wanted == 0:
             raise TableError(f"column {name!r} must hold numbers, got empty lists")
         return wanted
+
+    def _no_missing(self, name: str, column: Any, n: int, wanted: str, first: int) -> None:
+        """There is no null in it, which has ``n`` values a row."""
+        if column.null_count:
+            missing = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))
+            count = self.missing(name) if n == 1 else None
+            of_all = "" if count is None else f" ({count} in all)"
+            row = f"column {name!r}, row {first + missing[0] // n + 1}"
+            raise TableError(f"{row} must hold {wanted}, got a missing one{of_all}")
+
+
+def _is_simple(arrow: Any, kind: Any) -> bool:
+    """Does NumPy have such numbers as they are?"""
+    return bool(arrow.types.is_integer(kind) or arrow.types.is_floating(kind))
 
 
 def _numbered(name: str, n: int) -> list[str]:
@@ -157,14 +178,6 @@ def _plain(arrow: Any, column: Any) -> Any:
     if isinstance(whole.type, arrow.BaseExtensionType):
         whole = whole.storage
     return whole.dictionary_decode() if arrow.types.is_dictionary(whole.type) else whole
-
-
-def _no_missing(name: str, column: Any, n: int, wanted: str, first: int) -> None:
-    """There is no null in it, which has ``n`` values a row."""
-    if column.null_count:
-        missing = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))
-        row = f"column {name!r}, row {first + missing[0] // n + 1}"
-        raise TableError(f"{row} must hold {wanted}, got a missing one")
 
 
 def _numbers(arrow: Any, column: Any) -> NDArray[Any] | None:

@@ -13,8 +13,8 @@ from ..files._table import ArrayFileError, TableError, TableOptions
 from ._reader import Reader, Rows, SourceError, skip
 from ._spooled import File
 
-_READ_BYTES = 1 << 18
-"""So much of each column is read at a time, not the whole of its row group."""
+_LARGE_GROUP, _READ_BYTES = 1 << 26, 1 << 16
+"""Of row groups beyond so many bytes that much of each column is read at a time, not the whole of it."""
 
 
 class ArrowReader(Reader):
@@ -60,6 +60,7 @@ class ParquetReader(ArrowReader):
     """The rows of a Parquet file, row group by row group."""
 
     ahead = True
+    _buffer = 0
 
     def __init__(self, path: str, title: str, options: TableOptions) -> None:
         arrow = import_arrow(f"{title}: Parquet")
@@ -71,6 +72,10 @@ class ParquetReader(ArrowReader):
             if self._unique:  # nested names and such with a dot in them are told apart by the whole of their path
                 self._names = [file.schema_arrow.names[i] for i in self._columns.wanted]
             self.n_rows = file.metadata.num_rows
+            self._columns.missing = self._missing
+            groups = [file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups)]
+            if max(groups, default=0) > _LARGE_GROUP:
+                self._buffer = _READ_BYTES
             first = next(self._batches(file, 1, 0), None)
             self._learn(first if first is not None else file.read(), self._order)
 
@@ -92,6 +97,17 @@ class ParquetReader(ArrowReader):
         """What the system says of the file."""
         return self._file.mark()
 
+    def _missing(self, name: str) -> int | None:
+        """Nulls of a column in the whole file, if its statistics tell."""
+        with self._reading() as file:
+            about = file.metadata
+            groups = [about.row_group(i) for i in range(about.num_row_groups)]
+        columns = [
+            [c for c in map(group.column, range(group.num_columns)) if c.path_in_schema == name] for group in groups
+        ]
+        told = [c.statistics.null_count for (c, *_) in columns if c.statistics is not None] if all(columns) else []
+        return sum(told) if told and len(told) == len(groups) else None
+
     def _batches(self, file: Any, size: int, begin: int) -> Iterator[Any]:
         groups = list(range(begin, file.metadata.num_row_groups))
         for batch in file.iter_batches(size, row_groups=groups, columns=self._names):
@@ -100,18 +116,18 @@ class ParquetReader(ArrowReader):
             yield batch
 
     def _reading(self) -> Any:
-        return _Reading(self._arrow, self._file.path, self.title)
+        return _Reading(self._arrow, self._file.path, self.title, self._buffer)
 
 
 class _Reading:
     """An open Parquet file; what is wrong with it is told with its title."""
 
-    def __init__(self, arrow: Any, path: str, title: str) -> None:
-        self._arrow, self._path, self._title = arrow, path, title
+    def __init__(self, arrow: Any, path: str, title: str, buffer: int) -> None:
+        self._arrow, self._path, self._title, self._buffer = arrow, path, title, buffer
 
     def __enter__(self) -> Any:
         try:
-            self._file = self._arrow.parquet.ParquetFile(self._path, buffer_size=_READ_BYTES)
+            self._file = self._arrow.parquet.ParquetFile(self._path, buffer_size=self._buffer)
         except BaseException as error:
             self._tell(error)
             raise
