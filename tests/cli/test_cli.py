@@ -207,7 +207,7 @@ def test_dtype_option(tmp_path, data):
         (["fit", "X.npy"], "the following arguments are required: -o/--out"),
         (
             ["fit", "X.txt", "-o", "m.safetensors"],
-            "must end in .npy, .npz, .csv, .parquet, .tsv, .csv.gz, .tsv.gz (or be - or a pipe), got 'X.txt'",
+            ".tsv, .csv.gz, .tsv.gz, .csv.zst, .tsv.zst (or be - or a pipe), got 'X.txt'",
         ),
         (["fit", "X.npy", "-o", "m.pkl"], "must end in .safetensors, got 'm.pkl'"),
         (["fit", "X.npy", "-o", "m.safetensors", "--rho", "1.5"], "rho must be in (0, 1), got 1.5"),

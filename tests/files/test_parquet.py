@@ -99,7 +99,7 @@ def test_a_column_whose_name_begins_like_another(path):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"a": [1.0, None, 2.0, None]}, rr"column 'a', row 2 must hold a value, got a missing one \(2 in all\)"),
+        ({"a": [1.0, None, 2.0, None]}, r"column 'a', row 2 must hold a value, got a missing one \(2 in all\)"),
         ({"a": pd.array([1, 2, None], "Int64")}, "column 'a', row 3 must hold a value"),
         ({"a": ["x", "y"]}, r"column 'a' must hold real numbers, got string \(--drop a leaves the column out\)"),
         ({"a": pd.to_datetime(["2024-01-01"])}, "column 'a' must hold real numbers, got timestamp"),

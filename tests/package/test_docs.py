@@ -20,3 +20,19 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
     assert len(blocks) >= 4
     for block in blocks:
         exec(compile(block, page, "exec"), names)
+
+
+SECTIONS = re.split(r"^## ", (DOCS / "streams.md").read_text(encoding="utf-8"), flags=re.M)[1:]
+RECIPES = [section for section in SECTIONS if "```python" in section]
+
+
+@pytest.mark.parametrize("section", RECIPES, ids=lambda section: section.split("\n", 1)[0])
+def test_recipes_run(section, tmp_path, monkeypatch):
+    """The blocks of a section of streams.md run after those of the first one, where their packages are installed."""
+    monkeypatch.chdir(tmp_path)
+    for module in re.findall(r"^import (\w+)", section, re.M):
+        pytest.importorskip(module, reason=f"the recipe is for {module}")
+    names: dict[str, object] = {}
+    for text in (RECIPES[0], section):
+        for block in re.findall(r"```python\n(.*?)```", text, re.S):
+            exec(compile(block, "streams.md", "exec"), names)

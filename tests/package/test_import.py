@@ -125,7 +125,7 @@ def test_no_room_of_the_backend_needs_more_than_numpy():
         "    sys.modules[name] = None\n"
         "import sae_fast\n"
         "n = 0\n"
-        "for room in ('network', 'reference', 'encoders', 'files', 'export', 'onnx'):\n"
+        "for room in ('network', 'reference', 'encoders', 'files', 'streams', 'export', 'onnx'):\n"
         "    package = importlib.import_module('sae_fast.' + room)\n"
         "    for module in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
         "        importlib.import_module(module.name); n += 1\n"
