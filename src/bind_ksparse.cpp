@@ -5,9 +5,9 @@
 
 #include "array.hpp"
 #include "bindings.hpp"
-#include "local_workspace.hpp"
 #include "object.hpp"
 #include "sae_fast/ksparse.hpp"
+#include "sae_fast/local_workspace.hpp"
 #include "unlocked.hpp"
 
 namespace sae_fast::bindings {
