@@ -15,6 +15,7 @@ from ..files._kinds import KSPARSE, KSPARSE_TENSORS, register
 from ..network._checks import check_count, check_n_threads, check_out, check_X
 from ..network._rows import check_feature_names, check_names, real_rows
 from ..network._types import FloatArray
+from ._judging import check_definition, evaluate
 from ._selections import SELECTORS, Activation, check_activation, check_given, check_numbers
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -287,6 +288,50 @@ class KSparseEncoder:
         result = np.empty(shape, self.dtype) if out is None else check_out(out, shape, self.dtype, inputs)
         _core.sparse_decode(starts, indices, values, self.W_dec, self.b_dec, result, n_threads)
         return result
+
+    def evaluate(
+        self, X: ArrayLike, k: int | None = None, *, fvu: str = "total", n_threads: int | None = None
+    ) -> dict[str, Any]:
+        """How well the codes of samples reconstruct them, and how many latents they use.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Read some rows at a time; a memory map is never in memory as a whole.
+        k, n_threads
+            As for a call.
+        fvu : {"total", "per_sample", "openai", "sparsify"}
+            Which fraction of variance is meant, with errors ``e = reconstruction - x`` and the mean of all samples:
+            ``"total"``, and EleutherAI's sparsify by batches, ``sum |e|^2 / sum |x - mean|^2``; ``"per_sample"`` the
+            mean over samples of ``|e|^2 / |x - mean|^2``; ``"openai"``, the normalised error of OpenAI's
+            sparse_autoencoder, the mean over samples of ``|e|^2 / |x|^2``.
+
+        Returns
+        -------
+        dict
+            ``fvu``; ``mse``, of single features; ``cosine``, the mean of that of samples with their reconstructions;
+            ``relative_bias``, ``sum |reconstruction|^2 / sum x . reconstruction``, less than 1 where reconstructions
+            are too short (Rajamanoharan et al., "Improving Dictionary Learning with Gated Sparse Autoencoders", 2024);
+            ``l0`` and ``l1``, means over samples; ``dead``, the share of latents that no sample excites; ``density``
+            (n_latents,), the share of samples that excite each.
+
+        Raises
+        ------
+        TypeError, ValueError
+            They name the argument.
+
+        Examples
+        --------
+        >>> import numpy as np, sae_fast as sf
+        >>> eye = np.eye(4)
+        >>> encoder = sf.KSparseEncoder(eye, np.zeros(4), eye, np.zeros(4), k=1)
+        >>> found = encoder.evaluate(np.array([[3.0, 0, 0, 0], [0, 2, 1, 0]]), fvu="openai")
+        >>> found["fvu"], found["l0"], found["dead"]
+        (0.1, 1.0, 0.5)
+        """
+        check_definition(fvu)
+        number, data = self._check_k(k, self.k), self._rows(X)
+        return evaluate(data, lambda rows: self(rows, k=number, n_threads=n_threads), self.decode, fvu)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
