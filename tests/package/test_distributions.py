@@ -52,6 +52,10 @@ def test_files_of_a_wheel():
         headers = sources(".hpp", ".h", under="csrc/include")
         wanted = {name.replace("csrc/include", "sae_fast/include") for name in headers} | {"sae_fast/py.typed"}
         wanted |= sources(".py", ".pyi", ".pxd", ".in", under="sae_fast")
+        if (ROOT / "cmake").is_dir():  # the core as a CMake package: its sources, and what CMake and pkg-config read
+            core = {name for name in sources(".cpp", ".hpp", under="csrc") if "/include/" not in name}
+            core |= {"csrc/Makefile", *sources(".cmake", ".pc", under="cmake")}
+            wanted |= {f"sae_fast/{name}" for name in core} | {"sae_fast/lib/pkgconfig/sae_fast.pc"}
         assert names - extensions - libraries - about == wanted
 
 
@@ -61,6 +65,7 @@ def test_files_of_the_sdist():
         with tarfile.open(path) as archive:
             names = {name.partition("/")[2] for name in archive.getnames()}
         wanted = sources(".hpp", ".h", ".cpp", ".md", under="csrc") | {"csrc/Makefile"}
+        wanted |= sources(".cmake", ".pc", under="cmake")
         wanted |= sources(".hpp", ".cpp", ".md", under="src")
         wanted |= sources(".py", ".pyi", ".pxd", ".pyx", ".in", under="sae_fast")
         wanted |= sources(".py", ".pyx", ".toml", ".hpp", ".cpp", ".R", ".rda", ".rds", ".zip", under="tests")
