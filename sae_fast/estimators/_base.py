@@ -20,6 +20,7 @@ from ..network._checks import check_count, check_in, check_rate
 from ..network._solvers import check_solver
 from ..onnx._skl2onnx import OnnxConvertible
 from ..preprocessing._transformer import FLOATS
+from ._streamed import is_source
 
 
 def check_not_negative(name: str, value: object) -> float:
@@ -75,6 +76,11 @@ class Autoencoder(OnnxConvertible, BaseEstimator):  # type: ignore[misc]
                 check(name, getattr(self, name))
 
     def _validate(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
+        if is_source(X):
+            raise TypeError(
+                f"X must be samples in memory for this method of {type(self).__name__}, got a source: fit of "
+                "SparseAutoencoder, and transform, score_samples and score read sources"
+            )
         data: NDArray[Any] = validate_data(self, X, dtype=FLOATS, reset=reset)
         return data
 

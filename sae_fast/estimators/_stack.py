@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Callable, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,12 +18,14 @@ from ..network._layer_plan import LayerPlan
 from ..network._measure import measure
 from ..network._settings import Settings
 from ..network._types import Cost, EpochInfo, FloatArray, Hidden
+from ..streams._source import Source
 from ._base import Autoencoder
 from ._fit import FitControl, check_finite
 from ._held_out import Weight
 from ._layer_training import Samples
 from ._stack_file import save
 from ._stack_training import Layers, TrainedLayer
+from ._streamed import blocks_of, is_source
 
 
 class Stack(Autoencoder):
@@ -105,12 +107,13 @@ class Stack(Autoencoder):
 
     # Use
 
-    def transform(self, X: ArrayLike, layer: int | None = None) -> FloatArray:
+    def transform(self, X: ArrayLike | Source | Iterable[ArrayLike], layer: int | None = None) -> FloatArray:
         """Codes of the samples.
 
         Parameters
         ----------
-        X : array_like of shape (n_samples, n_features)
+        X : array_like of shape (n_samples, n_features), Source or iterable of arrays
+            A source is read block by block; the codes are in memory.
         layer : int, optional
             Index of the hidden layer, 0 for the lowest; by default the last.
 
@@ -121,8 +124,11 @@ class Stack(Autoencoder):
         """
         check_is_fitted(self)
         top = self._top(layer)
-        data = self._validate(X, reset=False)
-        codes = deep_forward(self.encoder_[:top], data, units=self.units_[:top], n_threads=self.n_threads)
+        streamed = is_source(X)
+        blocks = blocks_of(self, X) if streamed else [self._validate(cast("ArrayLike", X), reset=False)]
+        encoder, units = self.encoder_[:top], self.units_[:top]
+        parts = [deep_forward(encoder, block, units=units, n_threads=self.n_threads) for block in blocks]
+        codes: FloatArray = np.concatenate(parts) if streamed else parts[0]
         container = _get_output_config("transform", self)["dense"]
         if container == "default":
             return codes

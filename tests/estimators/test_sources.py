@@ -15,7 +15,7 @@ from sae_fast.network import _window_solver
 from sae_fast.network._data import Data
 from sae_fast.network._settings import check_autoencoder
 from sae_fast.network._solvers import LbfgsSolver
-from tests.helpers.estimators import SOLVERS, model, patches
+from tests.helpers.estimators import SOLVERS, model, patches, stack
 
 
 class Again:
@@ -167,6 +167,17 @@ def test_codes_and_scores_of_a_source():
     np.testing.assert_array_equal(fitted.transform(Again(X, 130)), fitted.transform(X))
     np.testing.assert_array_equal(fitted.score_samples(iter(Again(X, 130))), fitted.score_samples(X))
     assert fitted.score(Again(X, 130)) == fitted.score(X)
+
+
+def test_a_stack_reads_sources_and_is_fitted_in_memory():
+    """Codes and scores of a source are those of the array; a fit says what it needs."""
+    X = patches(600)
+    fitted = stack(max_iter=5, fine_tune=False).fit(X)
+    np.testing.assert_array_equal(fitted.transform(Again(X, 130)), fitted.transform(X))
+    np.testing.assert_array_equal(fitted.transform(Again(X, 130), layer=0), fitted.transform(X, layer=0))
+    assert fitted.score(Again(X, 130)) == fitted.score(X)
+    with pytest.raises(TypeError, match="must be samples in memory for this method of StackedAutoencoder"):
+        fitted.fit(Again(X, 130))
 
 
 def test_bad_sources_leave_the_model_as_it_was():
