@@ -23,6 +23,8 @@ HOMES = {
     "inspection._revive": ("RevivalWarning", "ReviveUnits", "revive_units"),
     "inspection._suggest_beta": ("BetaSearch", "Trial", "suggest_beta"),
     "ksparse._encoder": ("KSparseEncoder",),
+    "monitoring._monitor": ("Monitor",),
+    "monitoring._report": ("MonitorReport",),
     "network._config": ("get_include", "get_num_threads", "set_num_threads", "show_config"),
     "network._convolve": ("convolve",),
     "network._functional": (
@@ -49,7 +51,9 @@ HOMES = {
 PACKAGES = ("conventions", "onnx", "plot", "reference")
 # Not public, but named by pickles of what is.
 STORED = {
+    "Chunk": "monitoring._looks",
     "Network": "inspection._new_units",
+    "Reference": "monitoring._reference",
     "UFLDLScale": "network._scale",
     "UnitScale": "network._scale",
     "from_layer": "encoders._encoder",

@@ -13,7 +13,8 @@ KSPARSE = "KSparseEncoder"
 ENCODERS = ("Encoder", "StackEncoder", KSPARSE)
 STACKS = ("StackedAutoencoder", "StackedAutoencoderClassifier")
 DETECTOR = "SparseAutoencoderOutlierDetector"
-KINDS = (KIND, *ENCODERS, *STACKS, DETECTOR)
+MONITOR = "Monitor"
+KINDS = (KIND, *ENCODERS, *STACKS, DETECTOR, MONITOR)
 
 KSPARSE_TENSORS: dict[str, tuple[str, ...]] = {  # of each activation, beside the weights
     "topk": (),

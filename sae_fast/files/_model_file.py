@@ -27,7 +27,7 @@ from .._version import __version__
 from ..network._scale import Scale, scale_from_json, scale_to_json
 from ..network._types import Hidden, Loss, Output, Params
 from ._atomic import replacing
-from ._kinds import KIND, MAKERS
+from ._kinds import KIND, MAKERS, Maker
 from ._model_fields import short
 from ._model_format import FORMAT, as_read, as_stored
 from ._model_schema import check_contents
@@ -202,6 +202,13 @@ def checksum(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
+def maker_of(kind: str) -> Maker:
+    """What makes the objects that files of a kind hold."""
+    if kind not in MAKERS:
+        getattr(sys.modules["sae_fast"], kind)  # imports the module that registers it
+    return MAKERS[kind]
+
+
 def single_layer(tensors: dict[str, NDArray[Any]], about: dict[str, Any]) -> ModelFile:
     """The single layer that checked contents hold."""
     arrays = dict(tensors)
@@ -254,6 +261,4 @@ def load(path: str | PathLike[str]) -> Any:
     (100, 4)
     """
     kind, tensors, about = read_tensors(path)
-    if kind not in MAKERS:
-        getattr(sys.modules["sae_fast"], kind)  # imports the module that registers it
-    return MAKERS[kind](path, tensors, about)
+    return maker_of(kind)(path, tensors, about)

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network._checks import check_rho
+from ..network._checks import check_count, check_rho
 from ..network._losses import RECONSTRUCTION, serves
 from ..network._settings import check_loss
 from ..network._units import HIDDEN, OUTPUT, UNITS
-from ._kinds import DETECTOR, KIND, KINDS, KSPARSE, KSPARSE_TENSORS
+from ._kinds import DETECTOR, KIND, KINDS, KSPARSE, KSPARSE_TENSORS, MONITOR
 from ._model_fields import (
     Check,
     check_cost,
@@ -41,6 +41,7 @@ from ._model_fields import (
 from ._model_format import format_of
 from ._model_parameters import check_detector_parameters, check_hyper_parameters, check_stack_parameters
 
+N_METRICS = 8  # of a monitor
 _ROUNDING = 1e-6  # of means of numbers in [0, 1]
 Tensors = dict[str, NDArray[Any]]
 
@@ -70,6 +71,8 @@ def check_contents(tensors: Tensors, about: dict[str, Any]) -> str:
         _single_layer(contents, check_hyper_parameters)
     elif kind == DETECTOR:
         _detector(contents)
+    elif kind == MONITOR:
+        _monitor(contents)
     else:
         _stack(contents, kind)
     contents.field("format", one_of((format_of(about),)))
@@ -191,6 +194,28 @@ def _detector(contents: _Contents) -> None:
     if len(scores) == 0 or np.any(np.diff(scores) < 0):
         raise ValueError(f"calibration_scores must be sorted scores, at least one, got {len(scores)}")
     contents.field("offset", check_score)
+
+
+def _monitor(contents: _Contents) -> None:
+    _single_layer(contents, check_hyper_parameters)
+    n_hidden, n_visible = contents.tensor("W1", (None, None), (np.float32, np.float64)).shape
+    largest = float(np.finfo(np.float64).max)
+    for name in ("mean", "low", "high"):
+        contents.tensor(f"reference.{name}", (n_visible,))
+    contents.tensor("reference.sd", (n_visible,), low=0)
+    (n_edges, _) = contents.tensor("reference.edges", (None, n_visible)).shape
+    contents.tensor("reference.shares", (n_edges + 1, n_visible), low=0, high=1)
+    contents.tensor("reference.rho_hat", (n_hidden,))
+    contents.tensor("reference.unit_sd", (n_hidden,), low=0)
+    (n_metrics,) = contents.tensor("reference.lower", (N_METRICS,)).shape
+    contents.tensor("reference.upper", (n_metrics,))
+    contents.tensor("reference.usual", (n_metrics,))
+    (n_chunks, _) = contents.tensor("found.metrics", (None, n_metrics), low=-1, finite=False).shape
+    contents.tensor("found.rho_hat", (n_chunks, n_hidden), low=-1, finite=False)
+    contents.tensor("found.sizes", (n_chunks,), low=1, high=2.0**53)
+    contents.tensor("found.counts", (n_edges + 1, n_visible), low=0, high=largest)
+    for name in ("chunk_size", "every"):
+        check_count(name, contents.field(name, check_integer))
 
 
 def _loss(contents: _Contents, output: str) -> None:

@@ -86,6 +86,7 @@ KINDS = {
     "StackedAutoencoderClassifier": lambda: _classifier(["b", "c", "a"], early_stopping=True),
     "StackedAutoencoderClassifier of numbers": lambda: _classifier([3, -1, 7]),
     "SparseAutoencoderOutlierDetector": lambda: sf.SparseAutoencoderOutlierDetector(4, **FEW).fit(_named()),
+    "Monitor": lambda: sf.SparseAutoencoder(4, **FEW).fit(_named()).monitor(_named(), chunk_size=20).update(_named()),
     "SparseAutoencoderOutlierDetector of some": lambda: sf.SparseAutoencoderOutlierDetector(
         4, contamination=0.1, scale="none", **FEW
     ).fit(np.c_[X[:, 1:], X[:, :1] > 0].astype(np.float32)),
@@ -353,6 +354,9 @@ UNITS = {
 
 def _is_what_it_says(model, layers):
     """Its codes are those of the arrays in the file, by NumPy; its parameters are such that it fits again."""
+    if isinstance(model, sf.Monitor):
+        assert json.dumps(model.report().to_dict())
+        model = model.model
     if hasattr(model, "get_params"):
         settings = getattr(model, "_check_parameters", None) or model._check_training
         settings()

@@ -39,6 +39,7 @@ def things(X, y):
 
     model = fitted()
     cost = sf.cost(params, X, **penalty, weight_decay=0.0)
+    monitor = model.monitor(np.tile(X, (2, 1)), chunk_size=20, every=4).update(X)
     comparison = sf.compare_with_pca(X, y, model=model, cv=2, random_state=0)
     search = sf.suggest_beta(X, n_components=3, max_iter=5, max_trials=2, random_state=0)
     detector = sf.SparseAutoencoderOutlierDetector(3, max_iter=4, random_state=0).fit(X)
@@ -68,6 +69,8 @@ def things(X, y):
         "SparseAutoencoderUFLDL": fitted(scale="ufldl"),
         "SparseAutoencoderPartial": sf.SparseAutoencoder(3, solver="adam", random_state=0).partial_fit(X),
         "SparseAutoencoderOutlierDetector": detector,
+        "Monitor": monitor,
+        "MonitorReport": monitor.report(),
         "OddFeature": detector.explain(X[0])[0],
         "StackedAutoencoder": stack,
         "StackedAutoencoderClassifier": sf.StackedAutoencoderClassifier((4, 3), **stacked).fit(X, y),

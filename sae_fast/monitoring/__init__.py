@@ -1,0 +1,1 @@
+"""Whether data are still those that a model was made for."""

@@ -1,0 +1,149 @@
+"""What a monitor has found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._public import public_in
+from ._reference import DEVIATIONS, METRICS, Reference, psi, wasserstein
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+F64 = NDArray[np.float64]
+
+
+@public_in("sae_fast")
+@dataclass(frozen=True, eq=False)
+class MonitorReport:
+    """Metrics of every chunk beside their limits, and distances of all rows from the reference.
+
+    The limits of a metric are its mean over chunks of reference rows, less and plus three standard deviations, or as
+    far as one of these chunks went, where that is farther. A metric beyond its limits is an alert. Metrics are
+
+    - ``reconstruction_error``: mean of 1/2 sum (a3 - x)^2, as the network sees the data;
+    - ``rho_hat_shift``: how far the mean activations of the units are from those of the reference, in standard
+      deviations of an activation: root mean square over the units;
+    - ``dead``, ``saturated``: shares of units, as :class:`UnitReport` judges them;
+    - ``out_of_range``: share of rows with a value beyond the reference's, or any other value of a feature that has one
+      and the same in 98 % of the reference's rows;
+    - ``missing``: share of values that are NaN;
+    - ``largest_shift``, ``mean_shift``: how far the means of features are from the reference's, in standard deviations
+      of the feature: the largest of them, and the root mean square.
+
+    Attributes
+    ----------
+    metrics : ndarray of shape (n_chunks, 8)
+        In the order above.
+    sizes : ndarray of shape (n_chunks,)
+        Rows of each chunk.
+    rho_hat : ndarray of shape (n_chunks, n_hidden)
+        Mean activation of each unit.
+    """
+
+    metrics: F64
+    sizes: NDArray[np.intp]
+    _reference: Reference
+    rho_hat: F64
+    _counts: F64
+    _n_looked: int
+    _names: tuple[str, ...] | None
+
+    @property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Lower and upper limit of each metric."""
+        pairs = zip(self._reference.lower.tolist(), self._reference.upper.tolist(), strict=True)
+        return dict(zip(METRICS, pairs, strict=True))
+
+    @property
+    def rho_hat_limits(self) -> tuple[F64, F64]:
+        """Lower and upper limit of each unit's mean activation: three standard deviations about the reference's.
+
+        With many units some are beyond theirs in any chunk: alerts come of ``rho_hat_shift`` alone.
+        """
+        width = DEVIATIONS * self._reference.unit_sd / np.sqrt(self._n_looked)
+        return self._reference.rho_hat - width, self._reference.rho_hat + width
+
+    @property
+    def beyond(self) -> NDArray[np.bool_]:
+        """Whether each metric is beyond its limits in each chunk, shape of ``metrics``."""
+        slack = 1e-12 * (np.abs(self._reference.lower) + np.abs(self._reference.upper))
+        with np.errstate(invalid="ignore"):
+            low, high = self._reference.lower - slack, self._reference.upper + slack
+            found: NDArray[np.bool_] = (self.metrics < low) | (self.metrics > high)
+        return found
+
+    @property
+    def alerts(self) -> list[dict[str, Any]]:
+        """One entry for each metric that is beyond its limits: chunk, metric, value, lower, upper."""
+        limits = self.limits
+        return [
+            {
+                "chunk": int(chunk),
+                "metric": METRICS[k],
+                "value": float(self.metrics[chunk, k]),
+                "lower": limits[METRICS[k]][0],
+                "upper": limits[METRICS[k]][1],
+            }
+            for chunk, k in zip(*np.nonzero(self.beyond), strict=True)
+        ]
+
+    @property
+    def wasserstein(self) -> F64:
+        """Distance of each feature's values from the reference's, in its standard deviations, by deciles."""
+        return wasserstein(self._reference, self._counts)
+
+    @property
+    def psi(self) -> F64:
+        """Population stability index of each feature, by deciles of the reference."""
+        return psi(self._reference.shares, self._counts)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The metrics as a data frame, a row a chunk, with columns ``rows`` and ``alert``."""
+        import pandas as pd
+
+        table = pd.DataFrame(self.metrics, columns=list(METRICS), index=pd.RangeIndex(len(self.sizes), name="chunk"))
+        table.insert(0, "rows", self.sizes)
+        table["alert"] = np.asarray(self.beyond.any(axis=1))
+        return table
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it in lists and numbers, as JSON can hold it; NaN is None."""
+        lower, upper = self.rho_hat_limits
+        names = list(self._names) if self._names is not None else list(range(len(self._reference.mean)))
+        chunks = [
+            {"rows": int(n)} | {name: _plain(v) for name, v in zip(METRICS, row.tolist(), strict=True)}
+            for n, row in zip(self.sizes, self.metrics, strict=True)
+        ]
+        return {
+            "n_rows": int(self.sizes.sum()),
+            "chunks": chunks,
+            "limits": {name: {"lower": low, "upper": high} for name, (low, high) in self.limits.items()},
+            "alerts": self.alerts,
+            "rho_hat": {
+                "chunks": [[_plain(v) for v in row] for row in self.rho_hat.tolist()],
+                "lower": lower.tolist(),
+                "upper": upper.tolist(),
+            },
+            "features": names,
+            "wasserstein": self.wasserstein.tolist(),
+            "psi": self.psi.tolist(),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{'metric':<20} {'lower':>10} {'upper':>10} {'last':>10} {'alerts':>7}"]
+        beyond = self.beyond
+        for k, (name, (low, high)) in enumerate(self.limits.items()):
+            last = f"{self.metrics[-1, k]:10.4g}" if len(self.metrics) else f"{'':>10}"
+            lines.append(f"{name:<20} {low:10.4g} {high:10.4g} {last} {int(beyond[:, k].sum()):7d}")
+        n = int(beyond.any(axis=1).sum())
+        lines.append(f"{int(self.sizes.sum())} rows in {len(self.sizes)} chunks, {n} of them with an alert")
+        return "\n".join(lines)
+
+
+def _plain(value: float) -> float | None:
+    return None if np.isnan(value) else value
