@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -160,6 +161,20 @@ class BuildExt(build_ext):
             target.mkdir(parents=True, exist_ok=True)
             for header in sorted([*include.glob("*.hpp"), *include.glob("*.h")]):
                 shutil.copy2(header, target / header.name)
+            self._copy_sources(target.parents[1])
+
+    @staticmethod
+    def _copy_sources(package: Path) -> None:
+        """What a C++ project builds the core of: its sources, and what CMake, make and pkg-config read."""
+        csrc = [p for kind in ("*/*.cpp", "*/*.hpp", "Makefile") for p in sorted((ROOT / "csrc").glob(kind))]
+        for source in [*csrc, *sorted((ROOT / "cmake").glob("sae_fast*"))]:
+            copy = package / source.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, copy)
+        version = re.search('__version__ = "(.*)"', (ROOT / "sae_fast" / "_version.py").read_text())
+        pc = package / "lib" / "pkgconfig" / "sae_fast.pc"
+        pc.parent.mkdir(parents=True, exist_ok=True)
+        pc.write_text((package / "cmake" / pc.name).read_text().replace("@VERSION@", version[1] if version else ""))
 
     def build_extension(self, ext: Extension) -> None:
         """Build one extension module: the core with its bindings, or what Cython makes of one file."""

@@ -35,6 +35,7 @@ from .inspection._suggest_beta import suggest_beta as suggest_beta
 from .ksparse._encoder import KSparseEncoder as KSparseEncoder
 from .monitoring._monitor import Monitor as Monitor
 from .monitoring._report import MonitorReport as MonitorReport
+from .network._config import get_cmake_dir as get_cmake_dir
 from .network._config import get_include as get_include
 from .network._config import get_num_threads as get_num_threads
 from .network._config import set_num_threads as set_num_threads

@@ -25,7 +25,7 @@ HOMES = {
     "ksparse._encoder": ("KSparseEncoder",),
     "monitoring._monitor": ("Monitor",),
     "monitoring._report": ("MonitorReport",),
-    "network._config": ("get_include", "get_num_threads", "set_num_threads", "show_config"),
+    "network._config": ("get_cmake_dir", "get_include", "get_num_threads", "set_num_threads", "show_config"),
     "network._convolve": ("convolve",),
     "network._functional": (
         "cost",

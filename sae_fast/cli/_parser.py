@@ -6,6 +6,7 @@ import argparse
 
 from .._version import __version__
 from ..files._arrays_io import STREAM
+from ..network._config import get_cmake_dir, get_include, get_pkgconfig_dir
 from ..network._scale import SCALINGS
 from ..network._solvers import SOLVERS
 from ._network import add_network
@@ -36,6 +37,18 @@ PICTURES = (
 )
 
 
+class _Folder(argparse.Action):
+    """Prints a folder of the package that C++ projects need, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        folders = {"includedir": get_include, "cmakedir": get_cmake_dir, "pkgconfigdir": get_pkgconfig_dir}
+        try:
+            print(folders[self.dest]())
+        except FileNotFoundError as error:
+            parser.exit(1, f"{parser.prog}: {error}\n")
+        parser.exit()
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The whole parser."""
     parser = argparse.ArgumentParser(
@@ -48,6 +61,12 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"sae-fast {__version__}")
+    for name, what in (
+        ("include", "folder of the C++ headers"),
+        ("cmake", "folder of the CMake package"),
+        ("pkgconfig", "folder of sae_fast.pc"),
+    ):
+        parser.add_argument(f"--{name}dir", action=_Folder, nargs=0, help=f"show the {what} and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _demo(_command(commands, "demo", "learn edge filters from 10,000 image patches, needs no data"))
     _fit(_command(commands, "fit", "train on an array and write a model file"))

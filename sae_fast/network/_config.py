@@ -96,3 +96,28 @@ def get_include() -> str:
     if installed.is_dir():
         return str(installed)
     return str(_PACKAGE.parent / "csrc" / "include")
+
+
+@public_in("sae_fast")
+def get_cmake_dir() -> str:
+    """Folder of the CMake package, for ``-Dsae_fast_DIR``; ``python -m sae_fast --cmakedir`` prints it.
+
+    ``find_package(sae_fast CONFIG REQUIRED)`` then gives the target ``sae_fast::sae_fast``, which builds the core, and
+    the reader of model files, in the project that links to it.
+
+    Examples
+    --------
+    >>> import os, sae_fast as sf
+    >>> os.path.isfile(os.path.join(sf.get_cmake_dir(), "sae_fastConfig.cmake"))
+    True
+    """
+    installed = _PACKAGE / "cmake"
+    return str(installed if installed.is_dir() else _PACKAGE.parent / "cmake")
+
+
+def get_pkgconfig_dir() -> str:
+    """Folder of ``sae_fast.pc``, of an installed package."""
+    folder = _PACKAGE / "lib" / "pkgconfig"
+    if not folder.is_dir():
+        raise FileNotFoundError("a checkout has no file for pkg-config: make -C csrc install PREFIX=... makes one")
+    return str(folder)

@@ -1,0 +1,16 @@
+# The version is that of the Python package; releases of one minor version are compatible.
+file(GLOB _sae_fast_version_file "${CMAKE_CURRENT_LIST_DIR}/../_version.py"
+     "${CMAKE_CURRENT_LIST_DIR}/../sae_fast/_version.py")
+file(STRINGS "${_sae_fast_version_file}" _sae_fast_version REGEX "__version__ = ")
+string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" PACKAGE_VERSION "${_sae_fast_version}")
+string(REGEX MATCH "^[0-9]+\\.[0-9]+" _sae_fast_minor "${PACKAGE_VERSION}")
+string(REGEX MATCH "^[0-9]+\\.[0-9]+" _sae_fast_wanted "${PACKAGE_FIND_VERSION}.0")
+set(PACKAGE_VERSION_COMPATIBLE FALSE)
+set(PACKAGE_VERSION_EXACT FALSE)
+if(_sae_fast_wanted STREQUAL _sae_fast_minor AND PACKAGE_FIND_VERSION VERSION_LESS_EQUAL PACKAGE_VERSION)
+  set(PACKAGE_VERSION_COMPATIBLE TRUE)
+endif()
+if(PACKAGE_FIND_VERSION VERSION_EQUAL PACKAGE_VERSION)
+  set(PACKAGE_VERSION_EXACT TRUE)
+  set(PACKAGE_VERSION_COMPATIBLE TRUE)
+endif()
