@@ -188,11 +188,9 @@ std::string kind_of(const Json& about) {
     if (kind == nullptr) return "SparseAutoencoder";
     const std::string* name = kind->as<std::string>();
     const std::string known = name == nullptr ? "" : *name;
-    if (known == "StackedAutoencoder" || known == "StackedAutoencoderClassifier")
-        throw Refused{"a " + known +
-                      " is read in Python alone; there, sae_fast.fold(model).save(path) writes its encoder"};
     if (known != "SparseAutoencoder" && known != "Encoder" && known != "StackEncoder")
-        refuse("kind", "SparseAutoencoder, Encoder or StackEncoder", *kind);
+        throw Refused{"kind must be SparseAutoencoder, Encoder or StackEncoder, got " + shortened(*kind) +
+                      "; others are read in Python alone, where sae_fast.fold(model).save(path) writes the encoder"};
     return known;
 }
 

@@ -50,10 +50,12 @@ ModelFile parse(std::string_view bytes, Clip clip) {
     for (const auto& [name, tensor] : container.tensors)
         if (tensor.type != "F32" && tensor.type != "F64")
             throw Refused{"does not hold a model: a tensor must be F32 or F64, got " + shortened({tensor.type})};
-    const Json* stored = about.find("checksum");
     const std::string checksum = checksum_of(container, about);
+#if !defined(FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)  // what is behind it is fuzzed too
+    const Json* stored = about.find("checksum");
     if (stored == nullptr || stored->as<std::string>() == nullptr || *stored->as<std::string>() != checksum)
         throw Refused{"is damaged: its checksum does not match its contents"};
+#endif
     try {
         ModelFile file = model_of(container, about, clip);
         file.checksum = checksum;

@@ -5,39 +5,15 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import threading
 
 import numpy as np
 import pytest
 
 import sae_fast as sf
-from sae_fast.files._model_file import ModelFileError
 from tests.helpers import cpp_reader
+from tests.helpers.cpp_reader import READ, by_python, check_equal, judge
 from tests.helpers.hostile_files import KINDS, Generator, serialised, stored
-
-READ = [kind for kind in KINDS if not kind.startswith("Stacked")]
-
-
-def by_python(path):
-    """The encoder of a file by Python's reader, None where it is refused."""
-    for load in (lambda p: sf.Encoder.load(p, clip="ignore"), sf.StackEncoder.load):
-        try:
-            return load(path)
-        except ModelFileError:
-            pass
-    return None
-
-
-def check_equal(found, encoder):
-    """The same layers, bit by bit."""
-    layers = getattr(encoder, "layers", (encoder,))
-    assert [layer.unit for layer in found.layers] == [layer.hidden for layer in layers]
-    assert found.feature_names == (encoder.feature_names or ())
-    for layer, wanted in zip(found.layers, layers, strict=True):
-        for array, other in ((layer.W, wanted.W1), (layer.b, wanted.b1)):
-            assert array.dtype == other.dtype
-            assert array.tobytes() == other.tobytes()
 
 
 @pytest.mark.parametrize("kind", READ)
@@ -63,23 +39,6 @@ def test_damaged_and_hostile_files_are_judged_alike(tmp_path, kind):
         judge(path)
         taken += by_python(path) is not None
     assert taken > 0
-
-
-def judge(path):
-    """Both readers say the same of a file; "refused" or "equal"."""
-    encoder = by_python(path)
-    try:
-        found = cpp_reader.read(path, ignore_clip=True)
-    except cpp_reader.RefusedError as refused:
-        words = str(refused)
-        assert re.fullmatch(f"{re.escape(str(path))} [ -~]{{1,900}}", words), words
-        if "read in Python alone" in words:
-            return "refused"
-        assert encoder is None or "nested too deeply" in words, words
-        return "refused"
-    assert encoder is not None
-    check_equal(found, encoder)
-    return "equal"
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -210,7 +169,7 @@ def test_stacks_that_train_are_refused_with_advice(tmp_path, kind):
     """What is trained further is Python's; the advice works."""
     model = KINDS[kind]()
     model.save(tmp_path / "m")
-    with pytest.raises(cpp_reader.RefusedError, match=r"sae_fast\.fold\(model\)\.save\(path\) writes its encoder"):
+    with pytest.raises(cpp_reader.RefusedError, match=r"sae_fast\.fold\(model\)\.save\(path\) writes the encoder"):
         cpp_reader.read(tmp_path / "m")
     encoder = sf.fold(model)
     encoder.save(tmp_path / "e")

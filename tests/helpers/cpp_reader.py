@@ -1,25 +1,39 @@
-"""The C++ reader of model files, compiled and called from Python."""
+"""The C++ reader of model files, compiled, called from Python and held against Python's own.
+
+``tests/files/test_cpp_reader.py`` tries some damaged and hostile files; for many run, in a checkout::
+
+    python -m tests.helpers.cpp_reader 100000      # in all; a quarter of an hour
+"""
 
 from __future__ import annotations
 
 import ctypes
 import functools
 import os
+import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
+import sae_fast as sf
+from sae_fast.files._model_file import ModelFileError
+from tests.helpers.hostile_files import KINDS, Generator
 from tests.helpers.paths import ROOT
 
 CSRC = ROOT / "csrc"
 READER = [path for path in sorted((CSRC / "files").glob("*.cpp")) if path.stem != "load_encoder"]  # that needs kernels
 FLAGS = ("-std=c++17", "-ffp-contract=off", f"-I{CSRC / 'include'}", f"-I{CSRC}")
+
+READ = [kind for kind in KINDS if kind.split()[0] in ("SparseAutoencoder", "Encoder", "StackEncoder")]
 
 
 class RefusedError(Exception):
@@ -109,3 +123,60 @@ def _model(model):
         return Model(*texts, tuple(name.decode("utf-8", "surrogatepass") for name in names), layers)
     finally:
         ask("free", None)
+
+
+def by_python(path):
+    """The encoder of a file by Python's reader, None where it is refused."""
+    for load in (lambda p: sf.Encoder.load(p, clip="ignore"), sf.StackEncoder.load):
+        try:
+            return load(path)
+        except ModelFileError:
+            pass
+    return None
+
+
+def check_equal(found, encoder):
+    """The same layers, bit by bit."""
+    layers = getattr(encoder, "layers", (encoder,))
+    assert [layer.unit for layer in found.layers] == [layer.hidden for layer in layers]
+    assert found.feature_names == (encoder.feature_names or ())
+    for layer, wanted in zip(found.layers, layers, strict=True):
+        for array, other in ((layer.W, wanted.W1), (layer.b, wanted.b1)):
+            assert array.dtype == other.dtype
+            assert array.tobytes() == other.tobytes()
+
+
+def judge(path):
+    """Both readers say the same of a file; "refused" or "equal"."""
+    encoder = by_python(path)
+    try:
+        found = read(path, ignore_clip=True)
+    except RefusedError as refused:
+        words = str(refused)
+        assert re.fullmatch(f"{re.escape(str(path))} [ -~]{{1,900}}", words), words
+        if "read in Python alone" in words:
+            return "refused"
+        assert encoder is None or "nested too deeply" in words, words
+        return "refused"
+    assert encoder is not None
+    check_equal(found, encoder)
+    return "equal"
+
+
+def main(n):
+    """Judge n damaged and hostile files of the kinds that C++ reads; AssertionError at the first that is misjudged."""
+    warnings.simplefilter("error")
+    began = time.perf_counter()
+    counts = {"refused": 0, "equal": 0}
+    path = Path(tempfile.mkdtemp(), "m.safetensors")
+    for kind in READ:
+        generator = Generator(kind, 21, path.parent)
+        for _ in range(-(-n // len(READ))):
+            path.write_bytes(next(generator)[0])
+            counts[judge(path)] += 1
+    words = ", ".join(f"{count} {what}" for what, count in counts.items())
+    print(f"{sum(counts.values())} files: {words}; {time.perf_counter() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""Targets for libFuzzer, and what runs them: ``python -m tests.fuzz``."""
