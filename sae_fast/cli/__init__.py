@@ -1,7 +1,7 @@
 """The command line ``sae-fast``: messages on stderr, data on stdout or in files.
 
-Exit codes: 0 done; 1 failed, or interrupted by Ctrl-C; 2 wrong usage. SIGTERM and SIGHUP end it as signals do (a shell
-shows 143 and 129), and leave no temporary file.
+Exit codes: 0 done; 1 failed, or interrupted by Ctrl-C; 2 wrong usage; 3 ``watch`` has an alert. SIGTERM and SIGHUP end
+it as signals do (a shell shows 143 and 129), and leave no temporary file.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from ..encoders._encoder import Encoder
 from ..encoders._stack_encoder import StackEncoder
 from ..files._model_file import load
 from ..ksparse._encoder import KSparseEncoder
+from ..monitoring._monitor import Monitor
 
 
 def load_model(path: str) -> Any:
@@ -20,8 +21,8 @@ def load_model(path: str) -> Any:
 
 
 def network_of(model: Any) -> Any:
-    """What makes codes: the autoencoder of a detector, and any other model itself."""
-    return getattr(model, "autoencoder_", model)
+    """What makes codes: the autoencoder of a detector, the model of a monitor, and any other model itself."""
+    return model.model if isinstance(model, Monitor) else getattr(model, "autoencoder_", model)
 
 
 def for_arrays(model: Any) -> Any:

@@ -57,6 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="Tables are .npy, .npz, .parquet, .csv or .tsv files (also .gz, a header is found); rows are samples. "
         "'sae-fast COMMAND --help' tells the options of a command; 'sae-fast demo' is a good start. "
         "Exit codes: 0 done; 1 failed, or interrupted by Ctrl-C (what fit has learned is written); 2 wrong usage; "
+        "3 watch has an alert; "
         "143 and 129 ended by SIGTERM and SIGHUP. No temporary file is left.",
         allow_abbrev=False,
     )
@@ -72,6 +73,7 @@ def make_parser() -> argparse.ArgumentParser:
     _fit(_command(commands, "fit", "train on an array and write a model file"))
     _transform(_command(commands, "transform", "turn an array into codes by a model"))
     _score(_command(commands, "score", "tell how odd each row of an array is to a model"))
+    _watch(_command(commands, "watch", "tell whether rows are still like those of a reference; exit code 3 if not"))
     _info(_command(commands, "info", "tell what is in a model file"))
     _export(_command(commands, "export", "write a model as C source, as a NumPy module, or as ONNX"))
     _plot(_command(commands, "plot", "draw a model, and what it makes of samples, as PNG, PDF or SVG"))
@@ -280,6 +282,17 @@ def _score(p: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write the error of each feature too, in units of training: 1 is usual; for detectors",
     )
+    p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
+
+
+def _watch(p: argparse.ArgumentParser) -> None:
+    p.usage = "%(prog)s [options] MODEL X [X ...]"
+    p.add_argument("model", metavar="MODEL", help="monitor file, as -o writes it; or a model file, with --reference")
+    _data(p, nargs="+")
+    p.add_argument("--reference", metavar="R", type=input_name, help="rows that are as they shall be, not trained on")
+    p.add_argument("--chunk-size", metavar="N", type=count, help="rows that are judged together (default: 500)")
+    p.add_argument("-o", "--out", metavar="FILE", type=model_name, help="monitor file to write, .safetensors")
+    p.add_argument("--json", action="store_true", help="print all of the report, as JSON")
     p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
 
 

@@ -1,0 +1,50 @@
+"""``sae-fast watch``."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import sae_fast as sf
+from sae_fast.cli import main
+from tests.monitoring.test_monitor import rows
+
+
+@pytest.fixture(name="folder", scope="module")
+def _folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("watch")
+    sf.SparseAutoencoder(6, max_iter=30, rho=0.2, random_state=0).fit(rows(1000)).save(folder / "m.safetensors")
+    np.save(folder / "valid.npy", rows(2000, seed=1))
+    np.save(folder / "new.npy", rows(1200, seed=2))
+    moved = rows(1200, seed=2)
+    moved[600:, 3] += 0.3
+    np.save(folder / "moved.npy", moved)
+    return folder
+
+
+def test_exit_code_tells_of_alerts(folder, tmp_path, capsys):
+    """0 without one, 3 with one, by a reference or a monitor file, whose reference is the same."""
+    model, monitor = str(folder / "m.safetensors"), str(tmp_path / "monitor.safetensors")
+    first = ["watch", model, str(folder / "new.npy"), "--reference", str(folder / "valid.npy"), "--chunk-size", "300"]
+    assert main([*first, "-o", monitor]) == 0
+    assert "1200 rows in 4 chunks, 0 of them with an alert" in capsys.readouterr().out
+    assert main(["watch", monitor, str(folder / "moved.npy"), "--json"]) == 3
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert {alert["chunk"] for alert in found["alerts"]} == {2, 3}
+    assert "alert: " in captured.err
+    wanted = sf.load(model).monitor(rows(2000, seed=1), chunk_size=300).update(np.load(folder / "moved.npy"))
+    assert found == json.loads(json.dumps(wanted.report().to_dict()))
+
+
+def test_wrong_usage(folder, capsys):
+    """A model alone has no reference; a table of another width is refused."""
+    model = str(folder / "m.safetensors")
+    with pytest.raises(SystemExit, match="2"):
+        main(["watch", model, str(folder / "new.npy")])
+    assert "give --reference" in capsys.readouterr().err
+    np.save(folder / "narrow.npy", rows(50)[:, :5])
+    assert main(["watch", model, str(folder / "narrow.npy"), "--reference", str(folder / "valid.npy")]) == 1
+    assert "must have 12 columns" in capsys.readouterr().err
