@@ -100,7 +100,10 @@ def main(n, seed=0, only=""):
     ways = [way for way in WAYS if only in way]
     with tempfile.TemporaryDirectory() as folder:
         place = Place(folder)
-        kills = [kill_and_resume(place, ways[i % len(ways)], rng) for i in range(n)]
+        kills = []
+        for i in range(n):
+            kills.append(kill_and_resume(place, way := ways[i % len(ways)], rng))
+            print(f"{i + 1}: {way}, {'killed, resumed' if kills[-1] else 'done before'}: the same bytes", flush=True)
     print(f"{n} of {n} fits gave the same bytes; {sum(kills)} kills came before the end")
 
 
