@@ -15,8 +15,8 @@ from .. import SparseAutoencoder, SparseAutoencoderOutlierDetector, StackedAutoe
 from ..estimators._fit import FitInterruptedWarning
 from ..files._arrays_io import expand
 from ..files._model_file import import_safetensors
-from ..streams._source import check_finite
-from ._inputs import read_inputs, title
+from ..streams._source import Source, check_finite
+from ._inputs import open_inputs, read_inputs, title
 from ._network import check_network
 from ._outputs import check_out, say
 
@@ -51,16 +51,14 @@ def run(arguments: argparse.Namespace) -> int:
     check_out(arguments.out, expand(arguments.data))
     import_safetensors()
     checkpoints = _checkpoints(arguments)
-    table = read_inputs(arguments)
-    check_finite(table.values, table.names, title(arguments))
-    X = table.values if arguments.dtype == "keep" else table.values.astype(arguments.dtype, copy=False)
+    X, names = _samples(arguments)
     model = _estimator(arguments)
     began = time.perf_counter()
     interrupted = fit(model, X, **checkpoints)
     seconds = time.perf_counter() - began
-    if table.names is not None:
+    if names is not None:
         for named in (model, model.autoencoder_) if arguments.detector else (model,):
-            named.feature_names_in_ = np.array(table.names, dtype=object)
+            named.feature_names_in_ = np.array(names, dtype=object)
     model.set_params(verbose=0)
     model.save(arguments.out)
     if arguments.detector:
@@ -94,6 +92,22 @@ def complete(arguments: argparse.Namespace) -> None:
             setattr(arguments, name, value)
 
 
+def _samples(arguments: argparse.Namespace) -> tuple[NDArray[Any] | Source, list[str] | None]:
+    """The samples, in memory or to be read again and again, and the names of their columns."""
+    dtype = None if arguments.dtype == "keep" else np.dtype(arguments.dtype)
+    if arguments.stream:
+        for option in ("hidden_layer_sizes", "early_stopping", "detector"):
+            if getattr(arguments, option):
+                arguments.wrong(f"--stream is for a single layer, and not for --{option.replace('_', '-')}")
+        reader = open_inputs(arguments)
+        if reader.once:
+            raise ValueError(f"--stream needs files that can be read again, and {title(arguments)} is a pipe")
+        return Source(reader, dtype=dtype), reader.names
+    table = read_inputs(arguments)
+    check_finite(table.values, table.names, title(arguments))
+    return table.values if dtype is None else table.values.astype(dtype, copy=False), table.names
+
+
 def _checkpoints(arguments: argparse.Namespace) -> dict[str, Any]:
     """What ``fit`` is told of checkpoints."""
     path = arguments.checkpoint
@@ -112,7 +126,7 @@ def _checkpoints(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"checkpoint": path, "checkpoint_every": arguments.checkpoint_every, "resume_from": path if resume else None}
 
 
-def fit(model: Any, X: NDArray[Any], **checkpoints: Any) -> bool:
+def fit(model: Any, X: NDArray[Any] | Source, **checkpoints: Any) -> bool:
     """Train, with warnings as lines on stderr; was it interrupted?"""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

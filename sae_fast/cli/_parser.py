@@ -194,6 +194,11 @@ def _fit(p: argparse.ArgumentParser) -> None:
         default="keep",
         help="type to work in; keep is float32 for float32 data, else float64",
     )
+    training.add_argument(
+        "--stream",
+        action="store_true",
+        help="read the files again in each pass instead of holding them in memory: for data larger than it",
+    )
     keeping = p.add_argument_group("checkpoints")
     keeping.add_argument(
         "--checkpoint",

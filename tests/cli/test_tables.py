@@ -266,3 +266,21 @@ def test_every_case_is_here():
     """No file of a table is left out."""
     found = [p.name for kind in ("csv_*.csv", "*.parquet", "*.npz") for p in CASES.glob(kind)]
     assert set(found) <= set(RIGHT)
+
+
+def test_fit_of_files_that_are_read_again(frame, capsys):
+    """--stream trains on blocks of the files, to the J of the same samples in memory."""
+    X = frame[["red", "green", "blue"]]
+    X[:17].to_csv("1.csv", index=False)
+    X[17:].to_csv("2.csv", index=False)
+    assert main(["fit", "1.csv", "2.csv", *FIT]) == 0
+    wanted = sf.load("m.safetensors")
+    assert main(["fit", "1.csv", "2.csv", "--stream", *FIT]) == 0
+    assert "40 samples" in capsys.readouterr().err
+    found = sf.load("m.safetensors")
+    np.testing.assert_allclose(found.cost_, wanted.cost_, rtol=1e-10)
+    assert list(found.feature_names_in_) == ["red", "green", "blue"]
+    with pytest.raises(SystemExit):
+        main(["fit", "1.csv", "--stream", "--hidden-layer-sizes=2,2", "-o", "m.safetensors"])
+    assert "--stream is for a single layer, and not for --hidden-layer-sizes" in capsys.readouterr().err
+    assert main(["fit", "-", "--stream", *FIT]) == 1
