@@ -127,7 +127,7 @@ class _Reading:
 
     def __enter__(self) -> Any:
         try:
-            self._file = self._arrow.parquet.ParquetFile(self._path, buffer_size=self._buffer)
+            self._file = self._arrow.parquet.ParquetFile(self._path, buffer_size=self._buffer, pre_buffer=False)
         except BaseException as error:
             self._tell(error)
             raise
