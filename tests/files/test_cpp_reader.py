@@ -128,6 +128,13 @@ def test_any_spelling_of_json_is_judged_alike(tmp_path, text):
     judge(path)
 
 
+def test_names_may_hold_anything(tmp_path):
+    """Zeros, quotes, halves of surrogate pairs."""
+    names = ["a\0b", '"', "\\", "\ud800", "\U0001f600", ""]
+    sf.Encoder(sf.init_params(6, 2, random_state=0), feature_names=names).save(tmp_path / "m")
+    assert cpp_reader.read(tmp_path / "m").feature_names == tuple(names)
+
+
 def test_what_is_no_file_is_refused(tmp_path):
     """Missing files, folders, devices, and headers that promise more than there is."""
     for path, words in (

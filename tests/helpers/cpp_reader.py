@@ -118,7 +118,10 @@ def _model(model):
             W, b = np.empty((sizes[1], sizes[0]), dtype), np.empty(sizes[1], dtype)
             ask("arrays", None, k, *(ctypes.c_void_p(a.ctypes.data) for a in (W, b)))
             layers.append(Layer(W, b, unit))
-        names = [ask("name", ctypes.c_char_p, i) for i in range(ask("n_names", ctypes.c_size_t))]
+        names, size = [], ctypes.c_size_t()
+        for i in range(ask("n_names", ctypes.c_size_t)):
+            text = ask("name", ctypes.c_void_p, i, ctypes.byref(size))
+            names.append(ctypes.string_at(text, size.value))
         texts = (ask(name, ctypes.c_char_p).decode() for name in ("kind", "checksum"))
         return Model(*texts, tuple(name.decode("utf-8", "surrogatepass") for name in names), layers)
     finally:

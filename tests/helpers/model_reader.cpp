@@ -25,8 +25,10 @@ EXPORTED const char* model_checksum(const Result<ModelFile>* model) { return (*m
 EXPORTED int model_is_double(const Result<ModelFile>* model) { return (*model)->dtype() == DType::float64 ? 1 : 0; }
 EXPORTED std::size_t model_n_names(const Result<ModelFile>* model) { return (*model)->feature_names.size(); }
 
-EXPORTED const char* model_name(const Result<ModelFile>* model, std::size_t i) {
-    return (*model)->feature_names[i].c_str();
+/// Not ended by a zero: a name may hold one.
+EXPORTED const char* model_name(const Result<ModelFile>* model, std::size_t i, std::size_t* size) {
+    *size = (*model)->feature_names[i].size();
+    return (*model)->feature_names[i].data();
 }
 
 EXPORTED std::size_t model_n_layers(const Result<ModelFile>* model) {
