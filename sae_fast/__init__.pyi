@@ -33,6 +33,7 @@ from .inspection._suggest_beta import BetaSearch as BetaSearch
 from .inspection._suggest_beta import Trial as Trial
 from .inspection._suggest_beta import suggest_beta as suggest_beta
 from .ksparse._encoder import KSparseEncoder as KSparseEncoder
+from .ksparse._load_sae import load_sae as load_sae
 from .monitoring._monitor import Monitor as Monitor
 from .monitoring._report import MonitorReport as MonitorReport
 from .network._config import get_cmake_dir as get_cmake_dir

@@ -23,6 +23,7 @@ HOMES = {
     "inspection._revive": ("RevivalWarning", "ReviveUnits", "revive_units"),
     "inspection._suggest_beta": ("BetaSearch", "Trial", "suggest_beta"),
     "ksparse._encoder": ("KSparseEncoder",),
+    "ksparse._load_sae": ("load_sae",),
     "monitoring._monitor": ("Monitor",),
     "monitoring._report": ("MonitorReport",),
     "network._config": ("get_cmake_dir", "get_include", "get_num_threads", "set_num_threads", "show_config"),

@@ -1,0 +1,323 @@
+"""Sparse autoencoders of other packages: codes by the formula that each publishes, or an error that says why not."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+import sae_fast as sf
+from tests.helpers.foreign_saes import write_safetensors, write_torch
+
+D, N, K = 12, 40, 5
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, D)).astype(np.float32)
+
+
+def short(array):
+    """Numbers that bfloat16 holds."""
+    return (array.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
+
+
+W, V = short(RNG.normal(size=(N, D))), short(RNG.normal(size=(N, D)))  # encoder, decoder
+B, C = short(RNG.normal(size=N)), short(RNG.normal(size=D))
+T, G, R = short(RNG.uniform(0, 2, N)), short(RNG.normal(size=N)), short(RNG.normal(size=N) / 4)
+NORM = np.linalg.norm(V, axis=1)
+
+
+def relu(z):
+    return np.maximum(z, 0)
+
+
+def topk(z, k=K):
+    found = np.zeros_like(z)
+    best = np.argsort(-z, axis=1, kind="stable")[:, :k]
+    np.put_along_axis(found, best, relu(np.take_along_axis(z, best, 1)), 1)
+    return found
+
+
+def settings(path, config, name="cfg.json"):
+    (path / name).write_text(json.dumps(config))
+
+
+def saelens(path, kind="standard", *, more=None, bfloat16=(), **config):
+    write_safetensors(
+        path / "sae_weights.safetensors", {"W_enc": W.T, "W_dec": V, "b_dec": C} | (more or {"b_enc": B}), bfloat16
+    )
+    settings(
+        path, {"architecture": kind, "d_in": D, "d_sae": N, "dtype": "float32", "apply_b_dec_to_input": True} | config
+    )
+
+
+def dictionary(path, told, **tensors):
+    write_torch(path / "ae.pt", tensors)
+    if told:
+        settings(path, {"trainer": {"dict_class": told}, "buffer": {}}, "config.json")
+
+
+LINEAR = {"encoder.weight": W, "encoder.bias": B, "decoder.weight": np.ascontiguousarray(V.T)}
+THRESHOLDED = LINEAR | {"b_dec": C, "k": np.array(K, np.int32), "threshold": np.array(1.5, np.float32)}
+MODERN = {"meta": {"sae_lens_version": "6.12.1"}, "normalize_activations": "none", "reshape_activations": "none"}
+GATED = {"b_gate": G, "b_mag": B, "r_mag": R}
+GATED_DICTIONARY = {"encoder.weight": W, "decoder.weight": np.ascontiguousarray(V.T), "decoder_bias": C}
+GATED_DICTIONARY |= {"gate_bias": G, "mag_bias": B, "r_mag": R}
+SENTENCE = {"pre_bias": C, "latent_bias": B, "stats_last_nonzero": np.zeros(N, np.int64)}
+SENTENCE_CONFIG = {"input_dim": D, "hidden_dim": N, "k": K, "k_aux": 512, "normalize": False, "dead_threshold": 30}
+OPENAI = {"pre_bias": C, "latent_bias": B, "encoder.weight": W, "decoder.weight": np.asfortranarray(V.T)}
+
+
+def sentence(path, tensors, **config):
+    write_safetensors(path / "model.safetensors", SENTENCE | tensors)
+    settings(path, SENTENCE_CONFIG | config, "config.json")
+
+
+def sparsify(path, **config):
+    tensors = {"encoder.weight": W, "encoder.bias": B, "W_dec": V, "b_dec": C}
+    write_safetensors(path / "sae.safetensors", tensors, bfloat16=tensors)
+    settings(path, {"expansion_factor": 32, "normalize_decoder": True, "k": K, "d_in": D, "multi_topk": False} | config)
+
+
+def gated(y):
+    return (y + G > 0) * relu(np.exp(R) * y + B)
+
+
+def jump(z):
+    return z * (z > T)
+
+
+# How it is written, its codes, and its decoder.
+LAYOUTS = {
+    "saelens standard": (lambda p: saelens(p, **MODERN), lambda x: relu((x - C) @ W.T + B), V),
+    "saelens old": (
+        lambda p: saelens(p, activation_fn_str="relu", hook_point="a"),
+        lambda x: relu((x - C) @ W.T + B),
+        V,
+    ),
+    "saelens half": (
+        lambda p: saelens(p, bfloat16=("W_enc", "b_enc", "b_dec"), dtype="bfloat16"),
+        lambda x: relu((x - C) @ W.T + B),
+        V,
+    ),
+    "saelens without b_dec": (lambda p: saelens(p, apply_b_dec_to_input=False), lambda x: relu(x @ W.T + B), V),
+    "saelens topk": (lambda p: saelens(p, "topk", k=K, **MODERN), lambda x: topk((x - C) @ W.T + B), V),
+    "saelens old topk": (
+        lambda p: saelens(p, activation_fn_str="topk", activation_fn_kwargs={"k": K}),
+        lambda x: topk((x - C) @ W.T + B),
+        V,
+    ),
+    "saelens jumprelu": (
+        lambda p: saelens(p, "jumprelu", more={"b_enc": B, "threshold": T}),
+        lambda x: jump((x - C) @ W.T + B),
+        V,
+    ),
+    "saelens gated": (lambda p: saelens(p, "gated", more=GATED), lambda x: gated((x - C) @ W.T), V),
+    "saelens factor": (
+        lambda p: saelens(p, more={"b_enc": B, "scaling_factor": T + 1}, finetuning_scaling_factor=True),
+        lambda x: relu((x - C) @ W.T + B),
+        V * (T + 1)[:, None],
+    ),
+    "sparsify": (sparsify, lambda x: topk((x - C) @ W.T + B), V),
+    "sparsify transcoder": (lambda p: sparsify(p, transcode=True), lambda x: topk(x @ W.T + B), V),
+    "gemma scope": (
+        lambda p: np.savez(p / "params.npz", W_enc=W.T, W_dec=V, b_enc=B, b_dec=C, threshold=T),
+        lambda x: jump(x @ W.T + B),
+        V,
+    ),
+    "sentence-transformers": (
+        lambda p: sentence(p, {"encoder.weight": W, "decoder.linear.weight": W}),
+        lambda x: topk((x - C) @ W.T + B),
+        W,
+    ),
+    "sentence-transformers, the other name": (
+        lambda p: sentence(p, {"decoder.linear.weight": W}),
+        lambda x: topk((x - C) @ W.T + B),
+        W,
+    ),
+    "openai": (
+        lambda p: write_torch(p / "8.pt", OPENAI | {"activation": "ReLU", "activation_state_dict": {}}),
+        lambda x: relu((x - C) @ W.T + B),
+        V,
+    ),
+    "AutoEncoder": (lambda p: dictionary(p, None, **LINEAR, bias=C), lambda x: relu((x - C) @ W.T + B), V),
+    "AutoEncoderNew": (
+        lambda p: dictionary(p, "AutoEncoderNew", **LINEAR, **{"decoder.bias": C}),
+        lambda x: relu(x @ W.T + B),
+        V,
+    ),
+    "AutoEncoderTopK": (
+        lambda p: dictionary(p, "AutoEncoderTopK", **THRESHOLDED),
+        lambda x: topk(relu((x - C) @ W.T + B)),
+        V,
+    ),
+    "BatchTopKSAE": (
+        lambda p: dictionary(p, "BatchTopKSAE", **THRESHOLDED),
+        lambda x: (lambda a: a * (a > 1.5))(relu((x - C) @ W.T + B)),
+        V,
+    ),
+    "GatedAutoEncoder": (
+        lambda p: dictionary(p, None, **GATED_DICTIONARY),
+        lambda x: gated((x - C) @ W.T) * NORM,
+        V / NORM[:, None],
+    ),
+    "JumpReluAutoEncoder": (
+        lambda p: dictionary(p, None, W_enc=W.T.copy(), b_enc=B, W_dec=V, b_dec=C, threshold=T),
+        lambda x: jump(x @ W.T + B) * NORM,
+        V / NORM[:, None],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_codes_are_those_of_the_published_formula(tmp_path, name):
+    """And reconstructions; read from the folder, and from the file of weights in it."""
+    write, formula, decoder = LAYOUTS[name]
+    write(tmp_path)
+    weights = next(p for p in tmp_path.iterdir() if p.suffix != ".json")
+    places = [tmp_path, weights] if name != "openai" else [weights]
+    wanted = formula(X.astype(np.float64))
+    for place in places:
+        encoder = sf.load_sae(place)
+        assert encoder.dtype == np.float32
+        codes = encoder(X)
+        assert 0 < codes.nnz < codes.shape[0] * codes.shape[1]
+        np.testing.assert_allclose(codes.toarray(), wanted, rtol=1e-6, atol=1e-5)
+        np.testing.assert_allclose(encoder.decode(codes), wanted @ decoder + C, rtol=1e-5, atol=1e-4)
+
+
+def test_sharded_weights(tmp_path):
+    """Tensors of several files, which an index names."""
+    parts = {"a.safetensors": {"encoder.weight": W, "pre_bias": C}, "b.safetensors": {"latent_bias": B}}
+    for name, tensors in parts.items():
+        write_safetensors(tmp_path / name, tensors)
+    places = {tensor: name for name, tensors in parts.items() for tensor in tensors}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    settings(tmp_path, SENTENCE_CONFIG, "config.json")
+    wanted = topk((X - C) @ W.T + B)
+    np.testing.assert_allclose(sf.load_sae(tmp_path)(X).toarray(), wanted, rtol=1e-5, atol=1e-5)
+    (tmp_path / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": places | {"x": "../a.safetensors"}})
+    )
+    with pytest.raises(sf.ModelFileError, match="weight_map of names of files beside it"):
+        sf.load_sae(tmp_path)
+
+
+def test_half_precision_and_double(tmp_path):
+    """float16 becomes float32 and loses nothing; float64 stays."""
+    for dtype, wanted in ((np.float16, np.float32), (np.float64, np.float64)):
+        arrays = {"W_enc": W.T, "W_dec": V, "b_enc": B, "b_dec": C, "threshold": T}
+        np.savez(tmp_path / "params.npz", **{name: array.astype(dtype) for name, array in arrays.items()})
+        encoder = sf.load_sae(tmp_path)
+        assert encoder.dtype == wanted
+        assert np.array_equal(encoder.W_enc, W.astype(dtype).astype(wanted))
+
+
+def test_our_own_files(tmp_path):
+    """What KSparseEncoder.save wrote."""
+    sf.KSparseEncoder(W, B, V, C, k=K).save(tmp_path / "own.safetensors")
+    for format in ("auto", "sae_fast"):
+        assert (sf.load_sae(tmp_path / "own.safetensors", format)(X) != sf.KSparseEncoder(W, B, V, C, k=K)(X)).nnz == 0
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (lambda p: saelens(p, normalize_activations="layer_norm"), "normalize_activations 'layer_norm'.*no encoder"),
+        (lambda p: saelens(p, normalize_activations=True), "normalize_activations True"),
+        (lambda p: saelens(p, "transcoder"), "architecture 'transcoder'"),
+        (lambda p: saelens(p, activation_fn="tanh-relu"), "activation_fn 'tanh-relu'"),
+        (lambda p: saelens(p, "topk"), "k must be an integer >= 1, got None"),
+        (lambda p: saelens(p, "topk", k=N + 1), "does not hold a whole saelens model: k must be <= 40"),
+        (lambda p: saelens(p, apply_b_dec_to_input="yes"), "apply_b_dec_to_input must be true or false"),
+        (lambda p: saelens(p, more={"b_enc": B, "extra": B}), "beyond what is understood, the tensors extra"),
+        (lambda p: saelens(p, "jumprelu"), "lacks the tensors threshold"),
+        (lambda p: saelens(p, more={"b_enc": B, "scaling_factor": T + 1}), "scaling_factor, of which its settings say"),
+        (lambda p: saelens(p, more={"b_enc": B[1:]}), "b_enc must have shape"),
+        (lambda p: saelens(p, more={"b_enc": B * np.float32("nan")}), "b_enc must be finite"),
+        (lambda p: sparsify(p, activation="groupmax"), "activation 'groupmax'"),
+        (lambda p: sparsify(p, skip_connection=True), "skip_connection True"),
+        (lambda p: sentence(p, {"encoder.weight": W}, normalize=True), "normalize True"),
+        (lambda p: sentence(p, {"encoder.weight": W, "decoder.weight": V}), "must have one weight under the names"),
+        (lambda p: dictionary(p, None, **THRESHOLDED), "no dict_class"),
+        (lambda p: dictionary(p, "CrossCoder", **LINEAR), "dict_class 'CrossCoder'"),
+        (lambda p: dictionary(p, "AutoEncoderTopK", **THRESHOLDED | {"k": np.array(2.5)}), "k must be an integer >= 1"),
+        (lambda p: dictionary(p, "AutoEncoderTopK", **LINEAR), "lacks the tensors b_dec, k, threshold"),
+        (lambda p: settings(p, {}), "must hold one of sae_weights.safetensors, .*; it has cfg.json"),
+        (lambda p: (p / "params.npz").write_bytes(b"PK"), "params.npz is damaged"),
+        (lambda p: np.savez(p / "params.npz", a=np.array([{}], object)), "no .npz file of plain arrays"),
+    ],
+)
+def test_what_cannot_be_mapped_is_refused(tmp_path, write, words):
+    """With words that say what was found and what is understood."""
+    write(tmp_path)
+    with pytest.raises(sf.ModelFileError, match=words):
+        sf.load_sae(tmp_path)
+
+
+def test_normalised_samples_of_openai_are_refused(tmp_path):
+    """TopK goes with layer norm there, of which the file says nothing more."""
+    state = {"activation": "TopK", "activation_state_dict": {"k": K, "postact_fn": "ReLU"}}
+    write_torch(tmp_path / "a.pt", OPENAI | state)
+    with pytest.raises(sf.ModelFileError, match="activation 'TopK', which normalises"):
+        sf.load_sae(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("format", ["torch", 3, None])
+def test_unknown_formats(tmp_path, format):
+    """The error names those that are known."""
+    with pytest.raises(ValueError, match="format must be one of auto, sae_fast, saelens"):
+        sf.load_sae(tmp_path, format)
+
+
+class _Evil:
+    def __reduce__(self):
+        return print, ("run",)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_pickles_run_nothing(tmp_path, capsys, protocol):
+    """What names a function is refused, in a state dict and beside one."""
+    for thing in (_Evil(), {"encoder.weight": _Evil()}, np.zeros(3), {"a": slice(3)}):
+        with zipfile.ZipFile(tmp_path / "ae.pt", "w") as archive:
+            archive.writestr("ae/data.pkl", pickle.dumps(thing, protocol))
+        with pytest.raises(sf.ModelFileError, match=r"only running its code could load|does what no state dict does"):
+            sf.load_sae(tmp_path)
+    assert capsys.readouterr().out == ""
+
+
+def test_records_that_are_larger_than_the_file(tmp_path):
+    """Compressed records, and tensors that reach beyond theirs, are no torch file's."""
+    write_torch(tmp_path / "ae.pt", LINEAR | {"bias": C}, zipfile.ZIP_DEFLATED)
+    with pytest.raises(sf.ModelFileError, match="has not the size that it must have"):
+        sf.load_sae(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["saelens half", "sparsify", "gemma scope", "AutoEncoderTopK", "openai"])
+def test_damaged_files_are_refused_or_equal(tmp_path, name):
+    """Bytes changed, cut off and added anywhere: never other codes than those of the tensors that are there."""
+    write, _, _ = LAYOUTS[name]
+    write(tmp_path)
+    weights = next(p for p in tmp_path.iterdir() if p.suffix != ".json")
+    whole, rng = weights.read_bytes(), np.random.default_rng(1)
+    whole_codes, refused = sf.load_sae(weights)(X).toarray(), 0
+    checked = weights.suffix in (".pt", ".npz")  # zip's records have checksums, safetensors has none
+    for round in range(150):
+        damaged = bytearray(whole)
+        where = int(rng.integers(len(whole) if checked or round % 2 else min(len(whole), 700)))
+        if round % 3 == 0:
+            damaged = damaged[:where]
+        elif round % 3 == 1:
+            damaged[where] ^= 1 << int(rng.integers(8))
+        else:
+            damaged[where:where] = rng.bytes(int(rng.integers(1, 9)))
+        weights.write_bytes(damaged)
+        try:
+            found = sf.load_sae(weights)
+        except (sf.ModelFileError, OSError):
+            refused += 1
+            continue
+        assert found.W_enc.shape == (N, D)
+        assert not checked or np.array_equal(found(X).toarray(), whole_codes)
+    assert refused > 80
