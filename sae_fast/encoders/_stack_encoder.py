@@ -64,7 +64,6 @@ class StackEncoder:
                     f"{layers[i - 1].n_hidden} units"
                 )
         self._layers = tuple(layers)
-        self._handle = _core.stack_handle(self._layers)
 
     @property
     def layers(self) -> tuple[Encoder, ...]:
@@ -161,6 +160,16 @@ class StackEncoder:
 
     def _fold_layers(self) -> tuple[list[tuple[FloatArray, FloatArray, Hidden]], list[Any]]:
         return [(layer.W1, layer.b1, layer.hidden) for layer in self._layers], []
+
+    @property
+    def _handle(self) -> object:
+        """The layers as one for sae_fast.cython_api, made when it is first asked for: as long as this object lives."""
+        if "_made" not in vars(self):
+            vars(self).setdefault("_made", _core.stack_handle(self._layers))  # the first one, whoever else is asking
+        return vars(self)["_made"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_layers": self._layers}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._layers,)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -110,6 +112,18 @@ def test_an_encoder_that_was_never_initialised(user):
     for cls in (sf.Encoder, sf.StackEncoder):
         with pytest.raises(TypeError, match=r"initialised|must be"):
             user.facts(cls.__new__(cls))
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_copies_have_handles_of_their_own(user, again):
+    """A handle is no part of what is stored, and a copy has its own when it is asked."""
+    for model in (encoder(5, 3, np.float64), stack(np.float64)):
+        facts, X = user.facts(model), rows(4, model.n_visible, np.float64)
+        wanted, copied = model(X), again(model)
+        del model
+        gc.collect()
+        assert user.facts(copied) == facts
+        assert all(np.array_equal(codes, wanted) for codes in both_ways(user, copied, X))
 
 
 def test_the_other_type_gives_nan_and_a_number(user):
