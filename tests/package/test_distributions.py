@@ -52,10 +52,10 @@ def test_files_of_a_wheel():
         headers = sources(".hpp", ".h", under="csrc/include")
         wanted = {name.replace("csrc/include", "sae_fast/include") for name in headers} | {"sae_fast/py.typed"}
         wanted |= sources(".py", ".pyi", ".pxd", ".in", under="sae_fast")
-        if (ROOT / "cmake").is_dir():  # the core as a CMake package: its sources, and what CMake and pkg-config read
-            core = {name for name in sources(".cpp", ".hpp", under="csrc") if "/include/" not in name}
-            core |= {"csrc/Makefile", *sources(".cmake", ".pc", under="cmake")}
-            wanted |= {f"sae_fast/{name}" for name in core} | {"sae_fast/lib/pkgconfig/sae_fast.pc"}
+        # The core as a CMake package: its sources, and what CMake and pkg-config read.
+        core = {name for name in sources(".cpp", ".hpp", under="csrc") if "/include/" not in name}
+        core |= {"csrc/Makefile", *sources(".cmake", ".pc", under="cmake")}
+        wanted |= {f"sae_fast/{name}" for name in core} | {"sae_fast/lib/pkgconfig/sae_fast.pc"}
         assert names - extensions - libraries - about == wanted
 
 
