@@ -1,7 +1,7 @@
 """What is looked at in a chunk of rows, and how much of it.
 
-All of it must cost little beside the codes of the same rows. So sums are taken over every second row, the range is
-compared in every eighth, and every 64th goes through the network: rows that are counted within their chunk, so that
+All of it must cost little beside the codes of the same rows. So sums are taken over every fourth row, the range is
+compared in every 16th, and every 64th goes through the network: rows that are counted within their chunk, so that
 what is found does not depend on how the rows came in.
 """
 
@@ -18,7 +18,7 @@ from ..network._functional import decode
 from ..network._units import activity
 
 F64 = NDArray[np.float64]
-SUMMED, RANGED = 2, 8
+SUMMED, RANGED = 4, 16
 
 
 class Seen(NamedTuple):
@@ -68,7 +68,7 @@ class Chunk:
         looked = X[-self.n_rows % every :: every]
         total = summed.sum(axis=0)
         if not np.isfinite(total).all():
-            self.n_missing += int(np.isnan(X).sum())
+            self.n_missing += int(np.isnan(summed).sum())
             finite = np.where(np.isfinite(summed), summed, middle)
             with np.errstate(over="ignore"):
                 total = finite.sum(axis=0)

@@ -25,8 +25,8 @@ CHUNK, EVERY = 500, 64
 class Monitor:
     """Judges rows, chunk by chunk, beside reference rows; :meth:`SparseAutoencoder.monitor` makes one.
 
-    To cost little beside ``transform`` it takes the means of features from every second row, compares ranges in every
-    eighth, and sends every 64th through the network.
+    To cost little beside ``transform`` it takes the means of features from every fourth row, compares ranges in every
+    16th, and sends every 64th through the network.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def metrics_of(model: Any, reference: Any, chunk: Chunk, seen: Seen) -> F64:
     of_units = _of_units(model, reference, seen.errors, seen.codes)
     n_features = len(reference.mean)
     out_of_range = chunk.n_outside / max(chunk.n_ranged, 1)
-    missing = chunk.n_missing / (chunk.n_rows * n_features)
+    missing = chunk.n_missing / max(chunk.n_summed * n_features, 1)
     return np.array([*of_units, out_of_range, missing, np.abs(shift).max(), np.sqrt(np.mean(shift * shift))])
 
 
