@@ -20,9 +20,9 @@ import numpy as np
 
 import sae_fast as sf
 from sae_fast.conventions import MatFileError, read_mat, write_mat
-from sae_fast.files._arrays_io import read_table
 from sae_fast.files._model_file import ModelFileError
 from sae_fast.files._table import ArrayFileError
+from sae_fast.streams._tables import read_table
 
 X = np.random.default_rng(0).normal(size=(7, 3))
 
