@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import weakref
 
 
 class File:
@@ -20,11 +21,12 @@ class File:
         self.path = path
         if os.path.isfile(path) or not os.path.exists(path):
             return
+        copy = tempfile.NamedTemporaryFile(prefix="sae_fast-")  # noqa: SIM115 - it lives as long as this does
+        weakref.finalize(self, copy.close)  # in a cycle of references, too, nobody has to close it
         with open(path, "rb") as pipe:
-            self._copy = tempfile.NamedTemporaryFile(prefix="sae_fast-")  # noqa: SIM115 - it lives as long as this does
-            shutil.copyfileobj(pipe, self._copy, 1 << 20)
-            self._copy.flush()
-        self.path = self._copy.name
+            shutil.copyfileobj(pipe, copy, 1 << 20)
+        copy.flush()
+        self.path = copy.name
 
     def mark(self) -> tuple[int, ...]:
         """Tells the file from itself after a change."""
