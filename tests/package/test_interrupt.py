@@ -131,8 +131,8 @@ print(json.dumps(found))
 CALLS = [
     "encode",
     "encode on one thread",
-    "Encoder",
     "KSparseEncoder",
+    "Encoder",
     "cost",
     "cost_and_grad",
     "cost_and_grad on five threads",
