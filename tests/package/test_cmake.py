@@ -34,6 +34,11 @@ def of_package(option):
     return run(*([other, "-I"] if other else [sys.executable]), "-m", "sae_fast", option).strip()
 
 
+def compiler():
+    """Of C++, as the environment names it."""
+    return next(word for word in os.environ.get("CXX", "c++").split() if os.path.basename(word) != "ccache")
+
+
 @pytest.fixture(scope="module")
 def cmake():
     """The command; the tests are skipped without it."""
@@ -43,6 +48,8 @@ def cmake():
         run("cmake", "--version")
     except (FileNotFoundError, AssertionError):
         pytest.skip("no cmake")
+    if not shutil.which(compiler()):
+        pytest.skip("no C++ compiler")
     return "cmake"
 
 
@@ -51,12 +58,11 @@ def program(cmake, tmp_path_factory):
     """The example, with the kernels that this process uses."""
     build = tmp_path_factory.mktemp("build")
     launcher = [f"-DCMAKE_CXX_COMPILER_LAUNCHER={shutil.which('ccache')}"] if shutil.which("ccache") else []
-    compiler = next(word for word in os.environ.get("CXX", "c++").split() if os.path.basename(word) != "ccache")
     # The project's own flags are not those of the core: these would change results.
     flags = "-O0 -ffast-math -Wall -Wextra -Wpedantic -Werror"
     run(
         cmake, "-S", EXAMPLE, "-B", build, f"-Dsae_fast_DIR={of_package('--cmakedir')}", f"-DCMAKE_CXX_FLAGS={flags}",
-        f"-DSAE_FAST_ISAS={sf._core.isa()}", f"-DCMAKE_CXX_COMPILER={compiler}", *launcher,
+        f"-DSAE_FAST_ISAS={sf._core.isa()}", f"-DCMAKE_CXX_COMPILER={compiler()}", *launcher,
     )  # fmt: skip
     run(cmake, "--build", build, "--parallel", os.cpu_count() or 1)
     return build / "embed_cpp"
