@@ -15,9 +15,12 @@ std::atomic<long> n_allocations{0};
 
 long sae_fast::test::allocations() noexcept { return n_allocations; }
 
-void* operator new(std::size_t n) {
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
     ++n_allocations;
-    void* const p = std::malloc(n > 0 ? n : 1);
+    return std::malloc(n > 0 ? n : 1);
+}
+void* operator new(std::size_t n) {
+    void* const p = operator new(n, std::nothrow);
     if (p == nullptr) throw std::bad_alloc();
     return p;
 }
