@@ -267,7 +267,7 @@ Size keep_largest(T* values, int* indices, Size n, Size k, T* least) noexcept {
             unsigned same = lanes_of<T>(keys == IntVec<T>{} + high) & (i < whole ? ~0U : rest);
             for (; same != 0 && equal > 0; same &= same - 1, --equal) chosen |= same & (~same + 1);
         }
-        smallest = (keys > IntVec<T>{} + high) & (keys < smallest) ? keys : smallest;
+        smallest = ((keys > IntVec<T>{} + high) & (keys < smallest)) ? keys : smallest;
         kept += keep<T>(chosen, keys, indices + i, values + kept, indices + kept);
     }
     if (over < k) {

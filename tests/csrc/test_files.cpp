@@ -61,7 +61,7 @@ void check_stack(const std::vector<Size>& sizes, Size n_rows) {
 
 TEST("SHA-256 is that of the standard's examples, in one piece and in several") {
     const std::string a_million(1000000, 'a');
-    for (const std::size_t piece : {1, 3, 63, 64, 65, 4096}) {
+    for (const std::size_t piece : std::initializer_list<std::size_t>{1, 3, 63, 64, 65, 4096}) {
         CHECK(sha256("", piece) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         CHECK(sha256("abc", piece) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         CHECK(sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", piece) ==
