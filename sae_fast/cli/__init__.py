@@ -14,7 +14,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from ..files._arrays_io import STREAM
 from ._outputs import say
@@ -53,8 +53,10 @@ def script() -> NoReturn:
         code = _run(None, alone=True)
     except KeyboardInterrupt:
         # A Ctrl-C that has gone through some of CPython's own frames ends the process by SIGINT however it is handled.
-        _check_stdout()
+        _check(sys.stdout)
         os._exit(1)
+    finally:
+        _check(sys.stderr)
     sys.exit(code)
 
 
@@ -91,7 +93,7 @@ def _tell(error: BaseException, data: Sequence[str] | None) -> None:
     """One line on stderr; none when the reader of stdout has gone, as in ``| head``."""
     if isinstance(error, OSError) and not error.filename and error.errno in _OF_STDOUT:
         error = OSError(error.errno, error.strerror, "stdout")  # all files are named
-    _check_stdout()
+    _check(sys.stdout)
     if not isinstance(error, BrokenPipeError) or error.filename != "stdout":
         say(f"error: {_words(error, data)}")
 
@@ -109,10 +111,10 @@ def _words(error: BaseException, data: Sequence[str] | None) -> str:
     return f"{name}{first[1:]}" if first.startswith("X must ") else first.replace("Input X", name)
 
 
-def _check_stdout() -> None:
-    """If it takes no more, the interpreter's last flush shall not complain of it."""
-    if sys.stdout is not None:
+def _check(stream: TextIO | None) -> None:
+    """If it takes no more, the interpreter's last flush shall not complain of it, nor give 120."""
+    if stream is not None:
         try:
-            sys.stdout.flush()
+            stream.flush()
         except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -400,11 +400,12 @@ def test_info_is_laid_out(tmp_path, fitted, capsys):
 def test_without_stderr_there_is_silence(tmp_path, data, redirection):
     """Progress, warnings and messages that nobody can get change nothing."""
     out = tmp_path / "m.safetensors"
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     command = f'"{sys.executable}" -m sae_fast fit "{data}" -o "{out}" --max-iter 3 {redirection}'
-    assert subprocess.run(command, shell=True).returncode == 0
+    assert subprocess.run(command, shell=True, env=buffered).returncode == 0
     assert sf.load(out).n_iter_ == 3
     command = f'"{sys.executable}" -m sae_fast fit "{data}" -o "{data}.pkl" {redirection}'
-    assert subprocess.run(command, shell=True).returncode == 2
+    assert subprocess.run(command, shell=True, env=buffered).returncode == 2
 
 
 @pytest.mark.parametrize("stream", [None, "closed"])
