@@ -300,11 +300,12 @@ class KSparseEncoder:
             Read some rows at a time; a memory map is never in memory as a whole.
         k, n_threads
             As for a call.
-        fvu : {"total", "per_sample", "openai", "sparsify"}
+        fvu : {"total", "per_sample", "openai", "sparsify", "saebench"}
             Which fraction of variance is meant, with errors ``e = reconstruction - x`` and the mean of all samples:
             ``"total"``, and EleutherAI's sparsify by batches, ``sum |e|^2 / sum |x - mean|^2``; ``"per_sample"`` the
             mean over samples of ``|e|^2 / |x - mean|^2``; ``"openai"``, the normalised error of OpenAI's
-            sparse_autoencoder, the mean over samples of ``|e|^2 / |x|^2``.
+            sparse_autoencoder, the mean over samples of ``|e|^2 / |x|^2``; ``"saebench"``, one minus what SAEBench
+            calls explained variance, ``mean |e|^2 / (S - (S / n_features)^2)`` with ``S = mean |x|^2``.
 
         Returns
         -------

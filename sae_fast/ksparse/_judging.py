@@ -12,12 +12,13 @@ from ..network._checks import listed
 
 _BLOCK = 4096
 Array: TypeAlias = NDArray[np.float64]
-# Of squared errors of samples, their squared distances from the mean, and their squared lengths.
-DEFINITIONS: dict[str, Callable[[Array, Array, Array], float]] = {
-    "total": lambda error, spread, size: _ratio(error.sum(), spread.sum()),
-    "sparsify": lambda error, spread, size: _ratio(error.sum(), spread.sum()),
-    "per_sample": lambda error, spread, size: float(np.mean(_ratios(error, spread))),
-    "openai": lambda error, spread, size: float(np.mean(_ratios(error, size))),
+# Of samples' squared errors, squared distances from the mean and squared lengths, and of the number of features.
+DEFINITIONS: dict[str, Callable[[Array, Array, Array, int], float]] = {
+    "total": lambda error, spread, size, d: _ratio(error.sum(), spread.sum()),
+    "sparsify": lambda error, spread, size, d: _ratio(error.sum(), spread.sum()),
+    "per_sample": lambda error, spread, size, d: float(np.mean(_ratios(error, spread))),
+    "openai": lambda error, spread, size, d: float(np.mean(_ratios(error, size))),
+    "saebench": lambda error, spread, size, d: _ratio(error.mean(), size.mean() - (size.mean() / d) ** 2),
 }
 
 
@@ -56,7 +57,7 @@ def evaluate(X: NDArray[Any], encode: Callable[..., Any], decode: Callable[..., 
     with np.errstate(divide="ignore", invalid="ignore"):
         cosine = np.where(inner == 0, 0.0, inner / np.sqrt(size * found_size))
     return {
-        "fvu": DEFINITIONS[fvu](error, spread, size),
+        "fvu": DEFINITIONS[fvu](error, spread, size, X.shape[1]),
         "mse": float(error.mean()) / X.shape[1],
         "cosine": float(cosine.mean()),
         "relative_bias": _ratio(found_size.sum(), inner.sum()),
