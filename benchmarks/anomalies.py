@@ -86,6 +86,7 @@ def main() -> int:
         "IsolationForest": isolation_forest,
     }
     if importlib.util.find_spec("pyod") and importlib.util.find_spec("torch"):
+        importlib.import_module("pyod.models.auto_encoder")  # torch takes seconds to import, which are no training
         detectors["PyOD"] = pyod
     warnings.simplefilter("ignore")
     table: dict[str, list[tuple[float, float, float]]] = {name: [] for name in detectors}

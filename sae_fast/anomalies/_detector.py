@@ -88,7 +88,8 @@ class SparseAutoencoderOutlierDetector(OutlierMixin, Autoencoder):  # type: igno
         20 samples, or half of them.
     rho, beta, weight_decay, l1, hidden, output, loss, scale, solver, max_iter, batch_size, learning_rate, momentum
         As in :class:`SparseAutoencoder`, but by default with linear outputs and ``scale="minmax"``, and codes that
-        are less sparse, ``rho=0.2`` and ``beta=1``.
+        are less sparse, ``rho=0.2`` and ``beta=1``, and 50 iterations: in more of them the network learns odd samples
+        that are among the training data, too.
     tol, n_iter_no_change, early_stopping, validation_fraction, random_state, n_threads, verbose, callback
         As there.
 
@@ -145,7 +146,7 @@ class SparseAutoencoderOutlierDetector(OutlierMixin, Autoencoder):  # type: igno
         loss: Loss = "squared",
         scale: Scaling = "minmax",
         solver: str = "lbfgs",
-        max_iter: int = 400,
+        max_iter: int = 50,
         batch_size: int = 256,
         learning_rate: float | None = None,
         momentum: float = 0.9,
