@@ -12,6 +12,7 @@ HOMES = {
     "estimators._data_range": ("DataRangeWarning",),
     "estimators._estimator": ("SparseAutoencoder",),
     "estimators._fit": ("FitInterruptedWarning",),
+    "estimators._ksparse_autoencoder": ("KSparseAutoencoder",),
     "estimators._stacked": ("StackedAutoencoder",),
     "estimators._stacked_classifier": ("StackedAutoencoderClassifier",),
     "estimators._unit_report": ("UnitReport", "UnitWarning"),

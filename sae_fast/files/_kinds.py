@@ -14,7 +14,8 @@ ENCODERS = ("Encoder", "StackEncoder", KSPARSE)
 STACKS = ("StackedAutoencoder", "StackedAutoencoderClassifier")
 DETECTOR = "SparseAutoencoderOutlierDetector"
 MONITOR = "Monitor"
-KINDS = (KIND, *ENCODERS, *STACKS, DETECTOR, MONITOR)
+KSPARSE_MODEL = "KSparseAutoencoder"
+KINDS = (KIND, *ENCODERS, *STACKS, DETECTOR, MONITOR, KSPARSE_MODEL)
 
 KSPARSE_TENSORS: dict[str, tuple[str, ...]] = {  # of each activation, beside the weights
     "topk": (),

@@ -86,6 +86,17 @@ HYPER_PARAMETERS: dict[str, Check] = {
     "verbose": _verbosity,
 }
 DETECTOR_PARAMETERS: dict[str, Check] = {"contamination": _contamination, "calibration_fraction": _share}
+KSPARSE_PARAMETERS: dict[str, Check] = {
+    "n_components": check_count,
+    "k": check_count,
+    "max_iter": check_count,
+    "batch_size": check_count,
+    "dtype": one_of(("float32", "float64")),
+    "sparse_output": _flag,
+    "random_state": _seed,
+    "n_threads": lambda _, value: check_n_threads(value),
+    "verbose": _verbosity,
+}
 _OF_COST = ("rho", "beta", "weight_decay", "hidden", "output")
 _OF_LAYERS = ("hidden_layer_sizes", *_OF_COST, "solver", "max_iter")
 BY_LAYER = (*_OF_LAYERS, *LATER)
@@ -111,6 +122,11 @@ def check_detector_parameters(name: str, value: Any) -> None:
     """Those of an autoencoder, and its own."""
     check_hyper_parameters(name, value)
     _check_each(name, value, DETECTOR_PARAMETERS)
+
+
+def check_ksparse_parameters(name: str, value: Any) -> None:
+    """Those of a k-sparse autoencoder; what its recipe may decide is checked where it is used."""
+    _check_each(name, value, KSPARSE_PARAMETERS)
 
 
 def _there(name: str, value: dict[str, Any], wanted: Sequence[str]) -> list[str]:

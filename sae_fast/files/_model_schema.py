@@ -18,7 +18,7 @@ from ..network._checks import check_count, check_rho
 from ..network._losses import RECONSTRUCTION, serves
 from ..network._settings import check_loss
 from ..network._units import HIDDEN, OUTPUT, UNITS
-from ._kinds import DETECTOR, KIND, KINDS, KSPARSE, KSPARSE_TENSORS, MONITOR
+from ._kinds import DETECTOR, KIND, KINDS, KSPARSE, KSPARSE_MODEL, KSPARSE_TENSORS, MONITOR
 from ._model_fields import (
     Check,
     check_cost,
@@ -26,6 +26,7 @@ from ._model_fields import (
     check_labels,
     check_scale,
     check_score,
+    check_unit,
     check_versions,
     hidden_unit,
     in_range,
@@ -39,7 +40,12 @@ from ._model_fields import (
     units_of,
 )
 from ._model_format import format_of
-from ._model_parameters import check_detector_parameters, check_hyper_parameters, check_stack_parameters
+from ._model_parameters import (
+    check_detector_parameters,
+    check_hyper_parameters,
+    check_ksparse_parameters,
+    check_stack_parameters,
+)
 
 N_METRICS = 8  # of a monitor
 _ROUNDING = 1e-6  # of means of numbers in [0, 1]
@@ -67,6 +73,8 @@ def check_contents(tensors: Tensors, about: dict[str, Any]) -> str:
         _stack_encoder(contents)
     elif kind == KSPARSE:
         _ksparse_encoder(contents)
+    elif kind == KSPARSE_MODEL:
+        _ksparse_autoencoder(contents)
     elif kind == KIND:
         _single_layer(contents, check_hyper_parameters)
     elif kind == DETECTOR:
@@ -162,6 +170,15 @@ def _ksparse_encoder(contents: _Contents) -> None:
     contents.field("k", in_range(1, n_latents) if activation == "topk" else one_of((None,)))
     contents.field("apply_b_dec_to_input", one_of((True, False)))
     contents.field("feature_names", names_of(n_features))
+
+
+def _ksparse_autoencoder(contents: _Contents) -> None:
+    _ksparse_encoder(contents)
+    (n_iter,) = contents.tensor("history.loss", (None,)).shape
+    for name in ("fvu", "l0", "dead", "aux_loss", "learning_rate", "k"):
+        contents.tensor(f"history.{name}", (n_iter,), low=0, high=1 if name == "dead" else math.inf, finite=name != "fvu")
+    contents.field("fitted", numbers(n_iter=check_integer, unit=check_unit))
+    contents.field("hyper_parameters", check_ksparse_parameters)
 
 
 def _single_layer(contents: _Contents, check_parameters: Check) -> None:

@@ -353,16 +353,8 @@ class KSparseEncoder:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the encoder to one safetensors file, whole or not at all; :meth:`load` reads it."""
-        arrays = {name: getattr(self, name) for name in _WEIGHTS}
-        arrays |= {name: np.atleast_1d(getattr(self, name)) for name in KSPARSE_TENSORS[self.activation]}
-        about = {
-            "kind": KSPARSE,
-            "activation": self.activation,
-            "k": self.k,
-            "apply_b_dec_to_input": self.apply_b_dec_to_input,
-            "feature_names": None if self.feature_names is None else list(self.feature_names),
-        }
-        files.write_tensors(path, arrays, about)
+        arrays, about = contents_of(self)
+        files.write_tensors(path, arrays, about | {"kind": KSPARSE})
 
     def __getstate__(self) -> dict[str, Any]:
         made = "_packed", "dtype", "n_latents", "n_features"
@@ -393,6 +385,26 @@ def _sparse() -> Any:
     return scipy.sparse
 
 
+def contents_of(encoder: KSparseEncoder) -> tuple[dict[str, FloatArray], dict[str, Any]]:
+    """Tensors and fields of an encoder in a model file."""
+    arrays = {name: getattr(encoder, name) for name in _WEIGHTS}
+    arrays |= {name: np.atleast_1d(getattr(encoder, name)) for name in KSPARSE_TENSORS[encoder.activation]}
+    names = encoder.feature_names
+    about = {
+        "activation": encoder.activation,
+        "k": encoder.k,
+        "apply_b_dec_to_input": encoder.apply_b_dec_to_input,
+        "feature_names": None if names is None else list(names),
+    }
+    return arrays, about
+
+
+def encoder_from(tensors: dict[str, FloatArray], about: dict[str, Any]) -> KSparseEncoder:
+    """The encoder that checked contents hold."""
+    found: KSparseEncoder = _from_file(KSparseEncoder, tensors, about)
+    return found
+
+
 def _from_file(cls: type[Any], tensors: dict[str, FloatArray], about: dict[str, Any]) -> Any:
     """The encoder that checked contents of its kind hold."""
     options: dict[str, Any] = {name: tensors[name] for name in KSPARSE_TENSORS[about["activation"]]}
@@ -402,4 +414,4 @@ def _from_file(cls: type[Any], tensors: dict[str, FloatArray], about: dict[str, 
     return cls(*(tensors[name] for name in _WEIGHTS), **options)
 
 
-register(KSPARSE, lambda path, tensors, about: _from_file(KSparseEncoder, tensors, about))
+register(KSPARSE, lambda path, tensors, about: encoder_from(tensors, about))
