@@ -13,11 +13,11 @@ from .estimators._convolved_features import ConvolvedFeatures as ConvolvedFeatur
 from .estimators._data_range import DataRangeWarning as DataRangeWarning
 from .estimators._estimator import SparseAutoencoder as SparseAutoencoder
 from .estimators._fit import FitInterruptedWarning as FitInterruptedWarning
+from .estimators._ksparse_autoencoder import KSparseAutoencoder as KSparseAutoencoder
 from .estimators._stacked import StackedAutoencoder as StackedAutoencoder
 from .estimators._stacked_classifier import StackedAutoencoderClassifier as StackedAutoencoderClassifier
 from .estimators._unit_report import UnitReport as UnitReport
 from .estimators._unit_report import UnitWarning as UnitWarning
-from .estimators._ksparse_autoencoder import KSparseAutoencoder as KSparseAutoencoder
 from .export._c import export_c as export_c
 from .export._numpy import export_numpy as export_numpy
 from .files._model_file import ModelFileError as ModelFileError

@@ -17,12 +17,21 @@ def load_model(path: str) -> Any:
     model = load(path)
     if isinstance(model, Encoder | StackEncoder | KSparseEncoder):
         raise ValueError(f"{path} holds an encoder alone, wanted a model as sae-fast fit writes it")
+    if is_sparse(model):
+        raise ValueError(f"{path} holds a {type(model).__name__}, which this command does not take")
     return model
 
 
 def network_of(model: Any) -> Any:
-    """What makes codes: the autoencoder of a detector, the model of a monitor, and any other model itself."""
-    return model.model if isinstance(model, Monitor) else getattr(model, "autoencoder_", model)
+    """What makes codes: the autoencoder of a detector, a k-sparse one's encoder, a monitor's model, or the model."""
+    if isinstance(model, Monitor):
+        return model.model
+    return getattr(model, "autoencoder_", getattr(model, "encoder_", model) if is_sparse(model) else model)
+
+
+def is_sparse(model: Any) -> bool:
+    """Is it a k-sparse autoencoder?"""
+    return isinstance(getattr(model, "encoder_", None), KSparseEncoder)
 
 
 def for_arrays(model: Any) -> Any:

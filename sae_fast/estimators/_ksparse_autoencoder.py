@@ -22,11 +22,12 @@ except ImportError as error:
 
 from .._public import public_in
 from ..files._kinds import KSPARSE_MODEL, register
+from ..files._ksparse_parameters import OVERRIDES, check_ksparse
 from ..ksparse._encoder import KSparseEncoder
-from ..ksparse._recipes import OVERRIDES, Plan, RecipeName, check_recipe, plan_of
-from ..ksparse._selections import Activation, check_activation
+from ..ksparse._recipes import Plan, RecipeName, plan_of
+from ..ksparse._selections import Activation
 from ..ksparse._start import in_units, unit_of, weights_of
-from ..network._checks import check_count, check_n_threads
+from ..network._checks import check_n_threads
 from ..network._types import FloatArray
 from ..preprocessing._transformer import anew, check_codes, restoring, rng_of
 from ..streams._open import as_source
@@ -79,7 +80,7 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
     dead_after : int, optional
         A latent is dead when the last so many samples did not excite it; by recipe at most an epoch.
     multi_k : int, optional
-        Of ``"topk"``: the loss with so many latents is added, at a weight of 1/8 (Gao et al., "Multi-TopK"); 0 for none.
+        Of ``"topk"``: the loss with so many latents is added, at a weight of 1/8 (Gao et al., 2024); 0: none.
     l1 : float, optional
         Of ``"relu"`` and ``"gated"``: weight of the sum of a code.
     l0 : float, optional
@@ -195,8 +196,8 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
         """Learn a dictionary from the samples.
 
         Arrays of float16, float32 and float64 are read as they lie, memory maps too, minibatch by minibatch. A
-        :class:`Source` or iterable of arrays is read in windows of some 64 MiB whose samples are shuffled: data that are
-        sorted should be shuffled beforehand. The start is made of the first 32768 samples.
+        :class:`Source` or iterable of arrays is read in windows of some 64 MiB whose samples are shuffled: data that
+        are sorted should be shuffled beforehand. The start is made of the first 32768 samples.
 
         Parameters
         ----------
@@ -219,7 +220,8 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
         OSError
             A file cannot be read or written.
         KeyboardInterrupt
-            Only before the first minibatch is done. Later, Ctrl-C ends the fit with the parameters so far and a warning.
+            Only before the first minibatch is done. Later, Ctrl-C ends the fit with the parameters so far and a
+            warning.
         """
         groups = self._check_parameters()
         keeper = keeper_of(checkpoint, checkpoint_every, resume_from)
@@ -242,11 +244,10 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
     def partial_fit(self, X: ArrayLike | Source | Iterable[ArrayLike], y: object = None) -> Self:
         """Go on with one pass of minibatches over these samples.
 
-        Any :class:`Source` or iterable of arrays will do, also one that gives its rows once. The learning rate is that of
-        the recipe, or ``learning_rate``, throughout. The first call learns the unit of the samples and makes the start;
-        after ``fit`` it goes on from there. The optimiser's state continues from call to call, though not through copies
-        and pickles, and begins anew with ``fit``; arguments that ``set_params`` changes count from then on where they do
-        not change the network.
+        Any :class:`Source` or iterable of arrays will do, also one that gives its rows once. The learning rate is that
+        of the recipe, or ``learning_rate``, throughout. The first call learns the unit of the samples and makes the
+        start; after ``fit`` it goes on from there. The optimiser's state continues from call to call, though not
+        through pickles, and begins anew with ``fit``; what ``set_params`` changes counts from then on.
 
         Returns
         -------
@@ -267,6 +268,8 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
             for piece in self._pieces(X, first):
                 if training is None:
                     training = self._go_on(piece, groups)
+                else:
+                    training.use(self._plan(piece, 2**62, 0), check_n_threads(self.n_threads))
                 rng = rng_of(self.random_state) if first else np.random.RandomState(training.n_steps)
                 batches = Minibatches(piece, self.batch_size, int(rng.randint(2**31 - 1)))
                 for minibatch in batches.epoch(training.n_iter):
@@ -341,21 +344,7 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
     def _check_parameters(self) -> tuple[int, ...]:
         """All parameters; the ends of the groups."""
         self._check_training()
-        for name in ("n_components", "k", "max_iter"):
-            check_count(name, getattr(self, name))
-        check_n_threads(self.n_threads)
-        check_activation_named(self.architecture)
-        check_recipe(self.recipe)
-        for name, check in OVERRIDES.items():
-            if getattr(self, name) is not None:
-                check(name, getattr(self, name))
-        if self.k > self.n_components:
-            raise ValueError(f"k must be <= n_components = {self.n_components}, got {self.k}")
-        if self.dtype not in ("float32", "float64"):
-            raise ValueError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}")
-        if not isinstance(self.sparse_output, (bool, np.bool_)):
-            raise TypeError(f"sparse_output must be True or False, got {self.sparse_output!r}")
-        return groups_of(self.matryoshka, int(self.n_components))
+        return check_ksparse(self.get_params(deep=False))
 
     def _check_unchanged(self) -> None:
         fitted = {"n_components": self.encoder_.n_latents, "architecture": self.encoder_.activation}
@@ -408,7 +397,7 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
         return self.encoder_(X, k=k, n_threads=self.n_threads)
 
     def inverse_transform(self, X: Any) -> FloatArray:
-        """Reconstructions from codes ``X`` (n_samples, n_components), sparse or dense, shape (n_samples, n_features)."""
+        """Reconstructions from codes ``X`` (n_samples, n_components), sparse or dense."""
         check_is_fitted(self)
         codes = X if scipy.sparse.issparse(X) else scipy.sparse.csr_array(check_codes(X, self._n_features_out))
         return self.encoder_.decode(codes, n_threads=self.n_threads)
@@ -449,32 +438,6 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = [self.dtype]
         return tags
-
-
-def check_activation_named(value: object) -> None:
-    """An architecture that is known."""
-    try:
-        check_activation(value)
-    except ValueError as error:
-        raise ValueError(str(error).replace("activation", "architecture", 1)) from None
-
-
-def groups_of(matryoshka: Any, n_latents: int) -> tuple[int, ...]:
-    """Where the groups end, by their sizes or by their ends."""
-    if matryoshka is None:
-        return (n_latents,)
-    if isinstance(matryoshka, str) or not isinstance(matryoshka, (Sequence, np.ndarray)):
-        raise TypeError(f"matryoshka must be a sequence of integers or None, got {matryoshka!r}")
-    sizes = [check_count("matryoshka", n) for n in matryoshka]
-    ends = np.cumsum(sizes, dtype=np.int64).tolist()
-    if ends and ends[-1] == n_latents:
-        return tuple(ends)
-    if sizes and sizes[-1] == n_latents and all(a < b for a, b in zip(sizes, sizes[1:], strict=False)):
-        return tuple(sizes)
-    raise ValueError(
-        f"matryoshka must be sizes of groups that add up to n_components = {n_latents}, or where they end, the last of "
-        f"them there, got {tuple(sizes)}"
-    )
 
 
 def _first_rows(samples: NDArray[Any] | Source) -> NDArray[Any]:

@@ -103,6 +103,10 @@ class Training:
             except (KeyError, ValueError, TypeError, IndexError) as error:
                 raise keeper.wrong(error) from error
 
+    def use(self, plan: Plan, n_threads: int) -> None:
+        """Go on by another plan for the same network."""
+        self._plan, self._n_threads = plan, n_threads
+
     @property
     def n_iter(self) -> int:
         """Epochs done."""
@@ -243,7 +247,7 @@ class Training:
         )
 
     def _state(self) -> dict[str, NDArray[Any]]:
-        found = {f"trainer.{name}": np.asarray(value) for name, value in self.trainer.state().items()}
+        found = {f"trainer.{name}": np.atleast_1d(value) for name, value in self.trainer.state().items()}
         history = np.array([self.history[name] for name in HISTORY], np.float64).reshape(len(HISTORY), -1)
         place = np.array([self.n_steps, self._in_epoch], np.int64)
         numbers = np.array([self._l0, self._n_dead, self._unit], np.float64)
@@ -253,10 +257,10 @@ class Training:
         stored = {k.removeprefix("trainer."): v for k, v in state.items() if k.startswith("trainer.")}
         like = self.trainer.state()
         for name, value in like.items():
-            got = stored[name]
-            if np.shape(value) != got.shape or np.asarray(value).dtype != got.dtype:
-                raise ValueError(f"{name} must be {np.asarray(value).dtype} {np.shape(value)}, got {got.dtype} {got.shape}")
-        self.trainer.load_state({name: v if v.ndim else v.item() for name, v in stored.items()})
+            want, got = np.atleast_1d(value), stored[name]
+            if want.shape != got.shape or want.dtype != got.dtype:
+                raise ValueError(f"{name} must be {want.dtype} {want.shape}, got {got.dtype} {got.shape}")
+        self.trainer.load_state({name: stored[name] if np.ndim(like[name]) else stored[name].item() for name in like})
         rows = state["history"].tolist()
         self.history = {name: list(row) for name, row in zip(HISTORY, rows, strict=True)}
         self.n_steps, self._in_epoch = (int(n) for n in state["place"])

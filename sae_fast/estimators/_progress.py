@@ -78,7 +78,7 @@ class Progress:
             except ImportError:
                 return self
             columns = (
-                TextColumn(f"{self._stage}{{task.completed}}/{self._n} {_several(unit)}"),
+                TextColumn(f"{self._stage}{{task.completed}}/{self._n} {_several(self._unit)}"),
                 BarColumn(bar_width=20),
                 TimeRemainingColumn(),
                 TextColumn("{task.description}"),

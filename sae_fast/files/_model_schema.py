@@ -175,8 +175,12 @@ def _ksparse_encoder(contents: _Contents) -> None:
 def _ksparse_autoencoder(contents: _Contents) -> None:
     _ksparse_encoder(contents)
     (n_iter,) = contents.tensor("history.loss", (None,)).shape
+    if n_iter == 0:
+        raise ValueError("history.loss must have a number for each epoch, at least one, got none")
     for name in ("fvu", "l0", "dead", "aux_loss", "learning_rate", "k"):
-        contents.tensor(f"history.{name}", (n_iter,), low=0, high=1 if name == "dead" else math.inf, finite=name != "fvu")
+        contents.tensor(
+            f"history.{name}", (n_iter,), low=0, high=1 if name == "dead" else math.inf, finite=name != "fvu"
+        )
     contents.field("fitted", numbers(n_iter=check_integer, unit=check_unit))
     contents.field("hyper_parameters", check_ksparse_parameters)
 

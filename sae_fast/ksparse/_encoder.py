@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core, files
 from .._public import public_in
-from ..files._kinds import KSPARSE, KSPARSE_TENSORS, register
+from ..files._kinds import KSPARSE, KSPARSE_TENSORS, SPARSE, register
 from ..network._checks import check_count, check_n_threads, check_out, check_X
 from ..network._rows import check_feature_names, check_names, real_rows
 from ..network._types import FloatArray
@@ -336,7 +336,7 @@ class KSparseEncoder:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
-        """The encoder of a file that :meth:`save` wrote; needs safetensors.
+        """The encoder of a file that :meth:`save` wrote, or a :class:`KSparseAutoencoder`; needs safetensors.
 
         Raises
         ------
@@ -346,7 +346,7 @@ class KSparseEncoder:
             The file cannot be read.
         """
         kind, tensors, about = files.read_tensors(path)
-        if kind != KSPARSE:
+        if kind not in SPARSE:
             raise files.ModelFileError(f"{path} holds a {kind}, not a KSparseEncoder: read it with sae_fast.load")
         found: Self = _from_file(cls, tensors, about)
         return found

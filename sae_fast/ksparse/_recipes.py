@@ -9,10 +9,10 @@ Matryoshka: Revisiting Sparse Coding for Adaptive Representation" (2025), and ``
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from ..network._checks import check_count, check_in, check_rate, listed
+from ..files._ksparse_parameters import OVERRIDES
 
 RecipeName: TypeAlias = Literal["openai", "dictionary_learning", "saelens", "sparsify", "csr"]
 _WARM_UP_SHARE = 0.1
@@ -40,7 +40,7 @@ class Recipe(NamedTuple):
     threshold_momentum: float = 0.99
     b_dec: str = "geometric_median"
     unit_output: bool = False  # encoder scaled so that reconstructions of unit vectors have unit length
-    l1: float = 0.01
+    l1: float = 0.3
     l0: float = 1.0
     bandwidth: float = 1e-3
     threshold: float = 1e-3
@@ -48,47 +48,19 @@ class Recipe(NamedTuple):
 
 RECIPES: dict[str, Recipe] = {
     "openai": Recipe(2e-4, epsilon=6.25e-10, unit_output=True),
-    "dictionary_learning": Recipe(
-        2e-4, warm_up=1000, loss_normalized=False, clip=1.0, threshold_momentum=0.999
-    ),
+    "dictionary_learning": Recipe(2e-4, warm_up=1000, loss_normalized=False, clip=1.0, threshold_momentum=0.999),
     "saelens": Recipe(
-        3e-4, scaled_rate=False, aux_weight=1.0, aux_normalized=False, aux_by_dead=True, loss_normalized=False, b_dec="zeros"
+        3e-4,
+        scaled_rate=False,
+        aux_weight=1.0,
+        aux_normalized=False,
+        aux_by_dead=True,
+        loss_normalized=False,
+        b_dec="zeros",
     ),
     "sparsify": Recipe(2e-4, warm_up=1000, decay=1.0, aux_weight=0.0, aux_by_dead=True, b_dec="mean"),
     "csr": Recipe(4e-4, scaled_rate=False, aux_k=512, dead_after=30 * 4096, multi_k=4, epsilon=6.25e-10),
 }
-
-
-def _share(name: str, value: object) -> None:
-    check_in(name, value, 0.0, math.nextafter(1.0, 2.0), "in [0, 1]")
-
-
-def _not_negative(name: str, value: object) -> None:
-    check_in(name, value, 0.0, math.inf, ">= 0 and finite")
-
-
-def _count_or_none(name: str, value: Any) -> None:
-    check_count(name, value, 0)
-
-
-OVERRIDES: dict[str, Callable[[str, Any], object]] = {  # arguments of the estimator that stand above the recipe
-    "learning_rate": check_rate,
-    "warm_up": _not_negative,
-    "decay": _share,
-    "k_anneal": _share,
-    "aux_k": _count_or_none,
-    "aux_weight": _not_negative,
-    "dead_after": check_count,
-    "multi_k": _count_or_none,
-    "l1": _not_negative,
-    "l0": _not_negative,
-}
-
-
-def check_recipe(name: object) -> None:
-    """A recipe that is known."""
-    if not isinstance(name, str) or name not in RECIPES:
-        raise ValueError(f"recipe must be {listed(RECIPES)}, got {name!r}")
 
 
 class Plan(NamedTuple):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ..network._types import FloatArray
 
 Weights = dict[str, Any]
 
@@ -39,7 +38,7 @@ def unit_of(X: NDArray[Any]) -> float:
     return found if found > 0 else 1.0
 
 
-_CENTRES = {
+_CENTRES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "geometric_median": geometric_median,
     "mean": lambda X: X.mean(axis=0),
     "zeros": lambda X: np.zeros(X.shape[1]),
@@ -59,8 +58,8 @@ def weights_of(
 ) -> Weights:
     """Weights for samples like the rows of ``X``: random directions, of length 1, for encoder and decoder alike.
 
-    ``unit_output`` is the k of codes whose reconstructions of unit vectors have a length of 1 in the mean, as Gao et al.
-    begin; 0 leaves the encoder as long as the decoder.
+    ``unit_output`` is the k of codes whose reconstructions of unit vectors have a length of 1 in the mean, as Gao et
+    al. begin; 0 leaves the encoder as long as the decoder.
     """
     W = rng.standard_normal((n_latents, X.shape[1])).astype(dtype)
     W /= np.linalg.norm(W, axis=1, keepdims=True)
