@@ -6,6 +6,8 @@ import argparse
 
 from .._version import __version__
 from ..files._arrays_io import STREAM
+from ..files._kinds import KSPARSE_TENSORS
+from ..files._ksparse_parameters import RECIPE_NAMES
 from ..network._config import get_cmake_dir, get_include, get_pkgconfig_dir
 from ..network._scale import SCALINGS
 from ..network._solvers import SOLVERS
@@ -117,7 +119,7 @@ def _fit(p: argparse.ArgumentParser) -> None:
     p.add_argument("-o", "--out", metavar="FILE", required=True, type=model_name, help="model file, .safetensors")
     model = p.add_argument_group("model")
     size = model.add_mutually_exclusive_group()
-    size.add_argument("--n-components", metavar="N", type=count, default=25, help="hidden units")
+    size.add_argument("--n-components", metavar="N", type=count, help="hidden units (default: 25, with --k 4096)")
     size.add_argument(
         "--hidden-layer-sizes", metavar="N,N,...", type=counts, help="hidden units of a stack of layers, bottom up"
     )
@@ -127,6 +129,15 @@ def _fit(p: argparse.ArgumentParser) -> None:
         choices=SCALINGS,
         help="bring the data into the output units' range, as part of the model: minmax by feature, ufldl by sample "
         "(default: none)",
+    )
+    sparse = p.add_argument_group("k-sparse autoencoder", "Many latents, of which a sample excites a few.")
+    sparse.add_argument("--k", metavar="K", type=count, help="active latents of a sample (default: 32)")
+    sparse.add_argument("--architecture", choices=tuple(KSPARSE_TENSORS), help="what a code keeps (default: topk)")
+    sparse.add_argument(
+        "--recipe", choices=RECIPE_NAMES, help="whose defaults are taken, see docs/k-sparse.md (default: openai)"
+    )
+    sparse.add_argument(
+        "--matryoshka", metavar="N,N,...", type=counts, help="sizes of groups, the first of which do without the others"
     )
     odd = p.add_argument_group("outlier detector")
     odd.add_argument(
@@ -149,16 +160,22 @@ def _fit(p: argparse.ArgumentParser) -> None:
         help="optimiser: lbfgs over all samples, adam and sgd by minibatches",
     )
     training.add_argument(
-        "--max-iter", metavar="N", type=count, default=400, help="iterations of lbfgs, epochs of adam and sgd, at most"
+        "--max-iter",
+        metavar="N",
+        type=count,
+        help="iterations of lbfgs, epochs of adam and sgd, at most (default: 400, with --k 10)",
     )
     training.add_argument(
-        "--batch-size", metavar="N", type=count, default=256, help="samples of a minibatch, for adam and sgd"
+        "--batch-size",
+        metavar="N",
+        type=count,
+        help="samples of a minibatch, for adam and sgd (default: 256, with --k 2048)",
     )
     training.add_argument(
         "--learning-rate",
         metavar="A",
         type=real("learning_rate"),
-        help="step of adam and sgd (default: 0.001 and 0.1)",
+        help="step of adam and sgd (default: 0.001 and 0.1, with --k that of the recipe)",
     )
     training.add_argument("--momentum", metavar="M", type=real("momentum"), default=0.9, help="of sgd, in [0, 1)")
     stopping = p.add_argument_group("when to stop before --max-iter")

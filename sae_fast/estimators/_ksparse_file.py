@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import files
 from ..files._kinds import KSPARSE_MODEL
 from ..ksparse._encoder import contents_of, encoder_from
-from ._estimator_file import hyper_parameters, make
+from ._estimator_file import feature_names, hyper_parameters, make
 from ._ksparse_training import HISTORY
 
 
@@ -21,6 +21,7 @@ def save(model: Any, path: str | PathLike[str]) -> None:
     arrays |= {f"history.{name}": model.history_[name] for name in HISTORY}
     about |= {
         "kind": KSPARSE_MODEL,
+        "feature_names": feature_names(model),
         "fitted": {"n_iter": model.n_iter_, "unit": model._unit_},
         "hyper_parameters": hyper_parameters(model),
     }

@@ -55,6 +55,7 @@ RECIPES: dict[str, Recipe] = {
         aux_weight=1.0,
         aux_normalized=False,
         aux_by_dead=True,
+        dead_after=1000 * 4096,
         loss_normalized=False,
         b_dec="zeros",
     ),
