@@ -110,6 +110,9 @@ def _line(name: str, values: Iterable[Any], width: int) -> str:
 def _text(value: object) -> str:
     if isinstance(value, list):
         return f"({', '.join(map(_text, value))})"
-    # What a file says shall not steer the terminal, and every terminal can show it.
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return shown(f"{value:.4g}" if isinstance(value, float) else str(value))
+
+
+def shown(text: str) -> str:
+    """What a file says, so that it does not steer the terminal."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

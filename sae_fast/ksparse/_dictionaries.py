@@ -173,7 +173,7 @@ def unit_rows(rows: Array) -> Array:
 
 
 def _decoder(dictionary: Any) -> Any:
-    given = isinstance(dictionary, KSparseEncoder) or hasattr(dictionary, "to_encoder")
+    given = isinstance(dictionary, KSparseEncoder) or hasattr(dictionary, "encoder_")
     return encoder_of(dictionary, "dictionary").W_dec if given else dictionary
 
 

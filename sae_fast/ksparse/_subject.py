@@ -8,7 +8,7 @@ from ._encoder import KSparseEncoder
 
 
 def encoder_of(model: Any, name: str = "model") -> KSparseEncoder:
-    """The KSparseEncoder that a model is, or gives by ``to_encoder()``.
+    """The KSparseEncoder that a model is, or has learned.
 
     Raises
     ------
@@ -17,8 +17,7 @@ def encoder_of(model: Any, name: str = "model") -> KSparseEncoder:
     """
     if isinstance(model, KSparseEncoder):
         return model
-    give = getattr(model, "to_encoder", None)
-    found = give() if callable(give) and not isinstance(model, type) else None
+    found = getattr(model, "encoder_", None)
     if not isinstance(found, KSparseEncoder):
         raise TypeError(f"{name} must be a KSparseEncoder or a fitted KSparseAutoencoder, got {type(model).__name__}")
     return found

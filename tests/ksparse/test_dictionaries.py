@@ -51,12 +51,18 @@ def test_fewer_rows_than_atoms():
 
 
 def test_a_model_is_its_decoder():
-    """Of an encoder the rows of W_dec are matched."""
+    """Of an encoder the rows of W_dec are matched, of a fitted model those of its encoder."""
     rng = np.random.default_rng(1)
     W_enc, W_dec = rng.normal(size=(2, 9, 4))
     encoder = sf.KSparseEncoder(W_enc, np.zeros(9), W_dec, np.zeros(4), k=2)
     atoms = rng.normal(size=(3, 4))
     assert sf.match_dictionary(encoder, atoms).mmcs == sf.match_dictionary(W_dec, atoms).mmcs
+    X = rng.normal(size=(64, 4)).astype(np.float32)
+    model = sf.KSparseAutoencoder(9, k=2, max_iter=1, random_state=0).fit(X)
+    assert sf.match_dictionary(model, atoms).mmcs == sf.match_dictionary(model.encoder_.W_dec, atoms).mmcs
+    assert len(sf.latent_similarities(model).decoder) == 9
+    assert sf.top_examples(model, X, 1).n_samples == 64
+    assert sf.compare_k_sparse(model, X).rows[0].k == 2
 
 
 def test_similarities_by_blocks(monkeypatch):
@@ -88,6 +94,8 @@ def test_errors():
         sf.match_dictionary(np.ones(4), np.eye(2))
     with pytest.raises(TypeError, match="model must be a KSparseEncoder or a fitted KSparseAutoencoder, got ndarray"):
         sf.latent_similarities(np.eye(3))
+    with pytest.raises(TypeError, match="or a fitted KSparseAutoencoder, got KSparseAutoencoder"):
+        sf.latent_similarities(sf.KSparseAutoencoder(9, k=2))
     single = sf.KSparseEncoder(np.eye(1), np.zeros(1), np.eye(1), np.zeros(1), k=1)
     with pytest.raises(ValueError, match="at least 2 latents, got 1"):
         sf.latent_similarities(single)
