@@ -26,6 +26,7 @@ from ..estimators._base import Autoencoder
 from ..estimators._estimator import SparseAutoencoder
 from ..estimators._unit_report import BLOCK, UnitWarning
 from ..files._kinds import DETECTOR, register
+from ..monitoring._monitored import Monitored
 from ..network._checks import check_count, check_in
 from ..network._scale import Scaling
 from ..network._types import EpochInfo, FloatArray, Hidden, Loss, Output
@@ -66,7 +67,7 @@ class OddFeature(NamedTuple):
 
 
 @public_in("sae_fast")
-class SparseAutoencoderOutlierDetector(OutlierMixin, Autoencoder):  # type: ignore[misc]
+class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  # type: ignore[misc]
     """Outlier detector: what a sparse autoencoder that was trained on ordinary samples reconstructs badly is odd.
 
     A sample's score is minus the mean over its features of their squared reconstruction errors, each divided by the

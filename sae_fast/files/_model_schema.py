@@ -48,6 +48,7 @@ from ._model_parameters import (
 )
 
 N_METRICS = 8  # of a monitor
+_MOST = 2.0**53  # that a count can be
 _ROUNDING = 1e-6  # of means of numbers in [0, 1]
 Tensors = dict[str, NDArray[Any]]
 
@@ -220,7 +221,6 @@ def _detector(contents: _Contents) -> None:
 def _monitor(contents: _Contents) -> None:
     _single_layer(contents, check_hyper_parameters)
     n_hidden, n_visible = contents.tensor("W1", (None, None), (np.float32, np.float64)).shape
-    largest = float(np.finfo(np.float64).max)
     for name in ("mean", "low", "high"):
         contents.tensor(f"reference.{name}", (n_visible,))
     contents.tensor("reference.sd", (n_visible,), low=0)
@@ -233,10 +233,14 @@ def _monitor(contents: _Contents) -> None:
     contents.tensor("reference.usual", (n_metrics,))
     (n_chunks, _) = contents.tensor("found.metrics", (None, n_metrics), low=-1, finite=False).shape
     contents.tensor("found.rho_hat", (n_chunks, n_hidden), low=-1, finite=False)
-    contents.tensor("found.sizes", (n_chunks,), low=1, high=2.0**53)
-    contents.tensor("found.counts", (n_edges + 1, n_visible), low=0, high=largest)
-    for name in ("chunk_size", "every"):
+    contents.tensor("found.sizes", (n_chunks,), low=1, high=_MOST)
+    contents.tensor("found.counts", (n_edges + 1, n_visible), low=0, high=_MOST)
+    contents.tensor("found.alerts", (n_metrics + 1,), low=0, high=_MOST)
+    totals = contents.tensor("found.totals", (2,), low=0, high=_MOST)
+    for name in ("chunk_size", "every", "history"):
         check_count(name, contents.field(name, check_integer))
+    if not n_chunks <= min(totals[1], contents.about["history"]):
+        raise ValueError(f"found.metrics must be of at most history and found.totals[1] chunks, got {n_chunks}")
 
 
 def _loss(contents: _Contents, output: str) -> None:
