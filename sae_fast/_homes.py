@@ -57,7 +57,8 @@ HOMES = {
 PACKAGES = ("conventions", "onnx", "plot", "reference")
 # Not public, but named by pickles of what is.
 STORED = {
-    "Chunk": "monitoring._looks",
+    "Chunks": "monitoring._looks",
+    "MonitorHistory": "monitoring._history",
     "Network": "inspection._new_units",
     "Reference": "monitoring._reference",
     "UFLDLScale": "network._scale",

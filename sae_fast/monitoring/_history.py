@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._public import public_in
+
 F64 = NDArray[np.float64]
 
 
-class History:
+@public_in("sae_fast")
+class MonitorHistory:
     """Metrics of the last ``length`` chunks, and totals of all: memory that does not grow with the rows.
 
     Attributes
@@ -48,7 +52,7 @@ class History:
         self._rho_hat.extend(rho_hat)
         self._sizes.extend(sizes.tolist())
 
-    def join(self, other: History) -> None:
+    def join(self, other: MonitorHistory) -> None:
         """The chunks of another one behind these."""
         self.remember(*other.chunks())
         self.n_rows += other.n_rows
@@ -64,3 +68,13 @@ class History:
             for rows, width in zip((self._metrics, self._rho_hat), self._widths, strict=True)
         )
         return metrics, rho_hat, np.array(self._sizes, dtype=np.intp)
+
+    def __getstate__(self) -> dict[str, Any]:
+        totals = {name: value for name, value in vars(self).items() if not isinstance(value, deque)}
+        return totals | {"chunks": self.chunks()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        chunks = state.pop("chunks")
+        self.__init__(state["length"], *state["_widths"], state["counts"])  # type: ignore[misc]
+        vars(self).update(state)
+        self.remember(*chunks)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from .._public import public_in
 
 SUMMED, RANGED = _core.CHUNK_STEPS
 CAPACITY = 64  # chunks that are judged together,
@@ -21,6 +22,7 @@ KEPT_BYTES = 1 << 22  # or fewer, if their rows for the network take more than t
 N_ROWS, N_SUMMED, N_RANGED, N_MISSING, N_OUTSIDE, N_KEPT = range(6)
 
 
+@public_in("sae_fast")
 class Chunks:
     """Chunks of rows until they are judged: full ones, and behind them one that is open.
 
@@ -43,7 +45,7 @@ class Chunks:
         n_chunks = max(1, min(CAPACITY, KEPT_BYTES // (room * low.nbytes)))
         self.totals = np.zeros((n_chunks, len(low)))
         self.tallies = np.zeros((n_chunks, 6), np.int64)
-        self.kept = np.empty((n_chunks, room, len(low)), low.dtype)
+        self.kept = np.zeros((n_chunks, room, len(low)), low.dtype)
         self.n_full = 0
         self.n_open = 0  # rows of the open one
 

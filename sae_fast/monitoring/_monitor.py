@@ -16,7 +16,7 @@ from ..estimators._streamed import is_source
 from ..files._kinds import MONITOR, register
 from ..network._checks import check_count, check_n_threads
 from ..streams._source import Source
-from ._history import History
+from ._history import MonitorHistory
 from ._looks import N_ROWS, Chunks
 from ._monitor_file import monitor_from, save
 from ._reference import FEWEST, METRICS, Reference, beyond, counts_of, learn, metrics_of
@@ -92,7 +92,7 @@ class Monitor:
         self._chunks = Chunks((low, high, mean), chunk_size, every)
         self._edges = reference.edges.astype(kind)
         counts = np.zeros(reference.shares.shape, np.int64)
-        self._history = History(history, len(METRICS), len(reference.rho_hat), counts)
+        self._history = MonitorHistory(history, len(METRICS), len(reference.rho_hat), counts)
         self._turn = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
