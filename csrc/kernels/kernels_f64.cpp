@@ -10,7 +10,6 @@
 #include "sparse.hpp"
 #include "table.hpp"
 #include "updates.hpp"
-#include "watching.hpp"
 
 namespace sae_fast {
 namespace SAE_FAST_ISA {

@@ -14,9 +14,7 @@ ENCODERS = ("Encoder", "StackEncoder", KSPARSE)
 STACKS = ("StackedAutoencoder", "StackedAutoencoderClassifier")
 DETECTOR = "SparseAutoencoderOutlierDetector"
 MONITOR = "Monitor"
-KSPARSE_MODEL = "KSparseAutoencoder"
-SPARSE = (KSPARSE, KSPARSE_MODEL)  # whose weights are those of a k-sparse encoder
-KINDS = (KIND, *ENCODERS, *STACKS, DETECTOR, MONITOR, KSPARSE_MODEL)
+KINDS = (KIND, *ENCODERS, *STACKS, DETECTOR, MONITOR)
 
 KSPARSE_TENSORS: dict[str, tuple[str, ...]] = {  # of each activation, beside the weights
     "topk": (),

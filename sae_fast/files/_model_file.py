@@ -239,8 +239,7 @@ def load(path: str | PathLike[str]) -> Any:
 
     Returns
     -------
-    SparseAutoencoder, StackedAutoencoder, StackedAutoencoderClassifier, KSparseAutoencoder, Encoder, StackEncoder or
-    KSparseEncoder
+    SparseAutoencoder, StackedAutoencoder, StackedAutoencoderClassifier, Encoder, StackEncoder or KSparseEncoder
         What was saved.
 
     Raises
