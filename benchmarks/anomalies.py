@@ -4,7 +4,8 @@
 
 Every detector is fitted to a whole set, anomalies among it and without labels, and scores the same rows; the sets are
 those of ADBench. PCA is that of standardised features, with the components that explain 90 % of the variance. PyOD's
-AutoEncoder runs where pyod and torch are installed, with its own defaults.
+AutoEncoder runs where pyod and torch are installed, with its own defaults. What is compared of the training is its CPU
+time on one thread, which other work on the machine changes little.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,47 +25,68 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 import sae_fast as sf
 
 SHARED = Path(os.environ.get("SAE_FAST_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
 
-def sae_fast(X: np.ndarray) -> np.ndarray:
+Scores = Callable[[np.ndarray], np.ndarray]  # of rows, the larger the odder
+
+
+def sae_fast(X: np.ndarray) -> Scores:
     """Ours, with its defaults."""
-    return -sf.SparseAutoencoderOutlierDetector(random_state=0).fit(X).score_samples(X)
+    detector = sf.SparseAutoencoderOutlierDetector(random_state=0, n_threads=1).fit(X)
+    return lambda rows: -detector.score_samples(rows)
 
 
-def pca(X: np.ndarray) -> np.ndarray:
+def pca(X: np.ndarray) -> Scores:
     """Squared error of the reconstruction from the first components."""
-    Z = StandardScaler().fit_transform(X)
-    model = PCA(0.9).fit(Z)
-    return ((Z - model.inverse_transform(model.transform(Z))) ** 2).sum(axis=1)
+    with threadpool_limits(1):
+        model = make_pipeline(StandardScaler(), PCA(0.9)).fit(X)
+
+    def scores(rows: np.ndarray) -> np.ndarray:
+        codes = model.transform(rows)
+        return ((model[0].transform(rows) - model[1].inverse_transform(codes)) ** 2).sum(axis=1)
+
+    return scores
 
 
-def isolation_forest(X: np.ndarray) -> np.ndarray:
+def isolation_forest(X: np.ndarray) -> Scores:
     """scikit-learn's, with its defaults."""
-    return -IsolationForest(random_state=0).fit(X).score_samples(X)
+    model = IsolationForest(random_state=0).fit(X)
+    return lambda rows: -model.score_samples(rows)
 
 
-def pyod(X: np.ndarray) -> np.ndarray:
-    """PyOD's AutoEncoder, with its defaults."""
+def pyod(X: np.ndarray) -> Scores:
+    """PyOD's AutoEncoder, with its defaults; its fit scores the rows too, some hundredths of its time."""
+    import torch
     from pyod.models.auto_encoder import AutoEncoder
 
-    return AutoEncoder(random_state=0, verbose=0).fit(X).decision_scores_
+    torch.set_num_threads(1)
+    detector = AutoEncoder(random_state=0, verbose=0)
+    detector.fit(X)
+    return detector.decision_function
 
 
 def main() -> int:
-    """Run all of them and print a table; 1 if ours is behind PCA by more than 0.01 or behind PyOD."""
+    """Run all of them and print a table; 1 if ours is behind PCA by more than 0.01, behind PyOD or not 10 x as fast."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, help="of each set at most (default: all)")
     parser.add_argument("--only", default="", help="sets whose name has this in it")
     options = parser.parse_args()
     sys.path.insert(0, str(SHARED / "data"))
     load: Any = importlib.import_module("load")
-    detectors = {"sae_fast": sae_fast, "PCA": pca, "IsolationForest": isolation_forest}
+    detectors: dict[str, Callable[[np.ndarray], Scores]] = {
+        "sae_fast": sae_fast,
+        "PCA": pca,
+        "IsolationForest": isolation_forest,
+    }
     if importlib.util.find_spec("pyod") and importlib.util.find_spec("torch"):
+        importlib.import_module("pyod.models.auto_encoder")  # torch takes seconds to import, which are no training
         detectors["PyOD"] = pyod
     warnings.simplefilter("ignore")
     table: dict[str, list[tuple[float, float, float]]] = {name: [] for name in detectors}
@@ -74,15 +97,20 @@ def main() -> int:
             picked = np.random.default_rng(0).permutation(len(X))[: options.rows]
             X, y = X[picked], y[picked]
         for detector, rows in table.items():
-            began = time.perf_counter()
-            scores = detectors[detector](X)
-            seconds = time.perf_counter() - began
+            began = time.process_time()
+            score = detectors[detector](X)
+            seconds = time.process_time() - began
+            scores = score(X)
             rows.append((roc_auc_score(y, scores), average_precision_score(y, scores), seconds))
         print(f"{name:<16}" + "".join(_cell(*rows[-1]) for rows in table.values()), flush=True)
     means = {detector: np.mean(rows, axis=0) for detector, rows in table.items()}
     print(f"{'mean':<16}" + "".join(_cell(*row) for row in means.values()))
-    ours = means["sae_fast"][0]
-    return int(ours < means["PCA"][0] - 0.01 or ("PyOD" in means and ours < means["PyOD"][0]))
+    ours = means["sae_fast"]
+    good = ours[0] >= means["PCA"][0] - 0.01
+    if "PyOD" in means:
+        print(f"PyOD trains {means['PyOD'][2] / ours[2]:.1f} times as long (>= 10)")
+        good &= ours[0] >= means["PyOD"][0] and means["PyOD"][2] >= 10 * ours[2]
+    return int(not good)
 
 
 def _cell(auc: float, precision: float, seconds: float) -> str:

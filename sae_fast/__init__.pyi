@@ -13,6 +13,7 @@ from .estimators._convolved_features import ConvolvedFeatures as ConvolvedFeatur
 from .estimators._data_range import DataRangeWarning as DataRangeWarning
 from .estimators._estimator import SparseAutoencoder as SparseAutoencoder
 from .estimators._fit import FitInterruptedWarning as FitInterruptedWarning
+from .estimators._ksparse_autoencoder import KSparseAutoencoder as KSparseAutoencoder
 from .estimators._stacked import StackedAutoencoder as StackedAutoencoder
 from .estimators._stacked_classifier import StackedAutoencoderClassifier as StackedAutoencoderClassifier
 from .estimators._unit_report import UnitReport as UnitReport
@@ -32,8 +33,18 @@ from .inspection._revive import revive_units as revive_units
 from .inspection._suggest_beta import BetaSearch as BetaSearch
 from .inspection._suggest_beta import Trial as Trial
 from .inspection._suggest_beta import suggest_beta as suggest_beta
+from .ksparse._compare import KSparseComparison as KSparseComparison
+from .ksparse._compare import KSparseRow as KSparseRow
+from .ksparse._compare import compare_k_sparse as compare_k_sparse
+from .ksparse._dictionaries import DictionaryMatch as DictionaryMatch
+from .ksparse._dictionaries import LatentSimilarities as LatentSimilarities
+from .ksparse._dictionaries import latent_similarities as latent_similarities
+from .ksparse._dictionaries import match_dictionary as match_dictionary
 from .ksparse._encoder import KSparseEncoder as KSparseEncoder
+from .ksparse._examples import TopExamples as TopExamples
+from .ksparse._examples import top_examples as top_examples
 from .ksparse._load_sae import load_sae as load_sae
+from .ksparse._retrieval import evaluate_retrieval as evaluate_retrieval
 from .monitoring._monitor import Monitor as Monitor
 from .monitoring._report import MonitorReport as MonitorReport
 from .network._config import get_cmake_dir as get_cmake_dir

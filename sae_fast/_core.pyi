@@ -11,6 +11,7 @@ from .network._types import FloatArray, Layer, Params
 UNITS: tuple[str, ...]
 LOSSES: tuple[str, ...]
 MAX_THREADS: int
+CHUNK_STEPS: tuple[int, int]
 
 api: object  # the capsule of csrc/include/sae_fast/api.h
 
@@ -42,6 +43,22 @@ def convolve(
     out: NDArray[Any],
     n_threads: int,
 ) -> None: ...
+def count_rows(
+    X: NDArray[Any],
+    begin: int,
+    chunk_size: int,
+    every: int,
+    low: NDArray[Any],
+    high: NDArray[Any],
+    usual: NDArray[Any],
+    totals: NDArray[np.float64],
+    tallies: NDArray[np.int64],
+    kept: NDArray[Any],
+    first: int,
+    n_threads: int,
+) -> int: ...
+def count_above(X: NDArray[Any], edges: NDArray[Any], counts: NDArray[np.int64]) -> None: ...
+def row_errors(a3: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64]: ...
 
 class Settings:
     def __init__(

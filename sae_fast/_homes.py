@@ -12,6 +12,7 @@ HOMES = {
     "estimators._data_range": ("DataRangeWarning",),
     "estimators._estimator": ("SparseAutoencoder",),
     "estimators._fit": ("FitInterruptedWarning",),
+    "estimators._ksparse_autoencoder": ("KSparseAutoencoder",),
     "estimators._stacked": ("StackedAutoencoder",),
     "estimators._stacked_classifier": ("StackedAutoencoderClassifier",),
     "estimators._unit_report": ("UnitReport", "UnitWarning"),
@@ -22,8 +23,12 @@ HOMES = {
     "inspection._prune": ("PruneResult", "prune_units"),
     "inspection._revive": ("RevivalWarning", "ReviveUnits", "revive_units"),
     "inspection._suggest_beta": ("BetaSearch", "Trial", "suggest_beta"),
+    "ksparse._compare": ("KSparseComparison", "KSparseRow", "compare_k_sparse"),
+    "ksparse._dictionaries": ("DictionaryMatch", "LatentSimilarities", "latent_similarities", "match_dictionary"),
     "ksparse._encoder": ("KSparseEncoder",),
+    "ksparse._examples": ("TopExamples", "top_examples"),
     "ksparse._load_sae": ("load_sae",),
+    "ksparse._retrieval": ("evaluate_retrieval",),
     "monitoring._monitor": ("Monitor",),
     "monitoring._report": ("MonitorReport",),
     "network._config": ("get_cmake_dir", "get_include", "get_num_threads", "set_num_threads", "show_config"),
@@ -52,7 +57,8 @@ HOMES = {
 PACKAGES = ("conventions", "onnx", "plot", "reference")
 # Not public, but named by pickles of what is.
 STORED = {
-    "Chunk": "monitoring._looks",
+    "Chunks": "monitoring._looks",
+    "MonitorHistory": "monitoring._history",
     "Network": "inspection._new_units",
     "Reference": "monitoring._reference",
     "UFLDLScale": "network._scale",

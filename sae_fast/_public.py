@@ -13,6 +13,7 @@ _IN_FILES = (  # what the state of a fitted estimator is made of, beside NumPy's
     "Cost",
     "DeepCost",
     "Encoder",
+    "KSparseAutoencoder",
     "KSparseEncoder",
     "Layer",
     "Network",

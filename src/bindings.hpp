@@ -5,6 +5,7 @@
 
 namespace sae_fast::bindings {
 
+void bind_chunks(pybind11::module_& m);
 void bind_config(pybind11::module_& m);
 void bind_convolve(pybind11::module_& m);
 void bind_encoder(pybind11::module_& m);

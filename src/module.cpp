@@ -6,6 +6,7 @@
 PYBIND11_MODULE(_core, m) {
     m.doc() = "Compiled core of sae_fast. Private: use the functions of sae_fast.";
     sae_fast::isa();  // a wrong SAE_FAST_ISA is an error here, at import
+    sae_fast::bindings::bind_chunks(m);
     sae_fast::bindings::bind_config(m);
     sae_fast::bindings::bind_convolve(m);
     sae_fast::bindings::bind_encoder(m);

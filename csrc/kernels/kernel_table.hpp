@@ -309,6 +309,15 @@ struct Kernels {
     void (*gather)(const T* base, const int* indices, const T* values, Size n, const T* M, Size ld, Size n_cols,
                    T* out);
 
+    /// total (n_cols,) += rows of X, ld apart, one after another.
+    void (*add_rows)(const T* X, Size ld, Size n_rows, Size n_cols, double* total);
+    /// Is an element of x below its `low` or above its `high`? NaN is neither.
+    bool (*strays)(const T* x, const T* low, const T* high, Size n);
+    /// counts (n_edges, n_cols) += how many rows of X, ld apart, are above each edge. edges: (n_edges, n_cols).
+    void (*count_above)(const T* X, Size ld, Size n_rows, Size n_cols, const T* edges, Size n_edges, Size* counts);
+    /// sum (a - b)^2, in double.
+    double (*squared_distance)(const T* a, const T* b, Size n);
+
     /// Weight updates, elementwise, in place. p, v, m: n elements.
     void (*update_sgd)(T* p, const T* g, Size n, T learning_rate);
     void (*update_momentum)(T* p, T* v, const T* g, Size n, T learning_rate, T momentum, bool nesterov);

@@ -10,6 +10,7 @@
 #include "sparse.hpp"
 #include "table.hpp"
 #include "updates.hpp"
+#include "watching.hpp"
 
 namespace sae_fast {
 namespace SAE_FAST_ISA {

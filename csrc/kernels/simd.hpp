@@ -186,7 +186,10 @@ inline Vec<T> maximum(Vec<T> a, Vec<T> b) noexcept {
 /// Is any lane true, which is -1?
 template <class T>
 inline bool any(IntVec<T> mask) noexcept {
-#if defined(__AVX2__)
+#if defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4) return _mm512_movepi32_mask(reinterpret_cast<__m512i>(mask)) != 0;
+    if constexpr (sizeof(T) == 8) return _mm512_movepi64_mask(reinterpret_cast<__m512i>(mask)) != 0;
+#elif defined(__AVX2__)
     if constexpr (sizeof(T) == 4) return _mm256_movemask_ps(reinterpret_cast<__m256>(mask)) != 0;
     if constexpr (sizeof(T) == 8) return _mm256_movemask_pd(reinterpret_cast<__m256d>(mask)) != 0;
 #elif defined(__SSE2__)

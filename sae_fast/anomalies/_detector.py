@@ -26,6 +26,7 @@ from ..estimators._base import Autoencoder
 from ..estimators._estimator import SparseAutoencoder
 from ..estimators._unit_report import BLOCK, UnitWarning
 from ..files._kinds import DETECTOR, register
+from ..monitoring._monitored import Monitored
 from ..network._checks import check_count, check_in
 from ..network._scale import Scaling
 from ..network._types import EpochInfo, FloatArray, Hidden, Loss, Output
@@ -66,7 +67,7 @@ class OddFeature(NamedTuple):
 
 
 @public_in("sae_fast")
-class SparseAutoencoderOutlierDetector(OutlierMixin, Autoencoder):  # type: ignore[misc]
+class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  # type: ignore[misc]
     """Outlier detector: what a sparse autoencoder that was trained on ordinary samples reconstructs badly is odd.
 
     A sample's score is minus the mean over its features of their squared reconstruction errors, each divided by the
@@ -88,7 +89,8 @@ class SparseAutoencoderOutlierDetector(OutlierMixin, Autoencoder):  # type: igno
         20 samples, or half of them.
     rho, beta, weight_decay, l1, hidden, output, loss, scale, solver, max_iter, batch_size, learning_rate, momentum
         As in :class:`SparseAutoencoder`, but by default with linear outputs and ``scale="minmax"``, and codes that
-        are less sparse, ``rho=0.2`` and ``beta=1``.
+        are less sparse, ``rho=0.2`` and ``beta=1``, and 50 iterations: in more of them the network learns odd samples
+        that are among the training data, too.
     tol, n_iter_no_change, early_stopping, validation_fraction, random_state, n_threads, verbose, callback
         As there.
 
@@ -145,7 +147,7 @@ class SparseAutoencoderOutlierDetector(OutlierMixin, Autoencoder):  # type: igno
         loss: Loss = "squared",
         scale: Scaling = "minmax",
         solver: str = "lbfgs",
-        max_iter: int = 400,
+        max_iter: int = 50,
         batch_size: int = 256,
         learning_rate: float | None = None,
         momentum: float = 0.9,

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ..inspection._compare import compare_with_pca
+from ..ksparse._compare import KSparseComparison, compare_k_sparse
 from ..streams._source import check_finite
-from ._inputs import check_columns, check_labels_usage, labels_of, read_inputs, title
-from ._models import for_arrays, load_model
+from ..streams._tables import read_tables
+from ._inputs import check_columns, check_labels_usage, labels_of, read_inputs, table_options, title
+from ._labels import read_labels
+from ._models import for_arrays, load_k_sparse, load_model
 from ._network import check_network
 
 _OPTIONS = [
@@ -18,6 +25,11 @@ _OPTIONS = [
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table on stdout."""
+    _check_k_sparse(arguments)
+    if arguments.k_sparse is not None:
+        result: Any = _k_sparse(arguments)
+        print(json.dumps(result.to_dict(), indent=2) if arguments.json else result)
+        return 0
     check_labels_usage(arguments)
     if arguments.model is None:
         check_network(arguments)
@@ -42,3 +54,47 @@ def run(arguments: argparse.Namespace) -> int:
         result = compare_with_pca(X, y, model=model, cv=arguments.cv, random_state=arguments.random_state)
     print(json.dumps(result.to_dict(), indent=2) if arguments.json else result)
     return 0
+
+
+def _check_k_sparse(arguments: argparse.Namespace) -> None:
+    """Options of one table with the other one are wrong usage, rather than left out of account."""
+    if arguments.k_sparse is None:
+        for name in ("k", "fvu", "queries", "relevant"):
+            if getattr(arguments, name) is not None:
+                arguments.wrong(f"--{name} needs --k-sparse MODEL")
+        return
+    for name in ("model", "labels", "labels_column", *_OPTIONS):
+        if getattr(arguments, name) is not None:
+            arguments.wrong(f"--{name.replace('_', '-')} is not for --k-sparse, whose models are trained")
+    if (arguments.queries is None) != (arguments.relevant is None):
+        arguments.wrong("--queries and --relevant: give both or none")
+
+
+def _k_sparse(arguments: argparse.Namespace) -> KSparseComparison:
+    paths = arguments.k_sparse
+    stems = [Path(path).stem for path in paths]
+    names = stems if len(set(stems)) == len(stems) else paths
+    models = dict(zip(names, map(load_k_sparse, paths), strict=True))
+    table = read_inputs(arguments)
+    check_finite(table.values, table.names, title(arguments))
+    queries = relevant = None
+    if arguments.queries is not None:
+        asked = read_tables([arguments.queries], table_options(arguments))
+        check_finite(asked.values, asked.names, arguments.queries)
+        queries = asked.values
+        relevant = _numbers(read_labels(arguments.relevant, len(queries), table_options(arguments)), arguments.relevant)
+    fvu = arguments.fvu or "total"
+    options: dict[str, Any] = {"queries": queries, "relevant": relevant, "fvu": fvu, "n_threads": arguments.n_threads}
+    return compare_k_sparse(models, table.values, k=arguments.k, **options)
+
+
+def _numbers(found: Any, path: str) -> Any:
+    """Numbers of rows, as integers."""
+    try:
+        numbers = np.asarray(found, np.float64)
+        whole = bool(np.all(numbers == np.round(numbers)))
+    except ValueError:
+        whole = False
+    if not whole:
+        raise ValueError(f"{path} must hold numbers of rows, integers from 0")
+    return numbers.astype(np.int64)

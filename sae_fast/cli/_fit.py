@@ -16,6 +16,7 @@ from ..estimators._fit import FitInterruptedWarning
 from ..files._arrays_io import expand
 from ..files._model_file import import_safetensors
 from ..streams._source import Source, check_finite
+from ._fit_sparse import check_sparse, is_sparse, sparse_estimator, tell
 from ._inputs import open_inputs, read_inputs, title
 from ._network import check_network
 from ._outputs import check_out, say
@@ -46,13 +47,17 @@ _OPTIONS = [
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and write the model; an interrupted fit is written too, and gives 1."""
-    complete(arguments)
-    check_network(arguments)
+    sparse = is_sparse(arguments)
+    if sparse:
+        check_sparse(arguments)
+    else:
+        complete(arguments)
+        check_network(arguments)
     check_out(arguments.out, expand(arguments.data))
     import_safetensors()
     checkpoints = _checkpoints(arguments)
     X, names = _samples(arguments)
-    model = _estimator(arguments)
+    model: Any = sparse_estimator(arguments) if sparse else _estimator(arguments)
     began = time.perf_counter()
     interrupted = fit(model, X, **checkpoints)
     seconds = time.perf_counter() - began
@@ -61,6 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
             named.feature_names_in_ = np.array(names, dtype=object)
     model.set_params(verbose=0)
     model.save(arguments.out)
+    if sparse:
+        tell(model, len(X), seconds)
+        say(f"wrote {arguments.out}")
+        return 1 if interrupted else 0
     if arguments.detector:
         model = model.autoencoder_
     total, error, decay, sparsity = model.cost_

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..files._kinds import DETECTOR, ENCODERS, KIND, KSPARSE
+from ..files._kinds import DETECTOR, ENCODERS, KIND, SPARSE
 from ..files._model_file import read_tensors
 
 _NAMES = 8  # of features and classes that are shown
@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what a model file holds."""
     kind, tensors, contents = read_tensors(arguments.model)
     about: dict[str, Any] = {"file": arguments.model, "kind": kind}
-    describe = _sparse if kind == KSPARSE else _layers if "units" in contents else _layer
+    describe = _sparse if kind in SPARSE else _layers if "units" in contents else _layer
     about |= describe(tensors, contents)
     if kind not in ENCODERS:
         about |= {k: contents[k] for k in ("fitted", "hyper_parameters", "feature_names", "versions")}
@@ -31,9 +31,10 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if kind not in ENCODERS:
         fitted, names = about.pop("fitted"), about.pop("feature_names")
-        total, *parts = fitted["cost"]
         about["iterations"] = fitted["n_iter"]
-        about["J"] = "{:.6g} = {:.6g} error + {:.4g} decay + {:.4g} sparsity".format(total, *parts)
+        if "cost" in fitted:
+            total, *parts = fitted["cost"]
+            about["J"] = "{:.6g} = {:.6g} error + {:.4g} decay + {:.4g} sparsity".format(total, *parts)
         about["feature_names"] = [] if names is None else _first(names)
         about["hyper_parameters"] = [f"{k}={_text(v)}" for k, v in about.pop("hyper_parameters").items()]
         about["versions"] = [f"{k} {v}" for k, v in about["versions"].items()]
@@ -48,7 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _sparse(tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[str, Any]:
     n_latents, n_features = tensors["W_enc"].shape
     about = {"n_features": n_features, "n_latents": n_latents, "dtype": str(tensors["W_enc"].dtype)}
-    return about | {name: contents[name] for name in ("activation", "k", "apply_b_dec_to_input")}
+    about |= {name: contents[name] for name in ("activation", "k", "apply_b_dec_to_input")}
+    last = {name: float(tensors[f"history.{name}"][-1]) for name in ("fvu", "l0", "dead") if contents.get("fitted")}
+    return about | last
 
 
 def _layer(tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[str, Any]:
@@ -107,6 +110,9 @@ def _line(name: str, values: Iterable[Any], width: int) -> str:
 def _text(value: object) -> str:
     if isinstance(value, list):
         return f"({', '.join(map(_text, value))})"
-    # What a file says shall not steer the terminal, and every terminal can show it.
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return shown(f"{value:.4g}" if isinstance(value, float) else str(value))
+
+
+def shown(text: str) -> str:
+    """What a file says, so that it does not steer the terminal."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+import os
+from pathlib import Path
 from typing import Any
 
 from ..encoders._encoder import Encoder
 from ..encoders._stack_encoder import StackEncoder
 from ..files._model_file import load
 from ..ksparse._encoder import KSparseEncoder
+from ..ksparse._load_sae import load_sae
+from ..ksparse._subject import encoder_of
 from ..monitoring._monitor import Monitor
 
 
@@ -17,12 +21,32 @@ def load_model(path: str) -> Any:
     model = load(path)
     if isinstance(model, Encoder | StackEncoder | KSparseEncoder):
         raise ValueError(f"{path} holds an encoder alone, wanted a model as sae-fast fit writes it")
+    if is_sparse(model):
+        raise ValueError(f"{path} holds a {type(model).__name__}, which this command does not take")
     return model
 
 
+def load_k_sparse(path: str) -> KSparseEncoder:
+    """What makes sparse codes: of a model file, or of a folder or file that another package wrote."""
+    if os.path.isdir(path) or Path(path).suffix != ".safetensors":
+        return load_sae(path)
+    model = load(path)
+    try:
+        return encoder_of(model)
+    except TypeError:
+        raise ValueError(f"{path} must hold a model of k-sparse codes, got {type(model).__name__}") from None
+
+
 def network_of(model: Any) -> Any:
-    """What makes codes: the autoencoder of a detector, the model of a monitor, and any other model itself."""
-    return model.model if isinstance(model, Monitor) else getattr(model, "autoencoder_", model)
+    """What makes codes: the autoencoder of a detector, a k-sparse one's encoder, a monitor's model, or the model."""
+    if isinstance(model, Monitor):
+        return model.model
+    return getattr(model, "autoencoder_", getattr(model, "encoder_", model) if is_sparse(model) else model)
+
+
+def is_sparse(model: Any) -> bool:
+    """Is it a k-sparse autoencoder?"""
+    return isinstance(getattr(model, "encoder_", None), KSparseEncoder)
 
 
 def for_arrays(model: Any) -> Any:

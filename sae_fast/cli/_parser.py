@@ -6,6 +6,9 @@ import argparse
 
 from .._version import __version__
 from ..files._arrays_io import STREAM
+from ..files._kinds import KSPARSE_TENSORS
+from ..files._ksparse_parameters import RECIPE_NAMES
+from ..ksparse._judging import DEFINITIONS
 from ..network._config import get_cmake_dir, get_include, get_pkgconfig_dir
 from ..network._scale import SCALINGS
 from ..network._solvers import SOLVERS
@@ -16,6 +19,7 @@ from ._values import (
     count,
     counts,
     index,
+    indices,
     input_name,
     instruction_sets,
     model_name,
@@ -35,6 +39,8 @@ PICTURES = (
     "activations",
     "latent",
 )
+
+_K_SPARSE = "model or encoder file with k-sparse codes, or folder or file that another package wrote"
 
 
 class _Folder(argparse.Action):
@@ -76,6 +82,7 @@ def make_parser() -> argparse.ArgumentParser:
     _watch(_command(commands, "watch", "tell whether rows are still like those of a reference; exit code 3 if not"))
     _info(_command(commands, "info", "tell what is in a model file"))
     _export(_command(commands, "export", "write a model as C source, as a NumPy module, or as ONNX"))
+    _explain(_command(commands, "explain", "show the rows that excite latents of a k-sparse model most"))
     _plot(_command(commands, "plot", "draw a model, and what it makes of samples, as PNG, PDF or SVG"))
     _compare(_command(commands, "compare", "put a sparse autoencoder beside PCA with as many components"))
     _bench(_command(commands, "bench", "race against NumPy, PyTorch, JAX and others that are installed"))
@@ -117,7 +124,7 @@ def _fit(p: argparse.ArgumentParser) -> None:
     p.add_argument("-o", "--out", metavar="FILE", required=True, type=model_name, help="model file, .safetensors")
     model = p.add_argument_group("model")
     size = model.add_mutually_exclusive_group()
-    size.add_argument("--n-components", metavar="N", type=count, default=25, help="hidden units")
+    size.add_argument("--n-components", metavar="N", type=count, help="hidden units (default: 25, with --k 4096)")
     size.add_argument(
         "--hidden-layer-sizes", metavar="N,N,...", type=counts, help="hidden units of a stack of layers, bottom up"
     )
@@ -127,6 +134,15 @@ def _fit(p: argparse.ArgumentParser) -> None:
         choices=SCALINGS,
         help="bring the data into the output units' range, as part of the model: minmax by feature, ufldl by sample "
         "(default: none)",
+    )
+    sparse = p.add_argument_group("k-sparse autoencoder", "Many latents, of which a sample excites a few.")
+    sparse.add_argument("--k", metavar="K", type=count, help="active latents of a sample (default: 32)")
+    sparse.add_argument("--architecture", choices=tuple(KSPARSE_TENSORS), help="what a code keeps (default: topk)")
+    sparse.add_argument(
+        "--recipe", choices=RECIPE_NAMES, help="whose defaults are taken, see docs/k-sparse.md (default: openai)"
+    )
+    sparse.add_argument(
+        "--matryoshka", metavar="N,N,...", type=counts, help="sizes of groups, the first of which do without the others"
     )
     odd = p.add_argument_group("outlier detector")
     odd.add_argument(
@@ -149,16 +165,22 @@ def _fit(p: argparse.ArgumentParser) -> None:
         help="optimiser: lbfgs over all samples, adam and sgd by minibatches",
     )
     training.add_argument(
-        "--max-iter", metavar="N", type=count, default=400, help="iterations of lbfgs, epochs of adam and sgd, at most"
+        "--max-iter",
+        metavar="N",
+        type=count,
+        help="iterations of lbfgs, epochs of adam and sgd, at most (default: 400, with --k 10)",
     )
     training.add_argument(
-        "--batch-size", metavar="N", type=count, default=256, help="samples of a minibatch, for adam and sgd"
+        "--batch-size",
+        metavar="N",
+        type=count,
+        help="samples of a minibatch, for adam and sgd (default: 256, with --k 2048)",
     )
     training.add_argument(
         "--learning-rate",
         metavar="A",
         type=real("learning_rate"),
-        help="step of adam and sgd (default: 0.001 and 0.1)",
+        help="step of adam and sgd (default: 0.001 and 0.1, with --k that of the recipe)",
     )
     training.add_argument("--momentum", metavar="M", type=real("momentum"), default=0.9, help="of sgd, in [0, 1)")
     stopping = p.add_argument_group("when to stop before --max-iter")
@@ -306,6 +328,25 @@ def _info(p: argparse.ArgumentParser) -> None:
     p.add_argument("--json", action="store_true", help="as JSON, with all that the file holds")
 
 
+def _explain(p: argparse.ArgumentParser) -> None:
+    p.usage = "%(prog)s [options] MODEL X [X ...] --latent J"
+    p.add_argument("model", metavar="MODEL", help=_K_SPARSE)
+    _data(p, nargs="+")
+    p.add_argument(
+        "--latent",
+        metavar="J,J,...",
+        type=indices,
+        action="append",
+        required=True,
+        help="which latents, from 0; may be given several times",
+    )
+    p.add_argument("--texts", metavar="FILE", help="text of each row, a line of UTF-8 each, to show beside it")
+    p.add_argument("-n", metavar="N", type=count, default=10, help="rows that are shown of each, numbered from 1")
+    p.add_argument("--k", metavar="K", type=count, help="active latents of a row, of topk (default: the model's own)")
+    p.add_argument("--json", action="store_true", help="as JSON")
+    p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
+
+
 def _export(p: argparse.ArgumentParser) -> None:
     p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit, or encoder file")
     p.add_argument(
@@ -364,6 +405,14 @@ def _compare(p: argparse.ArgumentParser) -> None:
     p.add_argument("--scale", choices=SCALINGS, help="bring the data into the output units' range (default: none)")
     p.add_argument("--solver", choices=SOLVERS, help="optimiser (default: lbfgs)")
     p.add_argument("--max-iter", metavar="N", type=count, help="iterations of lbfgs, or epochs (default: 400)")
+    sparse = p.add_argument_group("k-sparse models", "A table of their codes, and PCA of as many bytes.")
+    sparse.add_argument("--k-sparse", metavar="MODEL", action="append", help=f"{_K_SPARSE}; may be given several times")
+    sparse.add_argument("--k", metavar="K,K,...", type=counts, help="active latents, of topk (default: each one's own)")
+    sparse.add_argument("--fvu", choices=tuple(DEFINITIONS), help="fraction of variance that is meant (default: total)")
+    sparse.add_argument("--queries", metavar="Q", type=input_name, help="what is sought among X: nDCG@10, recall@10")
+    sparse.add_argument(
+        "--relevant", metavar="R", type=input_name, help="with --queries: of each the row that answers it, from 0"
+    )
     p.add_argument("--cv", metavar="N", type=count, default=5, help="folds of the cross-validation, >= 2")
     p.add_argument("--random-state", metavar="SEED", type=index, help="seed (default: a fresh one)")
     p.add_argument("--json", action="store_true", help="as JSON")

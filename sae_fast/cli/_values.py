@@ -105,6 +105,11 @@ def index(text: str) -> int:
     return number
 
 
+def indices(text: str) -> tuple[int, ...]:
+    """Integers >= 0."""
+    return tuple(index(part) for part in text.split(","))
+
+
 _RANGES: dict[str, Callable[[float], float]] = {
     "rho": check_rho,
     "dpi": lambda x: check_in("dpi", x, 10.0, math.nextafter(1200.0, math.inf), "in [10, 1200]"),

@@ -41,9 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
     alerts = report.alerts
     for alert in alerts[:5]:
         say("alert: {metric} is {value:.4g} in chunk {chunk}, limits {lower:.4g} and {upper:.4g}".format(**alert))
-    if len(alerts) > 5:
-        say(f"and {len(alerts) - 5} alerts more")
-    return ALERT if alerts else 0
+    more = sum(report.n_alerts.values()) - len(alerts[:5])
+    if more:
+        say(f"{more} more alerts; {report.n_alarmed} chunks have one or several")
+    return ALERT if report.n_alarmed else 0
 
 
 def _monitor(arguments: argparse.Namespace, given: Any) -> Monitor:

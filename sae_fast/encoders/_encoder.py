@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import _core, files
 from .._public import public_in
-from ..files._kinds import KSPARSE, register
+from ..files._kinds import SPARSE, register
 from ..network._checks import ParamsLike, check_hidden, check_params
 from ..network._rows import check_feature_names, read_rows
 from ..network._scale import CUTS, Clip, UFLDLScale, check_clip
@@ -133,7 +133,7 @@ class Encoder(_core.Encoder):
         names = about.get("feature_names")
         if kind == _KIND:
             return _from_file(cls, tensors, about)
-        if kind == KSPARSE:
+        if kind in SPARSE:
             raise files.ModelFileError(f"{path} holds a {kind}: read it with sae_fast.load")
         if "units" in about:
             if len(about["units"]) > 1:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core, files
 from .._public import public_in
-from ..files._kinds import KSPARSE, register
+from ..files._kinds import SPARSE, register
 from ..network._checks import check_out, check_X
 from ..network._rows import check_names
 from ..network._types import FloatArray, Hidden
@@ -141,7 +141,7 @@ class StackEncoder:
             The file cannot be read.
         """
         kind, tensors, about = files.read_tensors(path)
-        if kind == KSPARSE:
+        if kind in SPARSE:
             raise files.ModelFileError(f"{path} holds a {kind}: read it with sae_fast.load")
         if "units" not in about:
             raise files.ModelFileError(

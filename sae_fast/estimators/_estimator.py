@@ -24,7 +24,6 @@ from .._public import public_in
 from ..encoders._encoder import Encoder
 from ..encoders._fold import fold
 from ..files._kinds import KIND, register
-from ..monitoring._monitor import Monitor
 from ..network._checks import check_count, check_n_threads
 from ..network._data import Data, check_targets
 from ..network._functional import decode, encode
@@ -601,21 +600,6 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         if X is None:
             return judge(self._rho_fitted_, self.rho_hat_, *self._unit_range_, self._units[0], self.params_.W1)
         return judge_codes(self._rho_fitted_, np.asarray(self.transform(X)), self._units[0], self.params_.W1)
-
-    def monitor(self, reference: ArrayLike, *, chunk_size: int = 500, every: int = 64) -> Monitor:
-        """A :class:`Monitor`, which tells whether rows are still like those of ``reference``.
-
-        Parameters
-        ----------
-        reference : array_like of shape (n_samples, n_features)
-            Rows that are as they shall be, and that the model was not fitted to: at least 40, better some thousand.
-        chunk_size : int
-            Rows that are judged together.
-        every : int
-            Of so many rows one goes through the network.
-        """
-        check_is_fitted(self)
-        return Monitor(self, reference, chunk_size=chunk_size, every=every)
 
     def fold(self, *, clip: Clip = "error", dtype: DTypeLike | None = None) -> Encoder:
         """An :class:`Encoder` with the scaling in its weights; see :func:`sae_fast.fold`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +19,10 @@ def describe(info: EpochInfo) -> str:
     # A head on its own has no hidden units.
     hidden = not math.isnan(info.mean_activation)
     return text + (f" + {sparsity:.4g} sparsity, mean activation {info.mean_activation:.4g}" if hidden else "")
+
+
+def _several(unit: str) -> str:
+    return f"{unit}{'es' if unit.endswith('ch') else 's'}"
 
 
 def say(text: str) -> None:
@@ -46,10 +51,19 @@ class Progress:
         What a step is called.
     stage : str
         Name of the part of the fit, where there are several.
+    describe : callable
+        What is told of a step.
     """
 
-    def __init__(self, n_steps: int, unit: str = "iteration", stage: str = "") -> None:
+    def __init__(
+        self,
+        n_steps: int,
+        unit: str = "iteration",
+        stage: str = "",
+        describe: Callable[[Any], str] = describe,
+    ) -> None:
         self._n = n_steps
+        self._describe = describe
         self._unit = unit
         self._stage = f"{stage}, " if stage else ""
         self._bar: Any = None
@@ -64,7 +78,7 @@ class Progress:
             except ImportError:
                 return self
             columns = (
-                TextColumn(f"{self._stage}{{task.completed}}/{self._n} {self._unit}s"),
+                TextColumn(f"{self._stage}{{task.completed}}/{self._n} {_several(self._unit)}"),
                 BarColumn(bar_width=20),
                 TimeRemainingColumn(),
                 TextColumn("{task.description}"),
@@ -74,14 +88,14 @@ class Progress:
             self._task = self._bar.add_task("", total=self._n)
         return self
 
-    def show(self, info: EpochInfo) -> None:
+    def show(self, info: Any) -> None:
         """One step is done."""
         if self._bar is not None:
-            self._bar.update(self._task, completed=info.epoch, description=describe(info))
+            self._bar.update(self._task, completed=info.epoch, description=self._describe(info))
         elif info.epoch == 1 or info.epoch % self._every == 0 or info.epoch == self._n:
             left = info.seconds / info.epoch * (self._n - info.epoch)
             step = f"{self._stage}{self._unit} {info.epoch}/{self._n}"
-            say(f"{step}: {describe(info)}, {info.seconds:.1f} s, {left:.1f} s left")
+            say(f"{step}: {self._describe(info)}, {info.seconds:.1f} s, {left:.1f} s left")
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from ..monitoring._monitored import Monitored
 from ..network._data import check_targets
 from ..network._losses import LOSSES
 from ..network._types import FloatArray
@@ -22,8 +23,8 @@ else:
     Base = object
 
 
-class Scored(Base):
-    """Reconstructions and scores, for estimators with ``_output`` and ``_reconstruct``."""
+class Scored(Monitored, Base):
+    """Reconstructions, scores and monitors, for estimators with ``_output`` and ``_reconstruct``."""
 
     loss: Any
     _loss_: str

@@ -122,13 +122,20 @@ def _format(value: object) -> str:
     return ".4g" if isinstance(value, float) else ""
 
 
+def dead_and_saturated(
+    rho: float, lowest: NDArray[np.float64], highest: NDArray[np.float64], hidden: str
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which units carry almost nothing, by their smallest and largest activations."""
+    if not UNITS[hidden].bounded:
+        return highest <= UNITS[hidden].low, np.zeros(np.shape(highest), bool)
+    dead = highest < min(0.01, rho / 2)
+    return dead, (lowest > max(0.99, 1 - (1 - rho) / 2)) & ~dead
+
+
 def statuses(rho: float, lowest: NDArray[np.float64], highest: NDArray[np.float64], hidden: str) -> NDArray[np.str_]:
     """``"ok"``, ``"dead"`` or ``"saturated"`` for each unit."""
-    if not UNITS[hidden].bounded:
-        return np.where(highest > UNITS[hidden].low, "ok", "dead")
-    low = min(0.01, rho / 2)
-    high = max(0.99, 1 - (1 - rho) / 2)
-    return np.where(highest < low, "dead", np.where(lowest > high, "saturated", "ok"))
+    dead, saturated = dead_and_saturated(rho, lowest, highest, hidden)
+    return np.where(dead, "dead", np.where(saturated, "saturated", "ok"))
 
 
 def warn_of_units(rho: float, lowest: NDArray[np.float64], highest: NDArray[np.float64], hidden: str) -> None:

@@ -14,7 +14,9 @@ ENCODERS = ("Encoder", "StackEncoder", KSPARSE)
 STACKS = ("StackedAutoencoder", "StackedAutoencoderClassifier")
 DETECTOR = "SparseAutoencoderOutlierDetector"
 MONITOR = "Monitor"
-KINDS = (KIND, *ENCODERS, *STACKS, DETECTOR, MONITOR)
+KSPARSE_MODEL = "KSparseAutoencoder"
+SPARSE = (KSPARSE, KSPARSE_MODEL)  # whose weights are those of a k-sparse encoder
+KINDS = (KIND, *ENCODERS, *STACKS, DETECTOR, MONITOR, KSPARSE_MODEL)
 
 KSPARSE_TENSORS: dict[str, tuple[str, ...]] = {  # of each activation, beside the weights
     "topk": (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import reprlib
 from collections.abc import Callable, Sequence
@@ -135,6 +136,10 @@ def check_scale(name: str, value: Any) -> None:
 
 def check_score(name: str, value: Any) -> None:
     _number(name, value, -_LARGEST, 0)
+
+
+def check_unit(name: str, value: Any) -> None:
+    _number(name, value, math.ulp(0.0), _LARGEST)
 
 
 def labels(value: dict[str, Any]) -> NDArray[Any]:

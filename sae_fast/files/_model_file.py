@@ -239,7 +239,8 @@ def load(path: str | PathLike[str]) -> Any:
 
     Returns
     -------
-    SparseAutoencoder, StackedAutoencoder, StackedAutoencoderClassifier, Encoder, StackEncoder or KSparseEncoder
+    SparseAutoencoder, StackedAutoencoder, StackedAutoencoderClassifier, KSparseAutoencoder, Encoder, StackEncoder or
+    KSparseEncoder
         What was saved.
 
     Raises

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ._kinds import KIND, STACKS
+from ._kinds import KIND, KSPARSE_MODEL, STACKS
 
 FORMAT = 3  # the newest that is read; every file is written in the oldest one that can hold it
 _UNITS = ("sigmoid", "tanh", "linear")
@@ -54,7 +54,7 @@ def _without_later(fields: dict[str, Any]) -> dict[str, Any]:
 
 def as_read(about: dict[str, Any]) -> dict[str, Any]:
     """Checked fields, with those that their format has not."""
-    if "hyper_parameters" not in about:
+    if "hyper_parameters" not in about or about.get("kind") == KSPARSE_MODEL:
         return about
     hyper = about["hyper_parameters"]
     hyper = hyper | {name: value for name, value in LATER.items() if name not in hyper}

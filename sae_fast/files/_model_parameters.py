@@ -13,6 +13,7 @@ from ..network._losses import RECONSTRUCTION
 from ..network._scale import SCALINGS
 from ..network._settings import check_autoencoder, check_loss
 from ..network._solvers import check_solver
+from ._ksparse_parameters import check_ksparse
 from ._model_fields import Check, hidden_unit, one_of, output_unit, short
 from ._model_format import LATER
 
@@ -86,6 +87,7 @@ HYPER_PARAMETERS: dict[str, Check] = {
     "verbose": _verbosity,
 }
 DETECTOR_PARAMETERS: dict[str, Check] = {"contamination": _contamination, "calibration_fraction": _share}
+KSPARSE_PARAMETERS: dict[str, Check] = {"random_state": _seed, "verbose": _verbosity}
 _OF_COST = ("rho", "beta", "weight_decay", "hidden", "output")
 _OF_LAYERS = ("hidden_layer_sizes", *_OF_COST, "solver", "max_iter")
 BY_LAYER = (*_OF_LAYERS, *LATER)
@@ -111,6 +113,15 @@ def check_detector_parameters(name: str, value: Any) -> None:
     """Those of an autoencoder, and its own."""
     check_hyper_parameters(name, value)
     _check_each(name, value, DETECTOR_PARAMETERS)
+
+
+def check_ksparse_parameters(name: str, value: Any) -> None:
+    """Those of a k-sparse autoencoder, none of which may be missing."""
+    _check_each(name, value, KSPARSE_PARAMETERS)
+    try:
+        check_ksparse(value)
+    except KeyError as error:
+        raise ValueError(f"{name}.{error.args[0]} is missing") from None
 
 
 def _there(name: str, value: dict[str, Any], wanted: Sequence[str]) -> list[str]:

@@ -18,7 +18,7 @@ from ..network._checks import check_count, check_rho
 from ..network._losses import RECONSTRUCTION, serves
 from ..network._settings import check_loss
 from ..network._units import HIDDEN, OUTPUT, UNITS
-from ._kinds import DETECTOR, KIND, KINDS, KSPARSE, KSPARSE_TENSORS, MONITOR
+from ._kinds import DETECTOR, KIND, KINDS, KSPARSE, KSPARSE_MODEL, KSPARSE_TENSORS, MONITOR
 from ._model_fields import (
     Check,
     check_cost,
@@ -26,6 +26,7 @@ from ._model_fields import (
     check_labels,
     check_scale,
     check_score,
+    check_unit,
     check_versions,
     hidden_unit,
     in_range,
@@ -39,9 +40,15 @@ from ._model_fields import (
     units_of,
 )
 from ._model_format import format_of
-from ._model_parameters import check_detector_parameters, check_hyper_parameters, check_stack_parameters
+from ._model_parameters import (
+    check_detector_parameters,
+    check_hyper_parameters,
+    check_ksparse_parameters,
+    check_stack_parameters,
+)
 
 N_METRICS = 8  # of a monitor
+_MOST = 2.0**53  # that a count can be
 _ROUNDING = 1e-6  # of means of numbers in [0, 1]
 Tensors = dict[str, NDArray[Any]]
 
@@ -67,6 +74,8 @@ def check_contents(tensors: Tensors, about: dict[str, Any]) -> str:
         _stack_encoder(contents)
     elif kind == KSPARSE:
         _ksparse_encoder(contents)
+    elif kind == KSPARSE_MODEL:
+        _ksparse_autoencoder(contents)
     elif kind == KIND:
         _single_layer(contents, check_hyper_parameters)
     elif kind == DETECTOR:
@@ -164,6 +173,19 @@ def _ksparse_encoder(contents: _Contents) -> None:
     contents.field("feature_names", names_of(n_features))
 
 
+def _ksparse_autoencoder(contents: _Contents) -> None:
+    _ksparse_encoder(contents)
+    (n_iter,) = contents.tensor("history.loss", (None,)).shape
+    if n_iter == 0:
+        raise ValueError("history.loss must have a number for each epoch, at least one, got none")
+    for name in ("fvu", "l0", "dead", "aux_loss", "learning_rate", "k"):
+        contents.tensor(
+            f"history.{name}", (n_iter,), low=0, high=1 if name == "dead" else math.inf, finite=name != "fvu"
+        )
+    contents.field("fitted", numbers(n_iter=check_integer, unit=check_unit))
+    contents.field("hyper_parameters", check_ksparse_parameters)
+
+
 def _single_layer(contents: _Contents, check_parameters: Check) -> None:
     contents.field("hidden", hidden_unit)
     contents.field("output", output_unit)
@@ -199,7 +221,6 @@ def _detector(contents: _Contents) -> None:
 def _monitor(contents: _Contents) -> None:
     _single_layer(contents, check_hyper_parameters)
     n_hidden, n_visible = contents.tensor("W1", (None, None), (np.float32, np.float64)).shape
-    largest = float(np.finfo(np.float64).max)
     for name in ("mean", "low", "high"):
         contents.tensor(f"reference.{name}", (n_visible,))
     contents.tensor("reference.sd", (n_visible,), low=0)
@@ -212,10 +233,14 @@ def _monitor(contents: _Contents) -> None:
     contents.tensor("reference.usual", (n_metrics,))
     (n_chunks, _) = contents.tensor("found.metrics", (None, n_metrics), low=-1, finite=False).shape
     contents.tensor("found.rho_hat", (n_chunks, n_hidden), low=-1, finite=False)
-    contents.tensor("found.sizes", (n_chunks,), low=1, high=2.0**53)
-    contents.tensor("found.counts", (n_edges + 1, n_visible), low=0, high=largest)
-    for name in ("chunk_size", "every"):
+    contents.tensor("found.sizes", (n_chunks,), low=1, high=_MOST)
+    contents.tensor("found.counts", (n_edges + 1, n_visible), low=0, high=_MOST)
+    contents.tensor("found.alerts", (n_metrics + 1,), low=0, high=_MOST)
+    totals = contents.tensor("found.totals", (2,), low=0, high=_MOST)
+    for name in ("chunk_size", "every", "history"):
         check_count(name, contents.field(name, check_integer))
+    if not n_chunks <= min(totals[1], contents.about["history"]):
+        raise ValueError(f"found.metrics must be of at most history and found.totals[1] chunks, got {n_chunks}")
 
 
 def _loss(contents: _Contents, output: str) -> None:

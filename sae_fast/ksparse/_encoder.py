@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core, files
 from .._public import public_in
-from ..files._kinds import KSPARSE, KSPARSE_TENSORS, register
+from ..files._kinds import KSPARSE, KSPARSE_TENSORS, SPARSE, register
 from ..network._checks import check_count, check_n_threads, check_out, check_X
 from ..network._rows import check_feature_names, check_names, real_rows
 from ..network._types import FloatArray
@@ -300,11 +300,12 @@ class KSparseEncoder:
             Read some rows at a time; a memory map is never in memory as a whole.
         k, n_threads
             As for a call.
-        fvu : {"total", "per_sample", "openai", "sparsify"}
+        fvu : {"total", "per_sample", "openai", "sparsify", "saebench"}
             Which fraction of variance is meant, with errors ``e = reconstruction - x`` and the mean of all samples:
             ``"total"``, and EleutherAI's sparsify by batches, ``sum |e|^2 / sum |x - mean|^2``; ``"per_sample"`` the
             mean over samples of ``|e|^2 / |x - mean|^2``; ``"openai"``, the normalised error of OpenAI's
-            sparse_autoencoder, the mean over samples of ``|e|^2 / |x|^2``.
+            sparse_autoencoder, the mean over samples of ``|e|^2 / |x|^2``; ``"saebench"``, one minus what SAEBench
+            calls explained variance, ``mean |e|^2 / (S - (S / n_features)^2)`` with ``S = mean |x|^2``.
 
         Returns
         -------
@@ -335,7 +336,7 @@ class KSparseEncoder:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
-        """The encoder of a file that :meth:`save` wrote; needs safetensors.
+        """The encoder of a file that :meth:`save` wrote, or a :class:`KSparseAutoencoder`; needs safetensors.
 
         Raises
         ------
@@ -345,23 +346,15 @@ class KSparseEncoder:
             The file cannot be read.
         """
         kind, tensors, about = files.read_tensors(path)
-        if kind != KSPARSE:
+        if kind not in SPARSE:
             raise files.ModelFileError(f"{path} holds a {kind}, not a KSparseEncoder: read it with sae_fast.load")
         found: Self = _from_file(cls, tensors, about)
         return found
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the encoder to one safetensors file, whole or not at all; :meth:`load` reads it."""
-        arrays = {name: getattr(self, name) for name in _WEIGHTS}
-        arrays |= {name: np.atleast_1d(getattr(self, name)) for name in KSPARSE_TENSORS[self.activation]}
-        about = {
-            "kind": KSPARSE,
-            "activation": self.activation,
-            "k": self.k,
-            "apply_b_dec_to_input": self.apply_b_dec_to_input,
-            "feature_names": None if self.feature_names is None else list(self.feature_names),
-        }
-        files.write_tensors(path, arrays, about)
+        arrays, about = contents_of(self)
+        files.write_tensors(path, arrays, about | {"kind": KSPARSE})
 
     def __getstate__(self) -> dict[str, Any]:
         made = "_packed", "dtype", "n_latents", "n_features"
@@ -392,6 +385,26 @@ def _sparse() -> Any:
     return scipy.sparse
 
 
+def contents_of(encoder: KSparseEncoder) -> tuple[dict[str, FloatArray], dict[str, Any]]:
+    """Tensors and fields of an encoder in a model file."""
+    arrays = {name: getattr(encoder, name) for name in _WEIGHTS}
+    arrays |= {name: np.atleast_1d(getattr(encoder, name)) for name in KSPARSE_TENSORS[encoder.activation]}
+    names = encoder.feature_names
+    about = {
+        "activation": encoder.activation,
+        "k": encoder.k,
+        "apply_b_dec_to_input": encoder.apply_b_dec_to_input,
+        "feature_names": None if names is None else list(names),
+    }
+    return arrays, about
+
+
+def encoder_from(tensors: dict[str, FloatArray], about: dict[str, Any]) -> KSparseEncoder:
+    """The encoder that checked contents hold."""
+    found: KSparseEncoder = _from_file(KSparseEncoder, tensors, about)
+    return found
+
+
 def _from_file(cls: type[Any], tensors: dict[str, FloatArray], about: dict[str, Any]) -> Any:
     """The encoder that checked contents of its kind hold."""
     options: dict[str, Any] = {name: tensors[name] for name in KSPARSE_TENSORS[about["activation"]]}
@@ -401,4 +414,4 @@ def _from_file(cls: type[Any], tensors: dict[str, FloatArray], about: dict[str, 
     return cls(*(tensors[name] for name in _WEIGHTS), **options)
 
 
-register(KSPARSE, lambda path, tensors, about: _from_file(KSparseEncoder, tensors, about))
+register(KSPARSE, lambda path, tensors, about: encoder_from(tensors, about))

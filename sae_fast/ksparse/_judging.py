@@ -12,12 +12,13 @@ from ..network._checks import listed
 
 _BLOCK = 4096
 Array: TypeAlias = NDArray[np.float64]
-# Of squared errors of samples, their squared distances from the mean, and their squared lengths.
-DEFINITIONS: dict[str, Callable[[Array, Array, Array], float]] = {
-    "total": lambda error, spread, size: _ratio(error.sum(), spread.sum()),
-    "sparsify": lambda error, spread, size: _ratio(error.sum(), spread.sum()),
-    "per_sample": lambda error, spread, size: float(np.mean(_ratios(error, spread))),
-    "openai": lambda error, spread, size: float(np.mean(_ratios(error, size))),
+# Of samples' squared errors, squared distances from the mean and squared lengths, and of the number of features.
+DEFINITIONS: dict[str, Callable[[Array, Array, Array, int], float]] = {
+    "total": lambda error, spread, size, d: _ratio(error.sum(), spread.sum()),
+    "sparsify": lambda error, spread, size, d: _ratio(error.sum(), spread.sum()),
+    "per_sample": lambda error, spread, size, d: float(np.mean(_ratios(error, spread))),
+    "openai": lambda error, spread, size, d: float(np.mean(_ratios(error, size))),
+    "saebench": lambda error, spread, size, d: _ratio(error.mean(), size.mean() - (size.mean() / d) ** 2),
 }
 
 
@@ -38,30 +39,46 @@ def _ratio(error: float, by: float) -> float:
 
 def evaluate(X: NDArray[Any], encode: Callable[..., Any], decode: Callable[..., Any], fvu: str) -> dict[str, Any]:
     """See :meth:`sae_fast.KSparseEncoder.evaluate`; codes of blocks are ``encode(block)``."""
+    active: Any = 0
+    l1: list[Array] = []
+
+    def reconstruct(block: NDArray[Any]) -> NDArray[Any]:
+        nonlocal active
+        codes = encode(block)
+        active = active + np.bincount(codes.indices, minlength=codes.shape[1])
+        l1.append(np.asarray(abs(codes).sum(axis=1, dtype=np.float64)).ravel())
+        found: NDArray[Any] = decode(codes)
+        return found
+
+    figures = reconstruction_figures(X, reconstruct, fvu)
+    return figures | {
+        "l0": float(active.sum()) / len(X),
+        "l1": float(np.concatenate(l1).mean()),
+        "dead": float(np.mean(active == 0)),
+        "density": active / len(X),
+    }
+
+
+def reconstruction_figures(
+    X: NDArray[Any], reconstruct: Callable[[NDArray[Any]], NDArray[Any]], fvu: str
+) -> dict[str, Any]:
+    """What can be said of any reconstruction; ``reconstruct`` is given some rows at a time, each once, in order."""
 
     def blocks() -> Iterator[NDArray[Any]]:
         return (X[i : i + _BLOCK] for i in range(0, len(X), _BLOCK))
 
     mean = sum(block.sum(axis=0, dtype=np.float64) for block in blocks()) / len(X)
     parts: list[tuple[Array, ...]] = []
-    active: Any = 0
     for block in blocks():
-        codes = encode(block)
-        rows, found = block.astype(np.float64), decode(codes).astype(np.float64)
-        active = active + np.bincount(codes.indices, minlength=codes.shape[1])
+        rows, found = block.astype(np.float64), reconstruct(block).astype(np.float64)
         columns = (found - rows, found - rows), (rows - mean, rows - mean), (rows, rows), (found, found), (rows, found)
-        l1 = np.asarray(abs(codes).sum(axis=1, dtype=np.float64)).ravel()
-        parts.append((*(np.einsum("ij,ij->i", a, b) for a, b in columns), l1))
-    error, spread, size, found_size, inner, l1 = (np.concatenate(some) for some in zip(*parts, strict=True))
+        parts.append(tuple(np.einsum("ij,ij->i", a, b) for a, b in columns))
+    error, spread, size, found_size, inner = (np.concatenate(some) for some in zip(*parts, strict=True))
     with np.errstate(divide="ignore", invalid="ignore"):
         cosine = np.where(inner == 0, 0.0, inner / np.sqrt(size * found_size))
     return {
-        "fvu": DEFINITIONS[fvu](error, spread, size),
+        "fvu": DEFINITIONS[fvu](error, spread, size, X.shape[1]),
         "mse": float(error.mean()) / X.shape[1],
         "cosine": float(cosine.mean()),
         "relative_bias": _ratio(found_size.sum(), inner.sum()),
-        "l0": float(active.sum()) / len(X),
-        "l1": float(l1.mean()),
-        "dead": float(np.mean(active == 0)),
-        "density": active / len(X),
     }

@@ -1,88 +1,92 @@
 """What is looked at in a chunk of rows, and how much of it.
 
 All of it must cost little beside the codes of the same rows. So sums are taken over every fourth row, the range is
-compared in every 16th, and every 64th goes through the network: rows that are counted within their chunk, so that
-what is found does not depend on how the rows came in.
+compared in every 16th, and every 64th goes through the network, many chunks' together: rows that are counted within
+their chunk, so that what is found does not depend on how the rows came in.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from .._public import public_in
-from ..estimators._unit_report import BLOCK
-from ..network._functional import decode
-from ..network._units import activity
 
-F64 = NDArray[np.float64]
-SUMMED, RANGED = 4, 16
-
-
-class Seen(NamedTuple):
-    """What the network makes of some rows."""
-
-    errors: F64
-    """1/2 sum (a3 - x)^2 of each row, as the network sees it."""
-    codes: F64
-    """Activations, mapped to [0, 1] where they are bounded."""
-
-
-def see(model: Any, X: NDArray[Any]) -> Seen:
-    """Errors and activations of checked rows."""
-    errors, codes = np.empty(len(X)), np.empty((len(X), model._n_features_out))
-    for i in range(0, len(X), BLOCK):
-        rows = slice(i, i + BLOCK)
-        a2 = model._encode(X[rows])
-        a3 = decode(model.params_, a2, output=model._units[1], n_threads=model.n_threads)
-        away = a3.astype(np.float64) - model._target(X[rows])
-        errors[rows] = 0.5 * np.einsum("ij,ij->i", away, away)
-        codes[rows] = activity(a2, model._units[0])
-    return Seen(errors, codes)
-
-
-def outside(X: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> NDArray[np.bool_]:
-    """Whether each row has a value out of this range."""
-    return np.asarray(((low > X) | (high < X)).any(axis=1))
+SUMMED, RANGED = _core.CHUNK_STEPS
+CAPACITY = 64  # chunks that are judged together,
+KEPT_BYTES = 1 << 22  # or fewer, if their rows for the network take more than this
+# The columns of a tally: numbers of rows, but for N_MISSING, a number of values.
+N_ROWS, N_SUMMED, N_RANGED, N_MISSING, N_OUTSIDE, N_KEPT = range(6)
 
 
 @public_in("sae_fast")
-class Chunk:
-    """A chunk of rows while they come in."""
+class Chunks:
+    """Chunks of rows until they are judged: full ones, and behind them one that is open.
 
-    def __init__(self, n_features: int) -> None:
-        self.n_rows = 0
-        self.total = np.zeros(n_features)
-        self.n_summed = 0
-        self.n_ranged = 0
-        self.n_missing = 0
-        self.n_outside = 0
-        self.looked: list[NDArray[Any]] = []
+    Attributes
+    ----------
+    totals : ndarray of shape (n_chunks, n_features)
+        Sums of features over every fourth row.
+    tallies : ndarray of shape (n_chunks, 6)
+        Numbers of rows, as the constants of this module say.
+    kept : ndarray of shape (n_chunks, room, n_features)
+        The rows for the network.
+    n_full : int
+        Chunks that are full.
+    """
 
-    def add(self, X: NDArray[Any], low: NDArray[Any], high: NDArray[Any], middle: NDArray[Any], every: int) -> None:
-        """Count these rows, which fit into the chunk."""
-        summed = X[-self.n_rows % SUMMED :: SUMMED]
-        ranged = X[-self.n_rows % RANGED :: RANGED]
-        looked = X[-self.n_rows % every :: every]
-        total = summed.sum(axis=0)
-        if not np.isfinite(total).all():
-            self.n_missing += int(np.isnan(summed).sum())
-            finite = np.where(np.isfinite(summed), summed, middle)
-            with np.errstate(over="ignore"):
-                total = finite.sum(axis=0)
-            looked = looked[np.isfinite(looked).all(axis=1)]
-        self.n_outside += int(outside(ranged, low, high).sum())
-        self.total += total
-        self.n_summed += len(summed)
-        self.n_ranged += len(ranged)
-        self.n_rows += len(X)
-        if len(looked):
-            self.looked.append(looked.copy())
+    def __init__(self, limits: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], chunk_size: int, every: int) -> None:
+        self.limits, self.chunk_size, self.every = limits, chunk_size, every
+        low = limits[0]
+        room = -(-chunk_size // every)
+        n_chunks = max(1, min(CAPACITY, KEPT_BYTES // (room * low.nbytes)))
+        self.totals = np.zeros((n_chunks, len(low)))
+        self.tallies = np.zeros((n_chunks, 6), np.int64)
+        self.kept = np.zeros((n_chunks, room, len(low)), low.dtype)
+        self.n_full = 0
+        self.n_open = 0  # rows of the open one
 
-    def join(self, other: Chunk) -> None:
-        """Count the rows of another one too."""
-        for name in ("n_rows", "total", "n_summed", "n_ranged", "n_missing", "n_outside"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.looked += other.looked
+    @property
+    def all_full(self) -> bool:
+        """Is there no room for another row?"""
+        return self.n_full == len(self.totals)
+
+    def add(self, X: NDArray[Any], begin: int, n_threads: int) -> int:
+        """Count rows from ``begin`` on, until all chunks are full; how many they were."""
+        n = _core.count_rows(
+            X, begin, self.chunk_size, self.every, *self.limits, self.totals, self.tallies, self.kept, self.n_full,
+            n_threads,
+        )  # fmt: skip
+        full, self.n_open = divmod(self.n_open + n, self.chunk_size)
+        self.n_full += full
+        return n
+
+    def part(self, n_chunks: int) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[Any]]:
+        """Totals and tallies of the first ones, and their rows for the network, chunk by chunk."""
+        tallies = self.tallies[:n_chunks]
+        here = np.arange(self.kept.shape[1]) < tallies[:, N_KEPT, None]
+        rows = self.kept[:n_chunks]
+        return self.totals[:n_chunks], tallies, rows.reshape(-1, rows.shape[2]) if here.all() else rows[here]
+
+    def drop(self, n_chunks: int) -> None:
+        """Forget the first ones, all full ones or these and the open one; an open one is then the first."""
+        if n_chunks <= self.n_full < len(self.totals):
+            for array in (self.totals, self.tallies, self.kept):
+                array[0] = array[self.n_full]
+        keeps = n_chunks <= self.n_full < len(self.totals)
+        self.totals[keeps:], self.tallies[keeps:] = 0, 0
+        self.n_full, self.n_open = 0, self.n_open if keeps else 0
+
+    def join(self, other: Chunks) -> None:
+        """Count the rows of another one's open chunk too; neither has full ones."""
+        own, more = self.tallies[0], other.tallies[0]
+        at = int(own[N_KEPT])
+        n = min(int(more[N_KEPT]), self.kept.shape[1] - at)
+        self.kept[0, at : at + n] = other.kept[0, :n]
+        own += more
+        own[N_KEPT] = at + n
+        self.totals[0] += other.totals[0]
+        self.n_open = int(own[N_ROWS])

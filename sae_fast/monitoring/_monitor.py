@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterable
 from functools import partial
 from os import PathLike
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._public import public_in
+from ..estimators._streamed import is_source
 from ..files._kinds import MONITOR, register
-from ..network._checks import check_count
-from ..network._rows import check_names, real_rows
-from ._looks import Chunk, Seen, see
+from ..network._checks import check_count, check_n_threads
+from ..streams._source import Source
+from ._history import MonitorHistory
+from ._looks import N_ROWS, Chunks
 from ._monitor_file import monitor_from, save
-from ._reference import FEWEST, METRICS, Reference, counts_of, learn, metrics_of
+from ._reference import FEWEST, METRICS, Reference, beyond, counts_of, learn, metrics_of
 from ._report import MonitorReport
+from ._watched import checked_model, is_bounded, kind_of, layers_of, raw_blocks_of, reference_rows, rows_of, see
 
-CHUNK, EVERY = 500, 64
+CHUNK, EVERY, HISTORY = 500, 64, 1000
+Rows = ArrayLike | Source | Iterable[ArrayLike]
 
 
 @public_in("sae_fast")
@@ -26,25 +32,32 @@ class Monitor:
     """Judges rows, chunk by chunk, beside reference rows; :meth:`SparseAutoencoder.monitor` makes one.
 
     To cost little beside ``transform`` it takes the means of features from every fourth row, compares ranges in every
-    16th, and sends every 64th through the network.
+    16th, and sends every 64th through the network, that of up to 64 chunks at once: when so many are full, or somebody
+    asks for a report. Many threads may call at once; one works at a time.
 
     Parameters
     ----------
-    model : SparseAutoencoder
-        Fitted.
-    reference : array_like of shape (n_samples, n_features)
+    model : SparseAutoencoder, StackedAutoencoder or SparseAutoencoderOutlierDetector
+        Fitted. Of a detector, its network is watched.
+    reference : array_like of shape (n_samples, n_features), Source or iterable of arrays
         Rows that are as they shall be, and that the model was not fitted to: at least 40, better some thousand.
+        Those of a source are read into memory.
     chunk_size : int
         Rows that are judged together.
     every : int
         Of so many rows one goes through the network.
+    history : int
+        Chunks that are kept one by one, the last ones: memory does not grow with the rows. Numbers of rows, chunks and
+        alerts, and the distances of features, are of all chunks.
 
     Attributes
     ----------
+    model : SparseAutoencoder or StackedAutoencoder
+        The network that is watched.
     n_rows : int
         Rows seen.
     n_chunks : int
-        Chunks judged.
+        Chunks that are full, or were flushed.
 
     Examples
     --------
@@ -59,103 +72,120 @@ class Monitor:
     ['out_of_range', 'largest_shift', 'mean_shift']
     """
 
-    def __init__(self, model: Any, reference: ArrayLike, *, chunk_size: int = CHUNK, every: int = EVERY) -> None:
+    def __init__(
+        self, model: Any, reference: Rows, *, chunk_size: int = CHUNK, every: int = EVERY, history: int = HISTORY
+    ) -> None:
         check_count("chunk_size", chunk_size)
         check_count("every", every)
-        X = model._validate(reference, reset=False)
+        check_count("history", history)
+        model = checked_model(model)
+        X = reference_rows(model, reference)
         if len(X) < FEWEST:
             raise ValueError(f"reference must have at least {FEWEST} rows, better some thousand, got {len(X)}")
-        self._begin(model, learn(model, X, chunk_size, every), chunk_size, every)
+        self._begin(model, learn(model, X, chunk_size, every), chunk_size, every, history)
 
-    def _begin(self, model: Any, reference: Reference, chunk_size: int, every: int) -> None:
-        self.model, self.chunk_size, self.every = model, chunk_size, every
+    def _begin(self, model: Any, reference: Reference, chunk_size: int, every: int, history: int) -> None:
+        self.model, self.chunk_size, self.every, self.history = model, chunk_size, every, history
         self._reference = reference
-        kind = model.params_.W1.dtype
-        self._low, self._high, self._mean = (a.astype(kind) for a in (reference.low, reference.high, reference.mean))
+        kind = kind_of(model)
+        low, high, mean = (a.astype(kind) for a in (reference.low, reference.high, reference.mean))
+        self._chunks = Chunks((low, high, mean), chunk_size, every)
         self._edges = reference.edges.astype(kind)
-        self._open = Chunk(len(reference.mean))
-        self._counts = np.zeros_like(reference.shares)
-        self._metrics: list[NDArray[np.float64]] = []
-        self._rho_hat: list[NDArray[np.float64]] = []
-        self._sizes: list[int] = []
+        counts = np.zeros(reference.shares.shape, np.int64)
+        self._history = MonitorHistory(history, len(METRICS), len(reference.rho_hat), counts)
+        self._turn = threading.RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_turn"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _turn=threading.RLock())
 
     @property
     def n_rows(self) -> int:
         """Rows seen."""
-        return sum(self._sizes) + self._open.n_rows
+        chunks = self._chunks
+        return self._history.n_rows + chunks.n_full * self.chunk_size + chunks.n_open
 
     @property
     def n_chunks(self) -> int:
-        """Chunks judged."""
-        return len(self._sizes)
+        """Chunks that are full, or were flushed."""
+        return self._history.n_chunks + self._chunks.n_full
 
-    def update(self, X: ArrayLike) -> Self:
+    def update(self, X: Rows) -> Self:
         """Look at these rows, any number of them. NaN is counted, not refused.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features), Source or iterable of arrays
+            A source is read block by block; one that refuses NaN (:func:`open_source` with ``ensure_all_finite``) does
+            so here too.
 
         Raises
         ------
         TypeError, ValueError
-            No table of real numbers, another width, other column names. The monitor is then as it was.
+            No table of real numbers, another width, other column names. The monitor is then as it was; of a source
+            the blocks before the one in question have been counted.
         """
-        check_names(X, getattr(self.model, "feature_names_in_", None))
-        rows = real_rows(X)
-        n = len(self._reference.mean)
-        if rows.ndim != 2 or rows.shape[1] != n:
-            raise ValueError(f"X must have shape (n_samples, {n}), as the model, got {rows.shape}")
-        if rows.dtype.kind != "f":
-            rows = rows.astype(self.model.params_.W1.dtype)
-        done: list[Chunk] = []
-        at = 0
-        while at < len(rows):
-            piece = rows[at : at + self.chunk_size - self._open.n_rows]
-            self._open.add(piece, self._low, self._high, self._mean, self.every)
-            at += len(piece)
-            if self._open.n_rows == self.chunk_size:
-                done.append(self._open)
-                self._open = Chunk(n)
-        if done:
-            self._judge(done)
+        if is_source(X):
+            for block in raw_blocks_of(self.model, X):
+                self._count(block)
+        else:
+            self._count(rows_of(self.model, cast("ArrayLike", X)))
         return self
 
-    def _judge(self, chunks: list[Chunk]) -> None:
-        """Metrics of chunks that are whole, all of which go through the network together."""
-        looked = [np.concatenate(c.looked) if c.looked else np.empty((0, len(c.total))) for c in chunks]
-        together = np.concatenate(looked).astype(self.model.params_.W1.dtype, copy=False)
-        if len(together):
-            with np.errstate(over="ignore", invalid="ignore"):
-                seen = see(self.model, together)
-            self._counts += counts_of(self._edges, together)
-        else:
-            seen = Seen(np.empty(0), np.empty((0, len(self._reference.rho_hat))))
-        at = 0
-        for chunk, rows in zip(chunks, looked, strict=True):
-            own = Seen(*(a[at : at + len(rows)] for a in seen))
-            at += len(rows)
-            self._metrics.append(metrics_of(self.model, self._reference, chunk, own))
-            none = np.full(own.codes.shape[1], np.nan)
-            self._rho_hat.append(own.codes.mean(axis=0) if len(rows) else none)
-            self._sizes.append(chunk.n_rows)
+    def _count(self, rows: NDArray[Any]) -> None:
+        n_threads = check_n_threads(self.model.n_threads)
+        with self._turn:
+            at = 0
+            while at < len(rows):
+                at += self._chunks.add(rows, at, n_threads)
+                if self._chunks.all_full:
+                    self._judge(self._chunks.n_full)
+
+    def _judge(self, n: int) -> None:
+        """Metrics of the first chunks, whose rows go through the network together."""
+        part = self._chunks.part(n)
+        rows = part[2]
+        with np.errstate(over="ignore", invalid="ignore"):
+            metrics, rho_hat = metrics_of(self.model, self._reference, part, see(self.model, rows))
+        self._history.counts += counts_of(self._edges, rows)
+        self._history.add(metrics, rho_hat, part[1][:, N_ROWS], beyond(self._reference, metrics))
+        self._chunks.drop(n)
+
+    def _judge_full(self) -> None:
+        if self._chunks.n_full:
+            self._judge(self._chunks.n_full)
 
     def flush(self) -> Self:
         """Judge the rows of the last chunk, which is not full; it strays more than full ones, and may alert sooner."""
-        if self._open.n_rows:
-            self._judge([self._open])
-            self._open = Chunk(len(self._reference.mean))
+        with self._turn:
+            self._judge_full()
+            if self._chunks.n_open:
+                self._judge(1)
         return self
 
     def report(self) -> MonitorReport:
         """What was found in the chunks so far."""
-        shape = len(self._sizes), len(METRICS)
         names = getattr(self.model, "feature_names_in_", None)
-        return MonitorReport(
-            np.array(self._metrics).reshape(shape),
-            np.array(self._sizes, dtype=np.intp),
-            self._reference,
-            np.array(self._rho_hat).reshape(shape[0], len(self._reference.rho_hat)),
-            self._counts.copy(),
-            self.chunk_size // self.every + (self.chunk_size % self.every > 0),
-            None if names is None else tuple(map(str, names)),
-        )
+        with self._turn:
+            self._judge_full()
+            found = self._history
+            metrics, rho_hat, sizes = found.chunks()
+            return MonitorReport(
+                metrics,
+                sizes,
+                self._reference,
+                rho_hat,
+                found.counts.astype(np.float64),
+                self.chunk_size // self.every + (self.chunk_size % self.every > 0),
+                None if names is None else tuple(map(str, names)),
+                found.n_rows,
+                found.n_chunks,
+                found.n_alarmed,
+                dict(zip(METRICS, found.n_alerts.tolist(), strict=True)),
+                1.0 if is_bounded(self.model) else np.inf,
+            )
 
     def merge(self, other: Monitor) -> Self:
         """Take over what another monitor of the same model and reference has seen, as of another process.
@@ -172,21 +202,24 @@ class Monitor:
         if other is self:
             raise ValueError("other must be another monitor, got this one, whose rows would count twice")
         same = all(np.array_equal(a, b) for a, b in zip(self._reference, other._reference, strict=True))
-        same &= all(np.array_equal(a, b) for a, b in zip(self.model.params_, other.model.params_, strict=True))
+        layers = layers_of(self.model), layers_of(other.model)
+        same &= len(layers[0]) == len(layers[1]) and all(map(np.array_equal, *layers))
         if not same or (self.chunk_size, self.every) != (other.chunk_size, other.every):
             raise ValueError("other must have the same model, reference, chunk_size and every, got another one")
-        self._metrics += other._metrics
-        self._rho_hat += other._rho_hat
-        self._sizes += other._sizes
-        self._counts = self._counts + other._counts
-        self._open.join(other._open)
-        if self._open.n_rows >= self.chunk_size:
-            self.flush()
+        first, second = (self, other) if id(self) < id(other) else (other, self)
+        with first._turn, second._turn:
+            self._judge_full()
+            other._judge_full()
+            self._history.join(other._history)
+            self._chunks.join(other._chunks)
+            if self._chunks.n_open >= self.chunk_size:
+                self._judge(1)
         return self
 
     def reset(self) -> Self:
         """Forget all rows; the reference stays."""
-        self._begin(self.model, self._reference, self.chunk_size, self.every)
+        with self._turn:
+            self._begin(self.model, self._reference, self.chunk_size, self.every, self.history)
         return self
 
     def save(self, path: str | PathLike[str]) -> None:

@@ -1,7 +1,9 @@
 """The model file of a monitor: that of its model, with the reference and what was found beside it.
 
-Tensors ``reference.mean``, ... and ``found.metrics``, ``found.rho_hat``, ``found.sizes``, ``found.counts``; fields
-``chunk_size`` and ``every``. What no row could tell is NaN in memory and -1 in the file: nothing else there is < 0.
+Tensors ``reference.mean``, ...; ``found.metrics``, ``found.rho_hat``, ``found.sizes`` of the chunks that are kept;
+``found.counts``; ``found.alerts``, chunks beyond the limits by metric, and by any; ``found.totals``, rows and chunks.
+Fields ``chunk_size``, ``every`` and ``history``. What no row could tell is NaN in memory and -1 in the file: nothing
+else there is < 0.
 """
 
 from __future__ import annotations
@@ -20,16 +22,25 @@ from ._reference import Reference
 
 def save(monitor: Any, path: str | PathLike[str]) -> None:
     """Write a monitor; see :meth:`sae_fast.Monitor.save`."""
+    if not hasattr(monitor.model, "params_"):
+        raise TypeError(
+            f"a monitor of a {type(monitor.model).__name__} has no model file: save the model, and make the monitor "
+            "anew from its reference, or pickle it"
+        )
     contents = contents_of(monitor.model, hyper_parameters(monitor.model))
     report = monitor.report()
+    history = monitor._history
     contents.arrays |= {f"reference.{name}": array for name, array in monitor._reference._asdict().items()}
     contents.arrays |= {
         "found.metrics": np.where(np.isnan(report.metrics), -1.0, report.metrics),
         "found.rho_hat": np.where(np.isnan(report.rho_hat), -1.0, report.rho_hat),
         "found.sizes": report.sizes.astype(np.float64),
-        "found.counts": monitor._counts,
+        "found.counts": history.counts.astype(np.float64),
+        "found.alerts": np.array([*history.n_alerts, history.n_alarmed], np.float64),
+        "found.totals": np.array([history.n_rows, history.n_chunks], np.float64),
     }
-    write(path, contents, {"kind": MONITOR, "chunk_size": monitor.chunk_size, "every": monitor.every})
+    settings = {name: getattr(monitor, name) for name in ("chunk_size", "every", "history")}
+    write(path, contents, {"kind": MONITOR, **settings})
 
 
 def monitor_from(
@@ -41,9 +52,12 @@ def monitor_from(
     monitor: Any = object.__new__(kind)
     reference = Reference(*(own[f"reference.{name}"] for name in Reference._fields))
     model = maker_of(KIND)(path, rest, about)
-    monitor._begin(model, reference, about["chunk_size"], about["every"])
+    monitor._begin(model, reference, about["chunk_size"], about["every"], about["history"])
+    history = monitor._history
     metrics, rho_hat = (np.where(a < 0, np.nan, a) for a in (own["found.metrics"], own["found.rho_hat"]))
-    monitor._metrics, monitor._rho_hat = list(metrics), list(rho_hat)
-    monitor._sizes = [int(n) for n in own["found.sizes"]]
-    monitor._counts = own["found.counts"].copy()
+    history.remember(metrics, rho_hat, own["found.sizes"].astype(np.int64))
+    history.counts = own["found.counts"].astype(np.int64)
+    alerts = own["found.alerts"].astype(np.int64)
+    history.n_alerts, history.n_alarmed = alerts[:-1], int(alerts[-1])
+    history.n_rows, history.n_chunks = map(int, own["found.totals"])
     return monitor

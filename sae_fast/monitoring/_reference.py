@@ -7,20 +7,25 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from .._public import public_in
-from ..estimators._unit_report import statuses
-from ._looks import RANGED, SUMMED, Chunk, Seen, outside, see
+from ..estimators._unit_report import dead_and_saturated
+from ._looks import N_KEPT, N_MISSING, N_OUTSIDE, N_RANGED, N_SUMMED, RANGED, SUMMED
+from ._watched import Seen, hidden_of, rho_of, see
 
 F64 = NDArray[np.float64]
 METRICS = (
     "reconstruction_error", "rho_hat_shift", "dead", "saturated", "out_of_range", "missing", "largest_shift",
     "mean_shift",
 )  # fmt: skip
+LARGEST = np.array([np.inf, np.inf, 1, 1, 1, 1, np.inf, np.inf])  # that each of them can be; none is below 0
 BINS = 10
 DRAWS = 2000
 RARE = 0.01  # of the rows, above and below, may have other values than a feature that counts as constant
 DEVIATIONS = 3.0
 FEWEST = 40
+_HOW: tuple[np.ufunc, ...] = (np.add, np.minimum, np.maximum)
+ENTRIES = 1 << 18  # of activations that are drawn at a time
 
 
 @public_in("sae_fast")
@@ -40,27 +45,75 @@ class Reference(NamedTuple):
     usual: F64
 
 
-def metrics_of(model: Any, reference: Any, chunk: Chunk, seen: Seen) -> F64:
-    """All metrics of a chunk, of whose rows the network has seen some; those without rows to tell them are NaN."""
-    shift = _standardised(chunk.total / max(chunk.n_summed, 1) - reference.mean, reference.sd)
-    of_units = _of_units(model, reference, seen.errors, seen.codes)
-    n_features = len(reference.mean)
-    out_of_range = chunk.n_outside / max(chunk.n_ranged, 1)
-    missing = chunk.n_missing / max(chunk.n_summed * n_features, 1)
-    return np.array([*of_units, out_of_range, missing, np.abs(shift).max(), np.sqrt(np.mean(shift * shift))])
+def metrics_of(model: Any, reference: Any, chunks: Any, seen: Seen) -> tuple[F64, F64]:
+    """Metrics and mean activations of chunks, each (n_chunks, ...); of whose rows the network has seen some.
+
+    What no row can tell is NaN.
+    """
+    totals, tallies = chunks[:2]
+    shift = _standardised(totals / np.maximum(tallies[:, N_SUMMED, None], 1) - reference.mean, reference.sd)
+    metrics = np.empty((len(totals), len(METRICS)))
+    n_kept = tallies[:, N_KEPT]
+    errors, means, lowest, highest = _by_chunk(seen, n_kept)
+    some = np.maximum(n_kept, 1)
+    means /= some[:, None]
+    metrics[:, :4] = _of_units(model, reference, errors / some, means, lowest, highest)
+    metrics[:, 4] = tallies[:, N_OUTSIDE] / np.maximum(tallies[:, N_RANGED], 1)
+    metrics[:, 5] = tallies[:, N_MISSING] / np.maximum(tallies[:, N_SUMMED] * totals.shape[1], 1)
+    _of_shift(shift, metrics[:, 6:])
+    return metrics, means
 
 
-def _of_units(model: Any, reference: Any, errors: F64, codes: F64) -> tuple[float, float, float, float]:
-    if not len(errors):
-        return (np.nan,) * 4
-    away = _standardised(codes.mean(axis=0) - reference.rho_hat, reference.unit_sd)
-    status = statuses(model._rho_fitted_, codes.min(axis=0), codes.max(axis=0), model._units[0])
-    dead, saturated = np.mean(status == "dead"), np.mean(status == "saturated")
-    return float(errors.mean()), float(np.sqrt(np.mean(away * away))), float(dead), float(saturated)
+def _by_chunk(seen: Seen, sizes: NDArray[np.int64]) -> tuple[F64, F64, F64, F64]:
+    """Of chunks whose rows follow one another, sums of errors and codes, lowest and highest codes.
+
+    Sums go from row to row. NaN where a chunk has no row.
+    """
+    n, k, h = int(sizes[0]), len(sizes), seen.codes.shape[1]
+    if (
+        n and (sizes == n).all()
+    ):  # several times as fast: the first rows of all chunks side by side, then the second ones
+        codes = np.ascontiguousarray(seen.codes.reshape(k, n, h).swapaxes(0, 1)).reshape(n, k * h)
+        sums, low, high = (how.reduce(codes, axis=0).reshape(k, h) for how in _HOW)
+        return np.add.reduce(np.ascontiguousarray(seen.errors.reshape(k, n).T), axis=0), sums, low, high
+    errors, (sums, low, high) = np.full(k, np.nan), np.full((3, k, h), np.nan)
+    some = sizes > 0
+    if some.any():
+        starts = (np.cumsum(sizes) - sizes)[some]
+        errors[some] = np.add.reduceat(seen.errors[:, None], starts, axis=0)[:, 0]
+        for found, how in zip((sums, low, high), _HOW, strict=True):
+            found[some] = how.reduceat(seen.codes, starts, axis=0)
+    return errors, sums, low, high
+
+
+def _of_units(model: Any, reference: Any, errors: F64, means: F64, lowest: F64, highest: F64) -> F64:
+    """The first four metrics of chunks: by their mean errors, and each unit's mean, lowest and highest activation."""
+    metrics = np.empty((len(errors), 4))
+    metrics[:, 0] = errors
+    away = _standardised(means - reference.rho_hat, reference.unit_sd)
+    metrics[:, 1] = np.sqrt(np.einsum("ij,ij->i", away, away) / away.shape[1])
+    both = dead_and_saturated(rho_of(model), lowest, highest, hidden_of(model))
+    for k, units in enumerate(both, 2):
+        metrics[:, k] = np.where(np.isnan(errors), np.nan, units.mean(axis=1))
+    return metrics
+
+
+def _of_shift(shift: F64, metrics: F64) -> None:
+    """The last two metrics of chunks: by each feature's distance from its mean."""
+    np.abs(shift, out=shift).max(axis=1, out=metrics[:, 0])
+    metrics[:, 1] = np.sqrt(np.einsum("ij,ij->i", shift, shift) / shift.shape[1])
 
 
 def _standardised(away: F64, sd: F64) -> F64:
     return np.divide(away, sd, out=np.zeros_like(away), where=sd > 0)
+
+
+def beyond(reference: Reference, metrics: F64) -> NDArray[np.bool_]:
+    """Whether each metric of each chunk is beyond its limits; NaN is not."""
+    slack = 1e-12 * (np.abs(reference.lower) + np.abs(reference.upper))
+    with np.errstate(invalid="ignore"):
+        found: NDArray[np.bool_] = (metrics < reference.lower - slack) | (metrics > reference.upper + slack)
+    return found
 
 
 def learn(model: Any, X: NDArray[Any], chunk_size: int, every: int, seed: int = 0) -> Reference:
@@ -68,7 +121,7 @@ def learn(model: Any, X: NDArray[Any], chunk_size: int, every: int, seed: int = 
 
     So the limits know how far rows stray that the statistics have not seen. ``DRAWS`` chunks are drawn, with
     replacement (the bootstrap); limits are mean and three standard deviations of a metric over these, or as far as one
-    of them went, where that is farther.
+    of them went, where that is farther, and within what the metric can be.
     """
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(X))
@@ -90,8 +143,8 @@ def learn(model: Any, X: NDArray[Any], chunk_size: int, every: int, seed: int = 
     usual = draws.mean(axis=0)
     # Chunks of the fresh rows stray from these rows' mean, which strays from the truth itself.
     width = DEVIATIONS * draws.std(axis=0) * np.sqrt(1 + chunk_size / len(fresh))
-    lower = np.minimum(usual - width, draws.min(axis=0))
-    upper = np.maximum(usual + width, draws.max(axis=0))
+    lower = np.maximum(np.minimum(usual - width, draws.min(axis=0)), 0.0)
+    upper = np.minimum(np.maximum(usual + width, draws.max(axis=0)), LARGEST)
     return found._replace(lower=lower, upper=upper, usual=usual)
 
 
@@ -110,22 +163,26 @@ def _draws(model: Any, found: Reference, fresh: NDArray[Any], size: tuple[int, i
     )
     seen = see(model, fresh)
     rows = np.empty((DRAWS, len(METRICS)))
-    for row, looked in zip(rows, rng.integers(n, size=(DRAWS, n_looked)), strict=True):
-        row[:4] = _of_units(model, found, seen.errors[looked], seen.codes[looked])
-    rows[:, 4] = outside(fresh, found.low, found.high)[picked[:, :n_ranged]].mean(axis=1)
+    looked = rng.integers(n, size=(DRAWS, n_looked))
+    some = max(1, ENTRIES // (n_looked * seen.codes.shape[1]))
+    for i in range(0, DRAWS, some):
+        at = looked[i : i + some]
+        codes = seen.codes[at]
+        rows[i : i + some, :4] = _of_units(
+            model, found, seen.errors[at].mean(axis=1), codes.mean(axis=1), codes.min(axis=1), codes.max(axis=1)
+        )
+    strays = np.any(((found.low > fresh) | (found.high < fresh)), axis=1)
+    rows[:, 4] = strays[picked[:, :n_ranged]].mean(axis=1)
     rows[:, 5] = 0
-    rows[:, 6] = np.abs(shift).max(axis=1)
-    rows[:, 7] = np.sqrt(np.mean(shift * shift, axis=1))
+    _of_shift(shift, rows[:, 6:])
     return rows
 
 
-def counts_of(edges: NDArray[Any], X: NDArray[Any]) -> F64:
+def counts_of(edges: NDArray[Any], X: NDArray[Any]) -> NDArray[np.int64]:
     """How many rows fall between the edges of each feature, shape (BINS, n_features)."""
-    above = np.zeros(edges.shape)
-    for i in range(0, len(X), 255):  # bytes, which hold no larger sums, are added fastest
-        for edge, count in zip(edges, above, strict=True):
-            count += (edge < X[i : i + 255]).view(np.uint8).sum(axis=0, dtype=np.uint8)
-    return -np.diff(above, axis=0, prepend=float(len(X)), append=0.0)
+    above = np.zeros(edges.shape, np.int64)
+    _core.count_above(X, np.ascontiguousarray(edges, X.dtype), above)
+    return -np.diff(above, axis=0, prepend=len(X), append=0)
 
 
 def psi(shares: F64, counts: F64) -> F64:

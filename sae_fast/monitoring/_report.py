@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._public import public_in
-from ._reference import DEVIATIONS, METRICS, Reference, psi, wasserstein
+from ._reference import DEVIATIONS, METRICS, Reference, beyond, psi, wasserstein
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,8 @@ class MonitorReport:
     """Metrics of every chunk beside their limits, and distances of all rows from the reference.
 
     The limits of a metric are its mean over chunks of reference rows, less and plus three standard deviations, or as
-    far as one of these chunks went, where that is farther. A metric beyond its limits is an alert. Metrics are
+    far as one of these chunks went, where that is farther, and within what the metric can be. A metric beyond its
+    limits is an alert. Metrics are
 
     - ``reconstruction_error``: mean of 1/2 sum (a3 - x)^2, as the network sees the data;
     - ``rho_hat_shift``: how far the mean activations of the units are from those of the reference, in standard
@@ -43,6 +44,12 @@ class MonitorReport:
         Rows of each chunk.
     rho_hat : ndarray of shape (n_chunks, n_hidden)
         Mean activation of each unit.
+    n_rows, n_chunks : int
+        Of all chunks, those that are no longer kept one by one among them.
+    n_alarmed : int
+        Of these, the ones with an alert.
+    n_alerts : dict of str to int
+        In how many of them each metric was beyond its limits.
     """
 
     metrics: F64
@@ -52,6 +59,16 @@ class MonitorReport:
     _counts: F64
     _n_looked: int
     _names: tuple[str, ...] | None
+    n_rows: int
+    n_chunks: int
+    n_alarmed: int
+    n_alerts: dict[str, int]
+    _highest: float
+
+    @property
+    def first_chunk(self) -> int:
+        """Number of the first of the chunks that are kept, counted from 0."""
+        return self.n_chunks - len(self.sizes)
 
     @property
     def limits(self) -> dict[str, tuple[float, float]]:
@@ -65,25 +82,24 @@ class MonitorReport:
 
         With many units some are beyond theirs in any chunk: alerts come of ``rho_hat_shift`` alone.
         """
-        width = DEVIATIONS * self._reference.unit_sd / np.sqrt(self._n_looked)
-        return self._reference.rho_hat - width, self._reference.rho_hat + width
+        usual, width = self._reference.rho_hat, DEVIATIONS * self._reference.unit_sd / np.sqrt(self._n_looked)
+        return np.maximum(usual - width, 0.0), np.minimum(usual + width, self._highest)
 
     @property
     def beyond(self) -> NDArray[np.bool_]:
         """Whether each metric is beyond its limits in each chunk, shape of ``metrics``."""
-        slack = 1e-12 * (np.abs(self._reference.lower) + np.abs(self._reference.upper))
-        with np.errstate(invalid="ignore"):
-            low, high = self._reference.lower - slack, self._reference.upper + slack
-            found: NDArray[np.bool_] = (self.metrics < low) | (self.metrics > high)
-        return found
+        return beyond(self._reference, self.metrics)
 
     @property
     def alerts(self) -> list[dict[str, Any]]:
-        """One entry for each metric that is beyond its limits: chunk, metric, value, lower, upper."""
+        """One entry for each metric beyond its limits in a chunk that is kept: chunk, metric, value, lower, upper.
+
+        Chunks are counted from 0, those that are no longer kept among them.
+        """
         limits = self.limits
         return [
             {
-                "chunk": int(chunk),
+                "chunk": self.first_chunk + int(chunk),
                 "metric": METRICS[k],
                 "value": float(self.metrics[chunk, k]),
                 "lower": limits[METRICS[k]][0],
@@ -106,7 +122,8 @@ class MonitorReport:
         """The metrics as a data frame, a row a chunk, with columns ``rows`` and ``alert``."""
         import pandas as pd
 
-        table = pd.DataFrame(self.metrics, columns=list(METRICS), index=pd.RangeIndex(len(self.sizes), name="chunk"))
+        index = pd.RangeIndex(self.first_chunk, self.n_chunks, name="chunk")
+        table = pd.DataFrame(self.metrics, columns=list(METRICS), index=index)
         table.insert(0, "rows", self.sizes)
         table["alert"] = np.asarray(self.beyond.any(axis=1))
         return table
@@ -120,7 +137,11 @@ class MonitorReport:
             for n, row in zip(self.sizes, self.metrics, strict=True)
         ]
         return {
-            "n_rows": int(self.sizes.sum()),
+            "n_rows": self.n_rows,
+            "n_chunks": self.n_chunks,
+            "n_alarmed": self.n_alarmed,
+            "n_alerts": dict(self.n_alerts),
+            "first_chunk": self.first_chunk,
             "chunks": chunks,
             "limits": {name: {"lower": low, "upper": high} for name, (low, high) in self.limits.items()},
             "alerts": self.alerts,
@@ -136,12 +157,10 @@ class MonitorReport:
 
     def __str__(self) -> str:
         lines = [f"{'metric':<20} {'lower':>10} {'upper':>10} {'last':>10} {'alerts':>7}"]
-        beyond = self.beyond
         for k, (name, (low, high)) in enumerate(self.limits.items()):
             last = f"{self.metrics[-1, k]:10.4g}" if len(self.metrics) else f"{'':>10}"
-            lines.append(f"{name:<20} {low:10.4g} {high:10.4g} {last} {int(beyond[:, k].sum()):7d}")
-        n = int(beyond.any(axis=1).sum())
-        lines.append(f"{int(self.sizes.sum())} rows in {len(self.sizes)} chunks, {n} of them with an alert")
+            lines.append(f"{name:<20} {low:10.4g} {high:10.4g} {last} {self.n_alerts[name]:7d}")
+        lines.append(f"{self.n_rows} rows in {self.n_chunks} chunks, {self.n_alarmed} of them with an alert")
         return "\n".join(lines)
 
 

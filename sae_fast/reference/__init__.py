@@ -1,7 +1,8 @@
 """The model in NumPy: the same names and signatures as ``sae_fast``, short enough to be read and believed.
 
 ``_network.py`` is the evaluation, with the formulas of ``_units.py``, ``_losses.py`` and ``_sparsity.py``;
-``_training.py`` what trains by it; ``_ksparse.py`` is sparse codes. ``n_threads`` is checked and otherwise ignored.
+``_training.py`` what trains by it; ``_ksparse.py`` is sparse codes,
+``_ksparse_training.py`` a step of their training. ``n_threads`` is checked and otherwise ignored.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from ..network._objective import compare_gradient
 from ..network._settings import Settings, check_autoencoder
 from ..network._types import Cost, Deltas, FloatArray, Forward, Hidden, Loss, Output, Params, Pooling
 from ._ksparse import KSparseEncoder
+from ._ksparse_training import KSparseTrainer
 from ._network import Pass, evaluate, gradient
 from ._training import SGD, Adam, train
 from ._units import UNITS
@@ -41,6 +43,7 @@ __all__ = [
     "SGD",
     "Adam",
     "KSparseEncoder",
+    "KSparseTrainer",
     "Objective",
     "check_gradient",
     "convolve",

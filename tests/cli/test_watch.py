@@ -39,6 +39,18 @@ def test_exit_code_tells_of_alerts(folder, tmp_path, capsys):
     assert found == json.loads(json.dumps(wanted.report().to_dict()))
 
 
+def test_an_alert_of_long_ago_counts(folder, tmp_path, capsys):
+    """Also where its chunk is no longer kept."""
+    monitor = sf.load(folder / "m.safetensors").monitor(rows(2000, seed=1), chunk_size=100, history=2)
+    monitor.save(tmp_path / "monitor.safetensors")
+    first = np.load(folder / "moved.npy")[::-1]
+    np.save(tmp_path / "first.npy", first)
+    assert main(["watch", str(tmp_path / "monitor.safetensors"), str(tmp_path / "first.npy")]) == 3
+    captured = capsys.readouterr()
+    assert "1200 rows in 12 chunks, 6 of them with an alert" in captured.out
+    assert "6 chunks have one or several" in captured.err
+
+
 def test_wrong_usage(folder, capsys):
     """A model alone has no reference; a table of another width is refused."""
     model = str(folder / "m.safetensors")

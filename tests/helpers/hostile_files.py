@@ -73,6 +73,10 @@ KINDS = {
     "Encoder relu": lambda: _layer(N_FEATURES, 4, hidden="relu"),
     "StackEncoder": lambda: sf.StackEncoder([_layer(N_FEATURES, 4), _layer(4, 3)]),
     "StackEncoder satlin": lambda: sf.StackEncoder([_layer(N_FEATURES, 4, hidden="satlin"), _layer(4, 3)]),
+    "KSparseAutoencoder": lambda: sf.KSparseAutoencoder(8, k=2, batch_size=16, **FEW).fit(_named()),
+    "KSparseAutoencoder jumprelu": lambda: sf.KSparseAutoencoder(
+        8, k=2, batch_size=16, architecture="jumprelu", recipe="csr", matryoshka=(3, 5), **FEW
+    ).fit(X),
     "KSparseEncoder": lambda: _ksparse(np.float32, k=3, feature_names=list("abcdef")),
     "KSparseEncoder batchtopk": lambda: _ksparse(activation="batchtopk", threshold=0.25),
     "KSparseEncoder jumprelu": lambda: _ksparse(activation="jumprelu", threshold=np.linspace(0, 1, 8)),
@@ -334,6 +338,11 @@ def verdict(path, generator, signed):
     if about.get("kind") == "KSparseEncoder":
         for model in loaded:
             _is_the_sparse_encoder(model, tensors, about)
+        return "whole" if same else "another"
+    if about.get("kind") == "KSparseAutoencoder":
+        for model in loaded:
+            model._check_parameters()
+            _is_the_sparse_encoder(model.fold(), tensors, about)
         return "whole" if same else "another"
     layers = [
         (tensors[f"encoder.{k}.W"], tensors[f"encoder.{k}.b"], unit) for k, unit in enumerate(about.get("units", ()))

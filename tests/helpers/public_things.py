@@ -64,6 +64,7 @@ def things(X, y):
         "Encoder32": sf.Encoder(sf.Params(*(a.astype(np.float32) for a in params)), hidden="tanh"),
         "StackEncoder": sf.StackEncoder(layers),
         "KSparseEncoder": sf.KSparseEncoder(params.W1, params.b1, params.W1, params.b2, k=2),
+        "KSparseAutoencoder": sf.KSparseAutoencoder(8, k=2, max_iter=2, batch_size=8, random_state=0).fit(X),
         "SparseAutoencoder": model,
         "SparseAutoencoderMinmax": fitted(scale="minmax"),
         "SparseAutoencoderUFLDL": fitted(scale="ufldl"),
@@ -100,6 +101,8 @@ def codes(thing, X):
     """What a thing makes of samples; None of one that makes nothing."""
     if hasattr(thing, "score_samples") and not hasattr(thing, "transform"):
         return thing.score_samples(X)
+    if isinstance(thing, sf.KSparseAutoencoder):
+        return thing.transform(X).toarray()
     if hasattr(thing, "transform"):
         return None if isinstance(thing, sf.PatchExtractor) else thing.transform(X)
     if isinstance(thing, sf.KSparseEncoder):

@@ -44,6 +44,7 @@ def test_figures(example, k):
         "sparsify": error.sum() / spread.sum(),
         "per_sample": np.mean(error / spread),
         "openai": np.mean(error / size),
+        "saebench": error.mean() / (size.mean() - np.mean(rows**2) ** 2),
     }.items():
         found = encoder.evaluate(X, k, fvu=fvu)
         assert found["fvu"] == pytest.approx(value, rel=1e-5)
@@ -57,7 +58,7 @@ def test_what_is_reconstructed_exactly():
     """No variance is left unexplained, also where there is none; without active latents nothing divides by 0."""
     eye = np.eye(3)
     encoder = sf.KSparseEncoder(eye, np.zeros(3), eye, np.zeros(3), activation="relu")
-    for fvu in ("total", "per_sample", "openai", "sparsify"):
+    for fvu in ("total", "per_sample", "openai", "sparsify", "saebench"):
         assert encoder.evaluate(np.ones((4, 3)), fvu=fvu)["fvu"] == 0.0
     found = encoder.evaluate(-np.ones((4, 3)), fvu="openai")
     assert (found["fvu"], found["cosine"], found["l0"], found["dead"]) == (1.0, 0.0, 0.0, 1.0)
@@ -66,7 +67,7 @@ def test_what_is_reconstructed_exactly():
 def test_errors(example):
     """Unknown definitions, and what a call refuses."""
     encoder = sf.KSparseEncoder(*example[0], k=3)
-    with pytest.raises(ValueError, match=r"fvu must be 'total', .* or 'openai', got 'r2'"):
+    with pytest.raises(ValueError, match=r"fvu must be 'total', .* or 'saebench', got 'r2'"):
         encoder.evaluate(example[1], fvu="r2")
     with pytest.raises(ValueError, match="k must be <= 40"):
         encoder.evaluate(example[1], k=41)

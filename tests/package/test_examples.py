@@ -125,3 +125,10 @@ def test_page_in_the_docs_is_whole():
     assert "missed by" not in page
     for picture in re.findall(r"!\[.+\]\((.+)\)", page):
         assert (ROOT / "docs" / picture).stat().st_size <= PICTURE_BYTES
+
+
+def test_a_known_dictionary_is_found(tmp_path):
+    """The smaller case meets its bar with all three architectures."""
+    done = run("known_dictionary", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall(r"MMCS 0\.9\d\d", done.stdout)) == 3

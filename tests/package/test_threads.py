@@ -96,6 +96,19 @@ def test_fork_after_use_works_on_one_thread():
     assert n_threads == (1 if sf._core.has_openmp() else sf.get_num_threads())
 
 
+def test_fork_before_use_inherits_what_was_set():
+    """A child of a process that has only loaded a model has the threads that were set there."""
+    if not sf._core.has_openmp() or not hasattr(os, "fork"):
+        pytest.skip("built without OpenMP, or no fork here")
+    code = (
+        "import os, sae_fast\nfor n in (1, 3):\n    sae_fast.set_num_threads(n)\n    child = os.fork()\n"
+        "    if child == 0: os._exit(sae_fast.get_num_threads())\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "3"]
+
+
 def test_many_callers_at_once():
     """Python threads that call at the same time each get their own right answer."""
     problems = [make(900 + 10 * i, 40, 20, seed=i) for i in range(8)]

@@ -1,0 +1,105 @@
+// Statistics of rows that are watched: column sums, ranges, counts between edges, distances.
+#pragma once
+
+#include "simd.hpp"
+
+namespace sae_fast {
+namespace {
+
+/// A vector of T in double, in its order.
+template <class T>
+constexpr int kWide = 8 / sizeof(T);
+
+template <class T>
+inline void widen(Vec<T> v, VecF64* wide) noexcept {
+    if constexpr (sizeof(T) == 8) {
+        wide[0] = v;
+    } else {
+        typedef float Half __attribute__((vector_size(SAE_FAST_VECTOR_BYTES / 2)));
+        Half half[2];
+        __builtin_memcpy(half, &v, sizeof v);
+        wide[0] = __builtin_convertvector(half[0], VecF64);
+        wide[1] = __builtin_convertvector(half[1], VecF64);
+    }
+}
+
+// NR rows in one walk along the columns: the total is read and written once for all of them.
+template <class T, int NR>
+inline void add_some_rows(const T* X, Size ld, Size n_cols, double* total) noexcept {
+    Size c = 0;
+    for (; c + kLanes<T> <= n_cols; c += kLanes<T>) {
+        VecF64 sum[kWide<T>];
+#pragma GCC unroll 2
+        for (int i = 0; i < kWide<T>; ++i) sum[i] = load(total + c + i * kLanes<double>);
+#pragma GCC unroll 4
+        for (int r = 0; r < NR; ++r) {
+            VecF64 x[kWide<T>];
+            widen<T>(load(X + r * ld + c), x);
+#pragma GCC unroll 2
+            for (int i = 0; i < kWide<T>; ++i) sum[i] += x[i];
+        }
+#pragma GCC unroll 2
+        for (int i = 0; i < kWide<T>; ++i) store(total + c + i * kLanes<double>, sum[i]);
+    }
+    for (; c < n_cols; ++c)
+        for (int r = 0; r < NR; ++r) total[c] += static_cast<double>(X[r * ld + c]);
+}
+
+template <class T>
+void add_rows(const T* X, Size ld, Size n_rows, Size n_cols, double* total) noexcept {
+    Size r = 0;
+    for (; r + 4 <= n_rows; r += 4) add_some_rows<T, 4>(X + r * ld, ld, n_cols, total);
+    for (; r < n_rows; ++r) add_some_rows<T, 1>(X + r * ld, ld, n_cols, total);
+}
+
+template <class T>
+bool strays(const T* x, const T* low, const T* high, Size n) noexcept {
+    IntVec<T> found{};
+    Size c = 0;
+    for (; c + kLanes<T> <= n; c += kLanes<T>) {
+        const Vec<T> v = load(x + c);
+        found |= (v < load(low + c)) | (v > load(high + c));
+    }
+    bool beyond = any<T>(found);
+    for (; c < n; ++c) beyond |= x[c] < low[c] || x[c] > high[c];
+    return beyond;
+}
+
+template <class T>
+void count_above(const T* X, Size ld, Size n_rows, Size n_cols, const T* edges, Size n_edges, Size* counts) noexcept {
+    Size c = 0;
+    for (; c + kLanes<T> <= n_cols; c += kLanes<T>)
+        for (Size e = 0; e < n_edges; ++e) {
+            const Vec<T> edge = load(edges + e * n_cols + c);
+            IntVec<T> above{};
+            for (Size r = 0; r < n_rows; ++r) above -= load(X + r * ld + c) > edge;
+            for (Size i = 0; i < kLanes<T>; ++i) counts[e * n_cols + c + i] += static_cast<Size>(above[i]);
+        }
+    for (; c < n_cols; ++c)
+        for (Size e = 0; e < n_edges; ++e)
+            for (Size r = 0; r < n_rows; ++r) counts[e * n_cols + c] += X[r * ld + c] > edges[e * n_cols + c] ? 1 : 0;
+}
+
+template <class T>
+double squared_distance(const T* a, const T* b, Size n) noexcept {
+    VecF64 sum[kWide<T>] = {};
+    Size c = 0;
+    for (; c + kLanes<T> <= n; c += kLanes<T>) {
+        VecF64 x[kWide<T>];
+        VecF64 y[kWide<T>];
+        widen<T>(load(a + c), x);
+        widen<T>(load(b + c), y);
+#pragma GCC unroll 2
+        for (int i = 0; i < kWide<T>; ++i) sum[i] += (x[i] - y[i]) * (x[i] - y[i]);
+    }
+    double total = 0;
+    for (int i = 0; i < kWide<T>; ++i) total += sum_lanes<double>(sum[i]);
+    for (; c < n; ++c) {
+        const double apart = static_cast<double>(a[c]) - static_cast<double>(b[c]);
+        total += apart * apart;
+    }
+    return total;
+}
+
+}  // namespace
+}  // namespace sae_fast

@@ -1,0 +1,78 @@
+"""``sae-fast explain``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..ksparse._examples import TopExamples, top_examples
+from ..streams._source import Source
+from ._info import shown
+from ._inputs import open_inputs, title
+from ._models import load_k_sparse
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the rows that excite latents most, with their texts."""
+    encoder = load_k_sparse(arguments.model)
+    reader = open_inputs(arguments)
+    latents = [latent for some in arguments.latent for latent in some]
+    n_texts = None if arguments.texts is None else _count(arguments.texts)
+    if n_texts is not None and reader.n_rows is not None:
+        _check_same(arguments, n_texts, reader.n_rows)
+    found = top_examples(encoder, Source(reader), latents, arguments.n, k=arguments.k, n_threads=arguments.n_threads)
+    texts: dict[int, str] = {}
+    if n_texts is not None:
+        _check_same(arguments, n_texts, found[0].n_samples)
+        texts = _lines(arguments.texts, {int(row) for one in found for row in one.rows})
+    if arguments.json:
+        print(json.dumps([_record(one, texts) for one in found], indent=2))
+    else:
+        print("\n\n".join("\n".join(_table(one, texts)) for one in found))
+    return 0
+
+
+def _record(one: TopExamples, texts: dict[int, str]) -> dict[str, Any]:
+    examples = []
+    for row, value in zip(one.rows.tolist(), one.values.tolist(), strict=True):
+        examples.append({"row": row + 1, "activation": value} | ({"text": texts[row]} if texts else {}))
+    return {"latent": one.latent, "density": one.density, "n_samples": one.n_samples, "examples": examples}
+
+
+def _table(one: TopExamples, texts: dict[int, str]) -> Iterable[str]:
+    if not len(one.rows):
+        yield f"latent {one.latent}: none of {one.n_samples} rows excites it"
+        return
+    yield f"latent {one.latent}: excited by {100 * one.density:.3g} % of {one.n_samples} rows, most by"
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    digits = len(str(int(one.rows.max()) + 1))
+    for row, value in zip(one.rows.tolist(), one.values.tolist(), strict=True):
+        line = f"  {value:#8.4g}  row {row + 1:>{digits}}" + (f"  {shown(texts[row])}" if texts else "")
+        yield line if width is None or len(line) <= width else line[: width - 1] + "…"
+
+
+def _check_same(arguments: argparse.Namespace, n_texts: int, n_rows: int) -> None:
+    if n_texts != n_rows:
+        raise ValueError(
+            f"{arguments.texts} must have a line for each of the {n_rows} rows of {title(arguments)}, got {n_texts}"
+        )
+
+
+def _count(path: str) -> int:
+    with Path(path).open("rb") as file:
+        return sum(1 for _ in file)
+
+
+def _lines(path: str, wanted: Sequence[int] | set[int]) -> dict[int, str]:
+    """These lines, from 0, of a text in UTF-8."""
+    found = {}
+    with Path(path).open("rb") as file:
+        for i, line in enumerate(file):
+            if i in wanted:
+                found[i] = line.decode("utf-8-sig" if i == 0 else "utf-8", errors="replace").rstrip("\r\n")
+    return found

@@ -1,0 +1,80 @@
+"""What a monitor remembers: the last chunks one by one, and of all of them sums."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._public import public_in
+
+F64 = NDArray[np.float64]
+
+
+@public_in("sae_fast")
+class MonitorHistory:
+    """Metrics of the last ``length`` chunks, and totals of all: memory that does not grow with the rows.
+
+    Attributes
+    ----------
+    n_rows, n_chunks : int
+        Of all chunks.
+    n_alerts : ndarray of shape (n_metrics,)
+        Chunks in which each metric was beyond its limits.
+    n_alarmed : int
+        Chunks with an alert.
+    counts : ndarray of shape (n_bins, n_features)
+        Rows between the edges of each feature, of those that went through the network.
+    """
+
+    def __init__(self, length: int, n_metrics: int, n_hidden: int, counts: NDArray[np.int64]) -> None:
+        self.length = length
+        self.n_rows = self.n_chunks = self.n_alarmed = 0
+        self.n_alerts = np.zeros(n_metrics, np.int64)
+        self.counts = counts
+        self._widths = n_metrics, n_hidden
+        self._metrics, self._rho_hat = deque[F64](maxlen=length), deque[F64](maxlen=length)
+        self._sizes = deque[int](maxlen=length)
+
+    def add(self, metrics: F64, rho_hat: F64, sizes: NDArray[np.int64], beyond: NDArray[np.bool_]) -> None:
+        """Chunks that have been judged, one a row."""
+        self.remember(metrics, rho_hat, sizes)
+        self.n_rows += int(sizes.sum())
+        self.n_chunks += len(sizes)
+        self.n_alerts += beyond.sum(axis=0)
+        self.n_alarmed += int(beyond.any(axis=1).sum())
+
+    def remember(self, metrics: F64, rho_hat: F64, sizes: NDArray[np.int64]) -> None:
+        """Chunks that count in the totals already."""
+        self._metrics.extend(metrics)
+        self._rho_hat.extend(rho_hat)
+        self._sizes.extend(sizes.tolist())
+
+    def join(self, other: MonitorHistory) -> None:
+        """The chunks of another one behind these."""
+        self.remember(*other.chunks())
+        self.n_rows += other.n_rows
+        self.n_chunks += other.n_chunks
+        self.n_alarmed += other.n_alarmed
+        self.n_alerts = self.n_alerts + other.n_alerts
+        self.counts = self.counts + other.counts
+
+    def chunks(self) -> tuple[F64, F64, NDArray[np.intp]]:
+        """Metrics, mean activations and sizes of the last chunks, one a row."""
+        metrics, rho_hat = (
+            np.array(rows, dtype=np.float64).reshape(len(rows), width)
+            for rows, width in zip((self._metrics, self._rho_hat), self._widths, strict=True)
+        )
+        return metrics, rho_hat, np.array(self._sizes, dtype=np.intp)
+
+    def __getstate__(self) -> dict[str, Any]:
+        totals = {name: value for name, value in vars(self).items() if not isinstance(value, deque)}
+        return totals | {"chunks": self.chunks()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        chunks = state.pop("chunks")
+        self.__init__(state["length"], *state["_widths"], state["counts"])  # type: ignore[misc]
+        vars(self).update(state)
+        self.remember(*chunks)
