@@ -26,7 +26,7 @@ void check_rows(const BadRow& bad, const Array& X, const char* name) {
 class AnySparseEncoder : public PythonObject {
 public:
     AnySparseEncoder(const Array& W, const Array& b, const py::object& subtract, int selection,
-                     const py::object& threshold, const py::object& scale) {
+                     const py::object& threshold, const py::object& scale, int normalization) {
         if (W.ndim() != 2 || W.size() < 1) throw py::value_error("W_enc must have 2 dimensions");
         with_type(W, [&](auto zero) {
             using T = decltype(zero);
@@ -43,6 +43,8 @@ public:
             layer.n_features = n_features;
             layer.n_latents = n_latents;
             layer.selection = kind;
+            layer.normalization = static_cast<Normalization>(normalization);
+            if (normalization < 0 || normalization > 2) throw py::value_error("normalization must be 0, 1 or 2");
             if ((kind != Selection::topk && layer.threshold == nullptr) ||
                 (kind == Selection::gated && layer.scale == nullptr))
                 throw py::value_error("selection must have its thresholds and scales");
@@ -157,9 +159,9 @@ void sparse_decode(const Array& starts, const Array& indices, const Array& value
 
 void bind_ksparse(py::module_& m) {
     py::class_<AnySparseEncoder>(m, "SparseEncoder")
-        .def(py::init<const Array&, const Array&, const py::object&, int, const py::object&, const py::object&>(),
+        .def(py::init<const Array&, const Array&, const py::object&, int, const py::object&, const py::object&, int>(),
              py::arg("W_enc"), py::arg("b_enc"), py::arg("subtract"), py::arg("selection"), py::arg("threshold"),
-             py::arg("scale"))
+             py::arg("scale"), py::arg("normalization") = 0)
         .def("encode", &AnySparseEncoder::encode, py::arg("X"), py::arg("k"), py::arg("n_threads"),
              "CSR of X (n_samples, n_features) or of one sample: (starts, indices, values).")
         .def("top", &AnySparseEncoder::top, py::arg("X"), py::arg("k"), py::arg("n_threads"),

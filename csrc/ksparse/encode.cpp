@@ -22,7 +22,8 @@ int members(const SparseEncoder<T>& encoder, const Samples& X, int n_threads) no
 
 template <class T>
 SparseEncoder<T>::SparseEncoder(const SparseLayer<T>& layer)
-    : parts_{layer.n_features, layer.n_latents, layer.selection, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr} {
+    : parts_{layer.n_features, layer.n_latents, layer.selection, layer.normalization, nullptr, nullptr, nullptr,
+             nullptr,          nullptr,         nullptr} {
     const Kernels<T>& k = kernels<T>();
     const PanelSplit split(layer.n_latents, k.lanes);
     const Size n = split.padded();

@@ -10,6 +10,7 @@
 #include "machine/machine.hpp"
 #include "machine/team.hpp"
 #include "network/samples.hpp"
+#include "normalise.hpp"
 #include "sae_fast/ksparse.hpp"
 
 namespace sae_fast {
@@ -98,7 +99,8 @@ public:
           selector_{layer.selection, layer.bias, layer.threshold, layer.scale},
           top_(layer.selection == Selection::topk),
           few_(X.n_samples <= kFewRows),
-          copies_(layer.subtract != nullptr || plain_rows<T>(X, 0).ld == 0),
+          copies_(layer.subtract != nullptr || layer.normalization != Normalization::none ||
+                  plain_rows<T>(X, 0).ld == 0),
           emit_(emit),
           scratch_(laid_out(workspace)) {}
 
@@ -146,6 +148,11 @@ private:
                 from = buffer;
             } else {
                 from = plain_rows<T>(X_, begin + r).data;
+            }
+            if (layer_.normalization != Normalization::none) {
+                T* const buffer = layer_.subtract == nullptr ? row : scratch_.read + team.id * n;
+                if (!kernels<T>().shift(from, nullptr, n, nullptr)) worst_.note(begin + r, true);
+                if (!normalise(layer_.normalization, n, buffer)) worst_.note(begin + r, false);
             }
             T* const to = layer_.subtract == nullptr ? nullptr : row;
             if (!kernels<T>().shift(from, layer_.subtract, n, to)) worst_.note(begin + r, true);

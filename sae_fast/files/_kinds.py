@@ -18,6 +18,7 @@ KSPARSE_MODEL = "KSparseAutoencoder"
 SPARSE = (KSPARSE, KSPARSE_MODEL)  # whose weights are those of a k-sparse encoder
 KINDS = (KIND, *ENCODERS, *STACKS, DETECTOR, MONITOR, KSPARSE_MODEL)
 
+KSPARSE_NORMALIZATIONS = ("layer_norm", "length")  # in the order of the core's numbers, from 1
 KSPARSE_TENSORS: dict[str, tuple[str, ...]] = {  # of each activation, beside the weights
     "topk": (),
     "batchtopk": ("threshold",),

@@ -18,7 +18,7 @@ from ..network._checks import check_count, check_rho
 from ..network._losses import RECONSTRUCTION, serves
 from ..network._settings import check_loss
 from ..network._units import HIDDEN, OUTPUT, UNITS
-from ._kinds import DETECTOR, KIND, KINDS, KSPARSE, KSPARSE_MODEL, KSPARSE_TENSORS, MONITOR
+from ._kinds import DETECTOR, KIND, KINDS, KSPARSE, KSPARSE_MODEL, KSPARSE_NORMALIZATIONS, KSPARSE_TENSORS, MONITOR
 from ._model_fields import (
     Check,
     check_cost,
@@ -163,13 +163,16 @@ def _stack_encoder(contents: _Contents) -> None:
 def _ksparse_encoder(contents: _Contents) -> None:
     activation = contents.field("activation", one_of(tuple(KSPARSE_TENSORS)))
     n_latents, n_features, dtype = _layer(contents, "W_enc", "b_enc", None)
-    contents.tensor("W_dec", (n_latents, n_features), (dtype,))
-    contents.tensor("b_dec", (n_features,), (dtype,))
+    n_outputs = contents.tensor("W_dec", (n_latents, None), (dtype,)).shape[1]
+    if n_outputs == 0:
+        raise ValueError("W_dec must have a column")
+    contents.tensor("b_dec", (n_outputs,), (dtype,))
     for name in KSPARSE_TENSORS[activation]:
         one = activation == "batchtopk"
         contents.tensor(name, (1 if one else n_latents,), (np.float64 if one else dtype,), low=0 if one else -math.inf)
     contents.field("k", in_range(1, n_latents) if activation == "topk" else one_of((None,)))
-    contents.field("apply_b_dec_to_input", one_of((True, False)))
+    contents.field("apply_b_dec_to_input", one_of((True, False) if n_outputs == n_features else (False,)))
+    contents.optional("normalize", one_of(KSPARSE_NORMALIZATIONS))
     contents.field("feature_names", names_of(n_features))
 
 

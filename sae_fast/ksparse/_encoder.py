@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core, files
 from .._public import public_in
-from ..files._kinds import KSPARSE, KSPARSE_TENSORS, SPARSE, register
+from ..files._kinds import KSPARSE, KSPARSE_NORMALIZATIONS, KSPARSE_TENSORS, SPARSE, register
 from ..network._checks import check_count, check_n_threads, check_out, check_X
 from ..network._rows import check_feature_names, check_names, real_rows
 from ..network._types import FloatArray
 from ._judging import check_definition, evaluate
+from ._normalize import check_normalize, restore
 from ._selections import SELECTORS, Activation, check_activation, check_given, check_numbers
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -50,11 +51,13 @@ class KSparseEncoder:
 
     Parameters
     ----------
-    W_enc, W_dec : ndarray of shape (n_latents, n_features)
+    W_enc : ndarray of shape (n_latents, n_features)
         Weights, float32 or float64, which is the dtype of the codes; all arrays have the same.
+    W_dec : ndarray of shape (n_latents, n_outputs)
+        Weights of the decoder. ``n_outputs`` is ``n_features`` but for transcoders, which predict something else.
     b_enc : ndarray of shape (n_latents,)
         Bias of the latents.
-    b_dec : ndarray of shape (n_features,)
+    b_dec : ndarray of shape (n_outputs,)
         Bias of the reconstruction, which is also subtracted from the samples.
     k : int, optional
         Of ``"topk"``, in [1, n_latents]: active latents of a sample; calls may ask for another number.
@@ -65,17 +68,21 @@ class KSparseEncoder:
     b_gate, r_mag : ndarray of shape (n_latents,), optional
         Of ``"gated"``: the gate's bias, and the logarithm of the ratio of both paths' weights.
     apply_b_dec_to_input : bool
-        False: ``b_dec`` is not subtracted from the samples.
+        False: ``b_dec`` is not subtracted from the samples, as it must be where ``n_outputs`` is not ``n_features``.
+    normalize : {"layer_norm", "length"}, optional
+        What is done to each sample before all else: ``(x - mean) / (std + 1e-5)`` with the ``std`` of n - 1 (OpenAI's
+        sparse_autoencoder, SAELens), or ``x sqrt(n_features) / |x|`` (SAELens' ``constant_norm_rescale``); a sample of
+        zeros stays.
     feature_names : sequence of str, optional
         Names of the features; data frames with other names, or with these in another order, are refused.
 
     Attributes
     ----------
-    n_features, n_latents : int
-        Sizes of a sample and of its code.
+    n_features, n_latents, n_outputs : int
+        Sizes of a sample, of its code, and of its reconstruction.
     dtype : numpy.dtype
         Of the codes.
-    W_enc, b_enc, W_dec, b_dec, threshold, b_gate, r_mag, k, activation, apply_b_dec_to_input, feature_names
+    W_enc, b_enc, W_dec, b_dec, threshold, b_gate, r_mag, k, activation, apply_b_dec_to_input, normalize, feature_names
         As given; arrays are read-only.
 
     Raises
@@ -114,6 +121,7 @@ class KSparseEncoder:
         b_gate: FloatArray | None = None,
         r_mag: FloatArray | None = None,
         apply_b_dec_to_input: bool = True,
+        normalize: str | None = None,
         feature_names: Sequence[str] | None = None,
     ) -> None:
         check_activation(activation)
@@ -130,7 +138,9 @@ class KSparseEncoder:
         self.dtype: np.dtype[Any] = W_enc.dtype
         self.activation: Activation = activation
         self.apply_b_dec_to_input = bool(apply_b_dec_to_input)
-        shapes = W_enc.shape, (self.n_latents,), W_enc.shape, (self.n_features,)
+        self.normalize = check_normalize(normalize)
+        self.n_outputs = _outputs(W_dec, (self.n_latents, self.n_features), self.apply_b_dec_to_input)
+        shapes = W_enc.shape, (self.n_latents,), (self.n_latents, self.n_outputs), (self.n_outputs,)
         for name, array, shape in zip(_WEIGHTS, (W_enc, b_enc, W_dec, b_dec), shapes, strict=True):
             setattr(self, name, _frozen(check_numbers(name, array, shape, self.dtype, "W_enc")))
         given = {"threshold": threshold, "b_gate": b_gate, "r_mag": r_mag}
@@ -152,8 +162,9 @@ class KSparseEncoder:
 
     def _pack(self, given: dict[str, Any]) -> None:
         number, threshold, scale = SELECTORS[self.activation](given, self.dtype)
+        how = 0 if self.normalize is None else KSPARSE_NORMALIZATIONS.index(self.normalize) + 1
         subtract = self.b_dec if self.apply_b_dec_to_input and self.b_dec.any() else None
-        self._packed = _core.SparseEncoder(self.W_enc, self.b_enc, subtract, number, threshold, scale)
+        self._packed = _core.SparseEncoder(self.W_enc, self.b_enc, subtract, number, threshold, scale, how)
 
     def _check_k(self, k: int | None, default: int | None) -> int | None:
         if self.activation != "topk":
@@ -249,7 +260,9 @@ class KSparseEncoder:
         _, indices, values = self._packed.encode(row, self._check_k(k, self.k) or 0, 0)
         return indices, values
 
-    def decode(self, codes: Any, out: FloatArray | None = None, n_threads: int | None = None) -> FloatArray:
+    def decode(
+        self, codes: Any, out: FloatArray | None = None, n_threads: int | None = None, *, X: ArrayLike | None = None
+    ) -> FloatArray:
         """Reconstructions ``codes W_dec + b_dec``.
 
         Parameters
@@ -260,10 +273,13 @@ class KSparseEncoder:
             To write to, in the encoder's dtype.
         n_threads : int, optional
             As for a call.
+        X : array_like of shape (n_samples, n_features), optional
+            With ``normalize``: the samples, whose means and sizes the reconstructions get back. Without them they are
+            those of the normalised samples.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
+        ndarray of shape (n_samples, n_outputs)
 
         Raises
         ------
@@ -283,11 +299,22 @@ class KSparseEncoder:
         starts, indices = (np.ascontiguousarray(a, kind) for a in (found.indptr, found.indices))
         if len(values) != len(indices):
             raise ValueError(f"codes must have as many indices as values, got {len(indices)} and {len(values)}")
-        shape = found.shape[0], self.n_features
+        shape = found.shape[0], self.n_outputs
+        samples = None if X is None or self.normalize is None else self._samples_of(X, shape)
         inputs = [values, indices, starts]
         result = np.empty(shape, self.dtype) if out is None else check_out(out, shape, self.dtype, inputs)
         _core.sparse_decode(starts, indices, values, self.W_dec, self.b_dec, result, n_threads)
+        if samples is not None and self.normalize is not None:
+            restore(result, samples, self.normalize)
         return result
+
+    def _samples_of(self, X: ArrayLike, shape: tuple[int, int]) -> NDArray[Any]:
+        if self.n_outputs != self.n_features:
+            raise ValueError("X must be None for a transcoder, whose outputs are not in the units of its samples")
+        rows = self._rows(X)
+        if rows.shape != shape:
+            raise ValueError(f"X must have shape {shape}, as many samples as codes, got {rows.shape}")
+        return rows
 
     def evaluate(
         self, X: ArrayLike, k: int | None = None, *, fvu: str = "total", n_threads: int | None = None
@@ -331,6 +358,11 @@ class KSparseEncoder:
         (0.1, 1.0, 0.5)
         """
         check_definition(fvu)
+        if self.n_outputs != self.n_features:
+            raise ValueError(
+                f"the encoder must reconstruct its samples, but it is a transcoder: {self.n_features} features, "
+                f"{self.n_outputs} outputs"
+            )
         number, data = self._check_k(k, self.k), self._rows(X)
         return evaluate(data, lambda rows: self(rows, k=number, n_threads=n_threads), self.decode, fvu)
 
@@ -357,18 +389,32 @@ class KSparseEncoder:
         files.write_tensors(path, arrays, about | {"kind": KSPARSE})
 
     def __getstate__(self) -> dict[str, Any]:
-        made = "_packed", "dtype", "n_latents", "n_features"
+        made = "_packed", "dtype", "n_latents", "n_features", "n_outputs"
         return {name: value for name, value in vars(self).items() if name not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         options = {name: state[name] for name in (*_GIVEN, "k", "activation", "apply_b_dec_to_input", "feature_names")}
+        options["normalize"] = state.get("normalize")
         self.__init__(*(state[name] for name in _WEIGHTS), **options)  # type: ignore[misc]
 
     def __repr__(self) -> str:
         if "_packed" not in vars(self):
             return f"<{type(self).__name__} that was not initialised>"
         how = f"topk, k={self.k}" if self.activation == "topk" else self.activation
+        how += "" if self.normalize is None else f", normalize={self.normalize!r}"
         return f"KSparseEncoder({self.n_features} -> {self.n_latents}, {how}, {self.dtype})"
+
+
+def _outputs(W_dec: object, shape: tuple[int, int], subtracts: bool) -> int:
+    n_latents, n_features = shape
+    if not isinstance(W_dec, np.ndarray) or W_dec.ndim != 2 or W_dec.shape[1] < 1 or W_dec.shape[1] == n_features:
+        return n_features  # which what follows checks
+    if subtracts:
+        raise ValueError(
+            f"W_dec must have shape ({n_latents}, {n_features}) to match W_enc, got {W_dec.shape}; other widths, of "
+            "transcoders, go with apply_b_dec_to_input=False"
+        )
+    return int(W_dec.shape[1])
 
 
 def _frozen(array: FloatArray) -> FloatArray:
@@ -396,6 +442,8 @@ def contents_of(encoder: KSparseEncoder) -> tuple[dict[str, FloatArray], dict[st
         "apply_b_dec_to_input": encoder.apply_b_dec_to_input,
         "feature_names": None if names is None else list(names),
     }
+    if encoder.normalize is not None:
+        about["normalize"] = encoder.normalize
     return arrays, about
 
 
@@ -411,6 +459,7 @@ def _from_file(cls: type[Any], tensors: dict[str, FloatArray], about: dict[str, 
     if about["activation"] == "batchtopk":
         options["threshold"] = float(options["threshold"][0])
     options |= {name: about[name] for name in ("k", "activation", "apply_b_dec_to_input", "feature_names")}
+    options["normalize"] = about.get("normalize")
     return cls(*(tensors[name] for name in _WEIGHTS), **options)
 
 

@@ -47,7 +47,7 @@ def evaluate(X: NDArray[Any], encode: Callable[..., Any], decode: Callable[..., 
         codes = encode(block)
         active = active + np.bincount(codes.indices, minlength=codes.shape[1])
         l1.append(np.asarray(abs(codes).sum(axis=1, dtype=np.float64)).ravel())
-        found: NDArray[Any] = decode(codes)
+        found: NDArray[Any] = decode(codes, X=block)
         return found
 
     figures = reconstruction_figures(X, reconstruct, fvu)

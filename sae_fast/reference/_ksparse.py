@@ -15,6 +15,25 @@ def largest(z: FloatArray, k: int) -> NDArray[np.intp]:
     return np.argsort(-z, axis=1, kind="stable")[:, :k]
 
 
+def moments(X: NDArray[Any]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Means, standard deviations of n - 1, and lengths of the rows, as columns of float64."""
+    rows = X.astype(np.float64)
+    mean = rows.mean(axis=1, keepdims=True)
+    squares = ((rows - mean) ** 2).sum(axis=1, keepdims=True)
+    return mean, np.sqrt(squares / max(X.shape[1] - 1, 1)), np.sqrt((rows**2).sum(axis=1, keepdims=True))
+
+
+def normalised(X: FloatArray, normalize: str | None) -> FloatArray:
+    """Each row to mean 0 and standard deviation 1 (``"layer_norm"``), or to length ``sqrt(n_features)``."""
+    if normalize is None:
+        return X
+    mean, std, length = moments(X)
+    if normalize == "layer_norm":
+        return ((X - mean) / (std + 1e-5)).astype(X.dtype)
+    scale = np.divide(np.sqrt(X.shape[1]), length, out=np.zeros_like(length), where=length > 0)
+    return (X * scale).astype(X.dtype)
+
+
 class KSparseEncoder:
     """See :class:`sae_fast.KSparseEncoder`."""
 
@@ -31,14 +50,15 @@ class KSparseEncoder:
         b_gate: FloatArray | None = None,
         r_mag: FloatArray | None = None,
         apply_b_dec_to_input: bool = True,
+        normalize: str | None = None,
     ) -> None:
         self.W_enc, self.b_enc, self.W_dec, self.b_dec = W_enc, b_enc, W_dec, b_dec
         self.k, self.activation, self.threshold = k, activation, threshold
         self.b_gate, self.r_mag = b_gate, r_mag
-        self.apply_b_dec_to_input = apply_b_dec_to_input
+        self.apply_b_dec_to_input, self.normalize = apply_b_dec_to_input, normalize
 
     def _products(self, X: ArrayLike) -> FloatArray:
-        rows = np.asarray(X, self.W_enc.dtype)
+        rows = normalised(np.asarray(X, self.W_enc.dtype), self.normalize)
         found: FloatArray = (rows - self.b_dec if self.apply_b_dec_to_input else rows) @ self.W_enc.T
         return found
 
@@ -75,7 +95,11 @@ class KSparseEncoder:
         (indices,) = np.nonzero(code)
         return indices, code[indices]
 
-    def decode(self, codes: Any) -> FloatArray:
-        """Reconstructions."""
+    def decode(self, codes: Any, *, X: ArrayLike | None = None) -> FloatArray:
+        """Reconstructions, of the samples themselves where they are given, or else of what they are normalised to."""
         found: FloatArray = codes @ self.W_dec + self.b_dec
-        return found
+        if X is None or self.normalize is None:
+            return found
+        mean, std, length = moments(np.asarray(X))
+        restored = found * std + mean if self.normalize == "layer_norm" else found * (length / np.sqrt(found.shape[1]))
+        return restored.astype(found.dtype)

@@ -9,6 +9,10 @@
 //   gated       y = (x - b_dec) W_enc^T: z = scale_j y + b_enc_j where y > threshold_j and z > 0 (Rajamanoharan et al.,
 //               "Improving dictionary learning with gated sparse autoencoders", 2024)
 //   decode      codes W_dec + b_dec
+//
+// Rows may be normalised first, each by itself: to mean 0 and standard deviation 1, x -> (x - mean) / (std + 1e-5) with
+// the std of n - 1 (as OpenAI's sparse_autoencoder), or to length sqrt(n). Their means and lengths are summed in
+// float64.
 #pragma once
 
 #include <memory>
@@ -69,6 +73,7 @@ struct SparseLayer {
     Size n_features = 0;
     Size n_latents = 0;  // < 2^31
     Selection selection = Selection::topk;
+    Normalization normalization = Normalization::none;  // of each row, before all else
 };
 
 /// The first row that has no code, because it has or gives numbers that are not finite.
@@ -100,6 +105,7 @@ public:
     struct Parts {
         Size n_features, n_latents;
         Selection selection;
+        Normalization normalization;
         const T *W, *bias, *zeros, *subtract, *threshold, *scale;
     };
 

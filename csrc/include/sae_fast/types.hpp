@@ -60,6 +60,9 @@ constexpr bool serves(Loss loss, Unit output) noexcept { return (facts(loss).out
 /// those above one of their own, or those whose gate is open.
 enum class Selection : int { topk = 0, above = 1, above_each = 2, gated = 3 };
 
+/// What is done to a row before it is encoded: nothing, mean 0 and standard deviation 1, or length sqrt(n).
+enum class Normalization : int { none = 0, layer = 1, length = 2 };
+
 /// What becomes of the codes in a cell of a map.
 enum class Pooling : int { mean = 0, max = 1 };
 
