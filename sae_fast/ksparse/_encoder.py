@@ -436,7 +436,7 @@ def contents_of(encoder: KSparseEncoder) -> tuple[dict[str, FloatArray], dict[st
     arrays = {name: getattr(encoder, name) for name in _WEIGHTS}
     arrays |= {name: np.atleast_1d(getattr(encoder, name)) for name in KSPARSE_TENSORS[encoder.activation]}
     names = encoder.feature_names
-    about = {
+    about: dict[str, Any] = {
         "activation": encoder.activation,
         "k": encoder.k,
         "apply_b_dec_to_input": encoder.apply_b_dec_to_input,

@@ -51,10 +51,10 @@ def _classifier(labels, **options):
     return stack.fit(X, np.array(labels)[np.arange(len(X)) % 3])
 
 
-def _ksparse(dtype=np.float64, **options):
+def _ksparse(dtype=np.float64, n_outputs=N_FEATURES, **options):
     W = sf.init_params(N_FEATURES, 8, random_state=2, dtype=dtype).W1
     bias = np.linspace(-0.5, 0.5, 8).astype(dtype)
-    return sf.KSparseEncoder(W, bias, -W, W[0], **options)
+    return sf.KSparseEncoder(W, bias, -W[:, :n_outputs], W[0, :n_outputs], **options)
 
 
 KINDS = {
@@ -81,6 +81,10 @@ KINDS = {
     "KSparseEncoder batchtopk": lambda: _ksparse(activation="batchtopk", threshold=0.25),
     "KSparseEncoder jumprelu": lambda: _ksparse(activation="jumprelu", threshold=np.linspace(0, 1, 8)),
     "KSparseEncoder relu": lambda: _ksparse(activation="relu", apply_b_dec_to_input=False),
+    "KSparseEncoder layer norm": lambda: _ksparse(k=3, normalize="layer_norm"),
+    "KSparseEncoder of lengths, transcoder": lambda: _ksparse(
+        np.float32, 4, activation="relu", normalize="length", apply_b_dec_to_input=False
+    ),
     "KSparseEncoder gated": lambda: _ksparse(activation="gated", b_gate=np.ones(8), r_mag=np.zeros(8)),
     "StackedAutoencoder": lambda: sf.StackedAutoencoder((4, 3), rho=(0.1, 0.2), fine_tune_max_iter=2, **FEW).fit(X),
     "StackedAutoencoder of one": lambda: sf.StackedAutoencoder(4, hidden="tanh", **FEW).fit(X),
@@ -121,7 +125,8 @@ NASTY = [
     "0.05", "\x00", "\ud800", "\x1b[2J", "<U99999999", "O", "f8,f8", "(1000000000,)i4", "a" * 100_000, [], [[]],
     [None], [1e400], ["a", "a"], [0.1, 0.2], [4, 3], [3] * 2000, {}, {"a": 1}, {"": {}}, {"kind": "minmax"},
     {"dtype": "<U9999999", "values": ["a", "b"]}, "SparseAutoencoder", "Encoder", "StackEncoder", "StackedAutoencoder",
-    "StackedAutoencoderClassifier", "StackedTree", "KSparseEncoder", "topk", "jumprelu",
+    "StackedAutoencoderClassifier", "StackedTree", "KSparseEncoder", "topk", "jumprelu", "layer_norm",
+    "length",
 ]  # fmt: skip
 
 
@@ -402,10 +407,12 @@ def _is_the_sparse_encoder(model, tensors, about):
     weights = [tensors[name] for name in ("W_enc", "b_enc", "W_dec", "b_dec")]
     options = {name: tensors[name] for name in ("threshold", "b_gate", "r_mag") if name in tensors}
     options |= {name: about[name] for name in ("k", "activation", "apply_b_dec_to_input")}
+    options["normalize"] = about.get("normalize")
     data = np.random.default_rng(0).uniform(-1, 1, (20, model.n_features)).astype(model.dtype)
     with np.errstate(all="ignore"):
         wanted = reference.KSparseEncoder(*weights, **options).dense(data)
-        if not np.isfinite(np.abs(data - weights[3]) @ np.abs(weights[0]).T + np.abs(weights[1])).all():
+        rows = data - weights[3] if options["apply_b_dec_to_input"] else data
+        if not np.isfinite(np.abs(rows) @ np.abs(weights[0]).T + np.abs(weights[1])).all():
             return  # sums that leave the range of the type: codes of it, or an error
         codes = model(data).toarray()
     near = np.isclose(codes, wanted, rtol=1e-3, atol=1e-4 * max(1.0, float(np.abs(wanted).max())))
