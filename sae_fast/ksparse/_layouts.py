@@ -133,7 +133,15 @@ def dictionary_learning(found: Checkpoint) -> dict[str, Any]:
 
 
 def _relu(found: Checkpoint, t: Tensors) -> dict[str, Any]:
-    return _plain(t["encoder.weight"], t["encoder.bias"], t["decoder.weight"].T, t["bias"]) | {"activation": "relu"}
+    """Its ``from_pretrained`` gives decoder rows length 1, and codes what the rows lose, unless all are near it."""
+    W_dec = t["decoder.weight"].T
+    norm = lengths(W_dec)
+    if np.allclose(norm, 1):
+        norm = np.ones_like(norm)
+    elif not (norm > 0).all():
+        raise ModelFileError(f"{found.name} has a decoder row of length 0, which is to get length 1")
+    scaled = t["encoder.weight"] * norm[:, None], t["encoder.bias"] * norm, W_dec / norm[:, None]
+    return _plain(*scaled, t["bias"]) | {"activation": "relu"}
 
 
 def _relu_new(found: Checkpoint, t: Tensors) -> dict[str, Any]:
@@ -154,16 +162,13 @@ def _batch_top(found: Checkpoint, t: Tensors) -> dict[str, Any]:
 
 
 def _jumprelu(found: Checkpoint, t: Tensors) -> dict[str, Any]:
-    norm = _norms(found, t["W_dec"])
-    made = _plain(t["W_enc"].T * norm[:, None], t["b_enc"] * norm, t["W_dec"] / norm[:, None], t["b_dec"])
-    return made | {"activation": "jumprelu", "threshold": t["threshold"] * norm, "apply_b_dec_to_input": False}
+    made = _plain(t["W_enc"].T, t["b_enc"], t["W_dec"], t["b_dec"])
+    return made | {"activation": "jumprelu", "threshold": t["threshold"], "apply_b_dec_to_input": False}
 
 
 def _gated(found: Checkpoint, t: Tensors) -> dict[str, Any]:
-    W_dec = t["decoder.weight"].T
-    norm = _norms(found, W_dec)
-    made = _plain(t["encoder.weight"], t["mag_bias"] * norm, W_dec / norm[:, None], t["decoder_bias"])
-    return made | {"activation": "gated", "b_gate": t["gate_bias"], "r_mag": t["r_mag"] + np.log(norm)}
+    made = _plain(t["encoder.weight"], t["mag_bias"], t["decoder.weight"].T, t["decoder_bias"])
+    return made | {"activation": "gated", "b_gate": t["gate_bias"], "r_mag": t["r_mag"]}
 
 
 _LINEAR = ("encoder.weight", "encoder.bias", "decoder.weight")
@@ -226,9 +231,7 @@ def _scalar(found: Checkpoint, tensors: Tensors, name: str) -> float:
     return float(array.reshape(()))
 
 
-def _norms(found: Checkpoint, W_dec: NDArray[Any]) -> NDArray[Any]:
-    """Of the rows, which codes are multiplied by."""
-    norm: NDArray[Any] = np.sqrt((W_dec.astype(np.float64) ** 2).sum(axis=-1)).astype(W_dec.dtype)
-    if norm.ndim != 1 or not (norm > 0).all():
-        raise ModelFileError(f"{found.name} has a decoder row of length 0, which codes are to be divided by")
-    return norm
+def lengths(rows: NDArray[Any]) -> NDArray[Any]:
+    """Of rows, in their type."""
+    found: NDArray[Any] = np.sqrt((rows.astype(np.float64) ** 2).sum(axis=-1)).astype(rows.dtype)
+    return found

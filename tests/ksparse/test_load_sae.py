@@ -141,7 +141,11 @@ LAYOUTS = {
         lambda x: relu((x - C) @ W.T + B),
         V,
     ),
-    "AutoEncoder": (lambda p: dictionary(p, None, **LINEAR, bias=C), lambda x: relu((x - C) @ W.T + B), V),
+    "AutoEncoder": (
+        lambda p: dictionary(p, None, **LINEAR, bias=C),
+        lambda x: relu((x - C) @ W.T + B) * NORM,
+        V / NORM[:, None],
+    ),
     "AutoEncoderNew": (
         lambda p: dictionary(p, "AutoEncoderNew", **LINEAR, **{"decoder.bias": C}),
         lambda x: relu(x @ W.T + B),
@@ -159,13 +163,13 @@ LAYOUTS = {
     ),
     "GatedAutoEncoder": (
         lambda p: dictionary(p, None, **GATED_DICTIONARY),
-        lambda x: gated((x - C) @ W.T) * NORM,
-        V / NORM[:, None],
+        lambda x: gated((x - C) @ W.T),
+        V,
     ),
     "JumpReluAutoEncoder": (
         lambda p: dictionary(p, None, W_enc=W.T.copy(), b_enc=B, W_dec=V, b_dec=C, threshold=T),
-        lambda x: jump(x @ W.T + B) * NORM,
-        V / NORM[:, None],
+        lambda x: jump(x @ W.T + B),
+        V,
     ),
 }
 
