@@ -13,7 +13,6 @@ from ..files._model_file import load
 from ..ksparse._encoder import KSparseEncoder
 from ..ksparse._load_sae import load_sae
 from ..ksparse._subject import encoder_of
-from ..monitoring._monitor import Monitor
 
 
 def load_model(path: str) -> Any:
@@ -39,9 +38,10 @@ def load_k_sparse(path: str) -> KSparseEncoder:
 
 def network_of(model: Any) -> Any:
     """What makes codes: the autoencoder of a detector, a k-sparse one's encoder, a monitor's model, or the model."""
-    if isinstance(model, Monitor):
-        return model.model
-    return getattr(model, "autoencoder_", getattr(model, "encoder_", model) if is_sparse(model) else model)
+    if is_sparse(model):
+        return model.encoder_
+    # By what they have, not by what they are: encoders need no scikit-learn, which takes a second to be imported.
+    return getattr(model, "autoencoder_", getattr(model, "model", model))
 
 
 def is_sparse(model: Any) -> bool:

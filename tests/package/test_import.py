@@ -67,6 +67,20 @@ def test_load_needs_no_more_than_what_was_saved(tmp_path):
     )
 
 
+def test_transform_by_an_encoder_needs_numpy_alone(tmp_path):
+    """The command encodes by an encoder's file without scikit-learn, which takes a second to be imported."""
+    sf.Encoder(sf.init_params(4, 3, random_state=0)).save(tmp_path / "encoder")
+    np.save(tmp_path / "X.npy", np.full((5, 4), 0.5))
+    run(
+        "import sys\n"
+        "for name in ('sklearn', 'scipy', 'pandas'): sys.modules[name] = None\n"
+        "from sae_fast.cli import main\n"
+        f"words = [{str(tmp_path)!r} + name for name in ('/encoder', '/X.npy', '/codes.npy')]\n"
+        "assert main(['transform', *words[:2], '-o', words[2]]) == 0\n"
+    )
+    assert np.load(tmp_path / "codes.npy").shape == (5, 3)
+
+
 def test_unbuilt_package_says_how_to_build():
     """Without the compiled core the import error tells what to do."""
     out = run(
