@@ -40,7 +40,9 @@ class ArrowColumns:
     wanted : list of int
         Positions of the columns to read: features, labels, and those that are carried along.
     names : list of str
-        Of the features, once a batch has been seen.
+        Of the features, once a batch has been seen, or at once where ``dtype`` is known.
+    dtype : numpy.dtype or None
+        Of the features, where the schema tells: no lists, nor other things that may or may not be numbers.
     missing : callable
         Told a column's name, it tells how many of its values are missing in all, or None.
 
@@ -66,7 +68,12 @@ class ArrowColumns:
         self.missing: Callable[[str], int | None] = lambda name: None
         self._lengths: dict[int, int] = {}
         self._place = {i: k for k, i in enumerate(self.wanted)}
-        self._simple = {i for i in self.wanted if _is_simple(arrow, schema.field(i).type)}
+        types = {i: schema.field(i).type for i in self.wanted}
+        self._simple = {i for i, kind in types.items() if _is_simple(arrow, kind)}
+        self.dtype: np.dtype[Any] | None = None
+        if self._simple.issuperset(self._features):
+            self.names = [self._all[i] for i in self._features]
+            self.dtype = np.result_type(*{types[i].to_pandas_dtype() for i in self._features})
 
     def features(self, columns: Sequence[Any], first: int = 0) -> NDArray[Any]:
         """The numbers (n_samples, n_features) of the columns that are wanted; ``first`` rows were before them.

@@ -33,7 +33,7 @@ class ArrowReader(Reader):
         self.has_labels, self.kept = self._columns.label is not None, self._columns.kept
 
     def _learn(self, first: Any, wanted: list[int]) -> None:
-        """Names and dtype, from a batch with a row in it."""
+        """Names and dtype, from a batch with a row in it; where the schema does not tell."""
         values = self._columns.features([first.column(i) for i in wanted])
         self.names, self.n_features, self.dtype = self._columns.names, values.shape[1], values.dtype
         if not len(values):
@@ -67,17 +67,22 @@ class ParquetReader(ArrowReader):
         self._file = File(path)
         self.title, self._arrow = title, arrow
         with self._reading() as file:
-            super().__init__(title, arrow, file.schema_arrow, options)
-            self._names, self._unique = None, len(set(file.schema_arrow.names)) == len(file.schema_arrow.names)
+            schema = file.schema_arrow  # made anew whenever it is asked for
+            super().__init__(title, arrow, schema, options)
+            self._names, self._unique = None, len(set(schema.names)) == len(schema.names)
             if self._unique:  # nested names and such with a dot in them are told apart by the whole of their path
-                self._names = [file.schema_arrow.names[i] for i in self._columns.wanted]
+                self._names = [schema.names[i] for i in self._columns.wanted]
             self.n_rows = file.metadata.num_rows
             self._columns.missing = self._missing
             groups = [file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups)]
             if max(groups, default=0) > _LARGE_GROUP:
                 self._buffer = _READ_BYTES
-            first = next(self._batches(file, 1, 0), None)
-            self._learn(first if first is not None else file.read(), self._order)
+            if self.n_rows and self._columns.dtype is not None:
+                self.names, self.n_features = self._columns.names, len(self._columns.names)
+                self.dtype = self._columns.dtype
+            else:
+                first = next(self._batches(file, 1, 0), None)
+                self._learn(first if first is not None else file.read(), self._order)
 
     @property
     def _order(self) -> list[int]:

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from sae_fast.files._table import ArrayFileError, TableOptions
+from sae_fast.files._table import ArrayFileError, TableError, TableOptions
+from sae_fast.streams._parquet import ParquetReader
 from sae_fast.streams._tables import read_table
 
 
@@ -35,6 +36,35 @@ def test_columns_of_every_number_type(path):
     save(path, **columns)
     table = read_table(path)
     assert (table.names, table.values.tolist()) == (list("abcd"), [[1, 0.5, 1, 1.5], [2, 1, 0, 2.5], [3, 2, 1, 1.5]])
+
+
+@pytest.mark.parametrize(
+    ("kinds", "dtype"),
+    [
+        ([pa.float32(), pa.float32()], np.float32),
+        ([pa.int8(), pa.float16()], np.float16),
+        ([pa.int32(), pa.float32()], np.float64),
+        ([pa.uint64(), pa.int64()], np.float64),
+        ([pa.bool_(), pa.float32()], np.float32),
+    ],
+)
+def test_the_schema_tells_the_dtype_of_the_rows(path, kinds, dtype):
+    """Columns of plain numbers are known before a row is read, and as the rows are; others from the first row."""
+    save(path, **{f"x{i}": pa.array([0, 1, 1], pa.int8()).cast(kind) for i, kind in enumerate(kinds)})
+    reader = ParquetReader(path, "x", TableOptions())
+    assert (reader.dtype, reader.n_features, reader.names) == (dtype, 2, ["x0", "x1"])
+    assert {rows.values.dtype for rows in reader.rows(2)} == {np.dtype(dtype)}
+
+
+def test_a_missing_value_is_told_with_its_row(path):
+    """Also in the first row, which nobody has read when the file is opened; a file without rows is refused."""
+    save(path, a=[1.5, 2.5, 3.5], b=pa.array([None, 1, 2], pa.float32()))
+    reader = ParquetReader(path, "x", TableOptions())
+    with pytest.raises(TableError, match="column 'b', row 1 must hold a value, got a missing one"):
+        list(reader.rows(2))
+    save(path, a=pa.array([], pa.float32()), b=pa.array([], pa.float32()))
+    with pytest.raises(TableError, match=r"must hold a table .* got shape \(0, 2\)"):
+        ParquetReader(path, "x", TableOptions())
 
 
 @pytest.mark.parametrize("index", [pd.RangeIndex(3), [5, 3, 1], ["x", "y", "z"], pd.Index([7, 8, 9], name="id")])
