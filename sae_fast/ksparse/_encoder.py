@@ -17,6 +17,7 @@ from ..network._rows import check_feature_names, check_names, real_rows
 from ..network._types import FloatArray
 from ._judging import check_definition, evaluate
 from ._normalize import check_normalize, restore
+from ._saelens import write_saelens
 from ._selections import SELECTORS, Activation, check_activation, check_given, check_numbers
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -383,8 +384,35 @@ class KSparseEncoder:
         found: Self = _from_file(cls, tensors, about)
         return found
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the encoder to one safetensors file, whole or not at all; :meth:`load` reads it."""
+    def save(self, path: str | PathLike[str], format: str = "sae_fast", *, golden: ArrayLike | None = None) -> None:
+        """Write the encoder, whole or not at all.
+
+        Parameters
+        ----------
+        path : path-like
+            A file, or a folder with ``format="saelens"``.
+        format : {"sae_fast", "saelens"}
+            One safetensors file, which :meth:`load` and :func:`sae_fast.load` read; or SAELens' layout, ``cfg.json``
+            and ``sae_weights.safetensors``, which its ``SAE.load_from_disk`` reads, as does :func:`sae_fast.load_sae`.
+            There ``"batchtopk"`` is a ``"jumprelu"`` with equal thresholds, and names of features are left out.
+        golden : array_like of shape (n_samples, n_features), optional
+            With ``"saelens"``: samples, which are stored with their codes in ``golden.npz`` beside the weights.
+            :func:`sae_fast.load_sae` compares codes with these.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An encoder that SAELens has no layout for: a transcoder with ``"topk"`` or ``"gated"``; a wrong argument.
+        OSError
+            It cannot be written.
+        """
+        if format not in ("sae_fast", "saelens"):
+            raise ValueError(f"format must be 'sae_fast' or 'saelens', got {format!r}")
+        if format == "saelens":
+            write_saelens(self, path, None if golden is None else self._rows(golden))
+            return
+        if golden is not None:
+            raise ValueError("golden must be None with format='sae_fast', whose files have a checksum")
         arrays, about = contents_of(self)
         files.write_tensors(path, arrays, about | {"kind": KSPARSE})
 

@@ -3,45 +3,52 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._public import public_in
 from ..files._model_file import ModelFileError
-from . import _layouts
+from ._checkpoint import Checkpoint
 from ._encoder import KSparseEncoder
-from ._layouts import Checkpoint
+from ._golden import NAME, check_golden
+from ._layouts import LAYOUTS
+from ._saelens import saelens
 from ._torch_file import read_torch
 from ._weight_files import Tensors, read_json, read_npz, read_safetensors, read_sharded
 
-_LAYOUTS: dict[str, Callable[[Checkpoint], dict[str, Any]]] = {
-    "saelens": _layouts.saelens,
-    "sparsify": _layouts.sparsify,
-    "sentence-transformers": _layouts.sentence_transformers,
-    "gemma-scope": _layouts.gemma_scope,
-    "dictionary_learning": _layouts.dictionary_learning,
-    "openai": _layouts.openai,
-}
-FORMATS = ("auto", "sae_fast", *_LAYOUTS)
-_CONFIGS = ("cfg.json", "config.json")
+FORMATS = ("auto", "sae_fast", *LAYOUTS)
+_HYPER = "hyperparams.json"
+_CONFIGS = ("cfg.json", "config.json", _HYPER)
 # In a folder, the first of them that is there.
 _WEIGHTS = {
     "sae_weights.safetensors": "saelens",
     "sae.safetensors": "sparsify",
     "params.npz": "gemma-scope",
     "ae.pt": "dictionary_learning",
+    "checkpoints/final.safetensors": "llama-scope",
     "model.safetensors": "sentence-transformers",
     "model.safetensors.index.json": "sentence-transformers",
     "pytorch_model.bin": "sentence-transformers",
 }
 
 
+class Loaded(NamedTuple):
+    """An encoder, file and format of its weights, what was folded into them, and samples whose codes were compared."""
+
+    encoder: KSparseEncoder
+    weights: Path
+    format: str
+    folded: list[str]
+    n_golden: int
+
+
 @public_in("sae_fast")
-def load_sae(path: str | PathLike[str], format: str = "auto") -> KSparseEncoder:
+def load_sae(
+    path: str | PathLike[str], format: str = "auto", *, norm_scaling_factor: float | None = None
+) -> KSparseEncoder:
     """Read a sparse autoencoder that another package trained, without that package and without torch.
 
     Parameters
@@ -53,33 +60,40 @@ def load_sae(path: str | PathLike[str], format: str = "auto") -> KSparseEncoder:
         Whose it is; by default told by names of files and tensors.
 
         ``"saelens"``
-            SAELens, 6 and before: standard, topk, jumprelu and gated.
+            SAELens, 6 and before: standard, topk, batchtopk, jumprelu, gated, transcoders without skip connection.
         ``"sparsify"``
             EleutherAI's sparsify: topk, also without ``b_dec`` at the input (transcoders).
         ``"sentence-transformers"``
             ``SparseAutoEncoder``, with the tied weight under either name.
         ``"gemma-scope"``
             ``params.npz`` of Gemma Scope.
+        ``"llama-scope"``
+            ``hyperparams.json`` and ``checkpoints/final.safetensors`` of Llama Scope, 2024.
         ``"dictionary_learning"``
-            ``ae.pt`` of the classes AutoEncoder, AutoEncoderNew, AutoEncoderTopK, BatchTopKSAE, GatedAutoEncoder and
-            JumpReluAutoEncoder.
+            ``ae.pt`` of the classes AutoEncoder, AutoEncoderNew, AutoEncoderTopK, BatchTopKSAE, MatryoshkaBatchTopKSAE,
+            GatedAutoEncoder and JumpReluAutoEncoder.
         ``"openai"``
-            The ``.pt`` files of Gao et al. with ReLU.
+            The ``.pt`` files of Gao et al., with ReLU or TopK.
+        ``"hypothesaes"``
+            The ``.pt`` files of HypotheSAEs.
         ``"sae_fast"``
             What :meth:`KSparseEncoder.save` wrote.
+    norm_scaling_factor : float, optional
+        Of SAELens' files with ``normalize_activations`` of ``"expected_average_only_in"``, which lack it: what samples
+        are multiplied by, ``sqrt(n_features)`` over their mean length.
 
     Returns
     -------
     KSparseEncoder
-        In float32, or float64 if the weights are; half precision is widened, which loses nothing. Factors that codes
-        are multiplied by (decoder norms, scaling factors) are folded into the weights.
+        In float32, or float64 if the weights are; half precision is widened, which loses nothing. Factors (decoder
+        norms, scaling factors) are folded into the weights; ``sae-fast info`` tells which.
 
     Raises
     ------
     ModelFileError
         A ``ValueError``: damaged, of an unknown layout, with missing or spare tensors, with objects that only running
-        code could load, or with something that has no counterpart here, such as the normalisation of samples. Nothing
-        is loaded half.
+        code could load, or with something that has no counterpart here, such as a skip connection; or its codes are not
+        those of ``golden.npz`` beside it, where there is one. Nothing is loaded half.
     ValueError
         No such ``format``.
     OSError
@@ -97,17 +111,30 @@ def load_sae(path: str | PathLike[str], format: str = "auto") -> KSparseEncoder:
     >>> encoder.activation, encoder.n_latents
     ('jumprelu', 32)
     """
+    return read_sae(path, format, norm_scaling_factor).encoder
+
+
+def read_sae(path: str | PathLike[str], format: str = "auto", norm_scaling_factor: float | None = None) -> Loaded:
+    """What :func:`load_sae` loads, and what there is to tell of it."""
     if not isinstance(format, str) or format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     place = Path(os.fsdecode(path))
     weights = _weights(place)
-    if format == "sae_fast":
-        return KSparseEncoder.load(weights)
-    found = _read(weights)
-    kind = _recognised(weights, found) if format == "auto" else format
-    if kind == "sae_fast":
-        return KSparseEncoder.load(weights)
-    made = _LAYOUTS[kind](found)
+    found = None if format == "sae_fast" else _read(weights)
+    kind = _recognised(weights, found) if found is not None and format == "auto" else format
+    if norm_scaling_factor is not None and kind != "saelens":
+        raise ValueError(f"norm_scaling_factor is for files of SAELens, and {weights} is {kind}")
+    if kind == "sae_fast" or found is None:
+        encoder = KSparseEncoder.load(weights)
+    else:
+        made = saelens(found, norm_scaling_factor) if kind == "saelens" else LAYOUTS[kind](found)
+        encoder = _encoder(made, weights, kind)
+    return Loaded(
+        encoder, weights, kind, [] if found is None else found.folded, check_golden(encoder, _golden(weights))
+    )
+
+
+def _encoder(made: dict[str, Any], weights: Path, kind: str) -> KSparseEncoder:
     arrays = [name for name, value in made.items() if isinstance(value, np.ndarray)]
     dtype = np.result_type(np.float32, *(made[name].dtype for name in arrays if made[name].dtype.kind == "f"))
     made |= {name: np.ascontiguousarray(made[name], dtype) for name in arrays}
@@ -128,16 +155,17 @@ def _weights(place: Path) -> Path:
     return place / held
 
 
+def _golden(weights: Path) -> Path:
+    """Where known codes would be: layouts have a folder for each model, other files may lie side by side."""
+    return weights.parent / NAME if weights.name in _WEIGHTS else weights.with_suffix(f".{NAME}")
+
+
 def _some(folder: Path) -> list[str]:
     return sorted(os.listdir(folder))[:10]
 
 
 def _read(weights: Path) -> Checkpoint:
-    config: dict[str, Any] = {}
-    for name in _CONFIGS:
-        if (weights.parent / name).exists():
-            config = read_json(weights.parent / name)
-            break
+    config = _settings(weights)
     others: dict[str, Any] = {}
     tensors: Tensors
     if weights.name.endswith(".index.json"):
@@ -148,19 +176,32 @@ def _read(weights: Path) -> Checkpoint:
         tensors = read_npz(weights)
     elif weights.suffix in (".pt", ".pth", ".bin"):
         state = read_torch(weights)
+        if isinstance(state, dict) and set(state) == {"config", "state_dict"} and isinstance(state["config"], dict):
+            config, state = state["config"], state["state_dict"]
         if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
             raise ModelFileError(f"{weights} must hold a state dict, got {type(state).__name__}")
         tensors = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
         others = {name: value for name, value in state.items() if not isinstance(value, np.ndarray)}
     else:
         raise ModelFileError(f"{weights} must end in .safetensors, .npz, .pt, .pth or .bin, or be a folder")
-    return Checkpoint(str(weights), config, tensors, others)
+    return Checkpoint(str(weights), config, tensors, others, [])
+
+
+def _settings(weights: Path) -> dict[str, Any]:
+    """The first of the files of settings beside the weights; Llama Scope's are a folder higher."""
+    places = [weights.parent / name for name in _CONFIGS] + [weights.parent.parent / _HYPER]
+    found = next((place for place in places if place.exists()), None)
+    return {} if found is None else read_json(found)
 
 
 def _recognised(weights: Path, found: Checkpoint) -> str:
     names = set(found.tensors)
     if "pre_bias" in names:
         return "openai" if weights.suffix == ".pt" else "sentence-transformers"
+    if {"input_bias", "neuron_bias"} <= names:
+        return "hypothesaes"
+    if "norm_activation" in found.config and "encoder.weight" in names:
+        return "llama-scope"
     if weights.name in _WEIGHTS and _WEIGHTS[weights.name] != "sentence-transformers":
         return _WEIGHTS[weights.name]
     if weights.suffix == ".npz":

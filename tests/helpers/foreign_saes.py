@@ -63,6 +63,19 @@ class _Pickler(pickle.Pickler):
         return "storage", kind, thing.tensor.key, "cpu", array.size
 
 
+def _wrapped(state, tensors):
+    """A state dict with its tensors as torch has them, or a dict in which there is one."""
+    if not any(isinstance(value, np.ndarray) for value in state.values()):
+        return {name: _wrapped(value, tensors) if isinstance(value, dict) else value for name, value in state.items()}
+    wrapped = collections.OrderedDict(state)
+    for name, value in state.items():
+        if isinstance(value, np.ndarray):
+            wrapped[name] = _Tensor(value, str(len(tensors)))
+            tensors.append(wrapped[name])
+    wrapped._metadata = collections.OrderedDict({"": {"version": 1}})
+    return wrapped
+
+
 def write_torch(path, state, compression=zipfile.ZIP_STORED):
     """A zip archive with a pickle, and a record for each tensor; a state dict with ``_metadata``, as modules have."""
     torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
@@ -78,17 +91,14 @@ def write_torch(path, state, compression=zipfile.ZIP_STORED):
     before = {name: sys.modules.get(name) for name in ("torch", "torch._utils")}
     sys.modules |= {"torch": torch, "torch._utils": utils}
     try:
-        wrapped = collections.OrderedDict()
-        for k, (name, value) in enumerate(state.items()):
-            wrapped[name] = _Tensor(value, str(k)) if isinstance(value, np.ndarray) else value
-        wrapped._metadata = collections.OrderedDict({"": {"version": 1}})
+        tensors = []
+        wrapped = _wrapped(state, tensors)
         with zipfile.ZipFile(path, "w", compression) as archive:
             with archive.open("model/data.pkl", "w") as file:
                 _Pickler(file, 2).dump(wrapped)
             archive.writestr("model/byteorder", "little")
-            for thing in wrapped.values():
-                if isinstance(thing, _Tensor):
-                    archive.writestr(f"model/data/{thing.key}", thing.array.tobytes(order="A"))
+            for thing in tensors:
+                archive.writestr(f"model/data/{thing.key}", thing.array.tobytes(order="A"))
             archive.writestr("model/version", "3\n")
     finally:
         for name, module in before.items():

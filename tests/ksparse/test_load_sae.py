@@ -61,9 +61,15 @@ def dictionary(path, told, **tensors):
 LINEAR = {"encoder.weight": W, "encoder.bias": B, "decoder.weight": np.ascontiguousarray(V.T)}
 THRESHOLDED = LINEAR | {"b_dec": C, "k": np.array(K, np.int32), "threshold": np.array(1.5, np.float32)}
 MODERN = {"meta": {"sae_lens_version": "6.12.1"}, "normalize_activations": "none", "reshape_activations": "none"}
+BATCH = {"b_enc": B, "topk_threshold": np.array(1.5)}
 GATED = {"b_gate": G, "b_mag": B, "r_mag": R}
 GATED_DICTIONARY = {"encoder.weight": W, "decoder.weight": np.ascontiguousarray(V.T), "decoder_bias": C}
 GATED_DICTIONARY |= {"gate_bias": G, "mag_bias": B, "r_mag": R}
+MATRICES = {"W_enc": np.ascontiguousarray(W.T), "b_enc": B, "W_dec": V, "b_dec": C}
+MATRYOSHKA = MATRICES | {"k": np.array(K, np.int32), "threshold": np.array(1.5, np.float32)}
+MATRYOSHKA |= {"group_sizes": np.array([10, 30], np.int64)}
+HYPOTHESES = {"encoder.weight": W, "decoder.weight": np.ascontiguousarray(V.T), "input_bias": C, "neuron_bias": B}
+HYPOTHESES |= {"threshold": np.array(1.5, np.float32)}
 SENTENCE = {"pre_bias": C, "latent_bias": B, "stats_last_nonzero": np.zeros(N, np.int64)}
 SENTENCE_CONFIG = {"input_dim": D, "hidden_dim": N, "k": K, "k_aux": 512, "normalize": False, "dead_threshold": 30}
 OPENAI = {"pre_bias": C, "latent_bias": B, "encoder.weight": W, "decoder.weight": np.asfortranarray(V.T)}
@@ -87,6 +93,43 @@ def gated(y):
 def jump(z):
     return z * (z > T)
 
+
+def layer_norm(x):
+    inner = x - x.mean(axis=1, keepdims=True)
+    return inner / (inner.std(axis=1, ddof=1, keepdims=True) + 1e-5)
+
+
+def to_length(x):
+    return x * np.sqrt(D) / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def above(z, threshold):
+    return relu(z) * (z > threshold)
+
+
+def openai(path, **activation):
+    write_torch(path / "8.pt", OPENAI | {"activation": "TopK", "activation_state_dict": activation})
+
+
+def hypotheses(path, **config):
+    held = {"input_dim": D, "m_total_neurons": N, "k_active_neurons": K, "aux_k": None, "prefix_lengths": [10, N]}
+    write_torch(path / "SAE_M=40_K=5.pt", {"config": held | config, "state_dict": HYPOTHESES})
+
+
+SCOPE = {"act_fn": "jumprelu", "jump_relu_threshold": 0.75, "norm_activation": "dataset-wise", "d_model": D, "d_sae": N}
+SCOPE |= {"dataset_average_activation_norm": {"in": 2.5, "out": 4.0}, "sparsity_include_decoder_norm": True}
+SCOPE |= {"apply_decoder_bias_to_pre_encoder": False, "use_decoder_bias": True, "use_glu_encoder": False, "top_k": K}
+
+
+def llama_scope(path, **config):
+    (path / "checkpoints").mkdir()
+    tensors = LINEAR | {"decoder.bias": C}
+    write_safetensors(path / "checkpoints" / "final.safetensors", tensors, bfloat16=tensors)
+    settings(path, SCOPE | config, "hyperparams.json")
+
+
+INTO, OUT = np.sqrt(D) / 2.5, np.sqrt(D) / 4.0  # what Llama Scope multiplies samples and outputs with
+LONG = np.linalg.norm(V * INTO / OUT, axis=1)
 
 # How it is written, its codes, and its decoder.
 LAYOUTS = {
@@ -119,6 +162,42 @@ LAYOUTS = {
         lambda x: relu((x - C) @ W.T + B),
         V * (T + 1)[:, None],
     ),
+    "saelens log_threshold": (
+        lambda p: saelens(p, "jumprelu", more={"b_enc": B, "log_threshold": np.log(T + 0.1)}),
+        lambda x: above((x - C) @ W.T + B, T + 0.1),
+        V,
+    ),
+    "saelens batchtopk": (
+        lambda p: saelens(p, "batchtopk", more=BATCH, k=K, rescale_acts_by_decoder_norm=True),
+        lambda x: above(((x - C) @ W.T + B) * NORM, 1.5),
+        V / NORM[:, None],
+    ),
+    "saelens rescaled topk": (
+        lambda p: saelens(p, "topk", k=K, rescale_acts_by_decoder_norm=True),
+        lambda x: topk(((x - C) @ W.T + B) * NORM),
+        V / NORM[:, None],
+    ),
+    "saelens hook_z": (lambda p: saelens(p, reshape_activations="hook_z"), lambda x: relu((x - C) @ W.T + B), V),
+    "saelens layer norm": (
+        lambda p: saelens(p, "topk", k=K, normalize_activations="layer_norm"),
+        lambda x: topk((layer_norm(x) - C) @ W.T + B),
+        V,
+    ),
+    "saelens constant norm": (
+        lambda p: saelens(p, normalize_activations="constant_norm_rescale", apply_b_dec_to_input=False),
+        lambda x: relu(to_length(x) @ W.T + B),
+        V,
+    ),
+    "saelens transcoder": (
+        lambda p: saelens(p, "transcoder", d_out=D, apply_b_dec_to_input=False),
+        lambda x: relu(x @ W.T + B),
+        V,
+    ),
+    "saelens jumprelu transcoder": (
+        lambda p: saelens(p, "jumprelu_transcoder", more={"b_enc": B, "threshold": T}, apply_b_dec_to_input=False),
+        lambda x: jump(x @ W.T + B),
+        V,
+    ),
     "sparsify": (sparsify, lambda x: topk((x - C) @ W.T + B), V),
     "sparsify transcoder": (lambda p: sparsify(p, transcode=True), lambda x: topk(x @ W.T + B), V),
     "gemma scope": (
@@ -135,6 +214,22 @@ LAYOUTS = {
         lambda p: sentence(p, {"decoder.linear.weight": W}),
         lambda x: topk((x - C) @ W.T + B),
         W,
+    ),
+    "sentence-transformers layer norm": (
+        lambda p: sentence(p, {"encoder.weight": W}, normalize=True),
+        lambda x: topk((layer_norm(x) - C) @ W.T + B),
+        W,
+    ),
+    "hypothesaes": (hypotheses, lambda x: topk((x - C) @ W.T + B), V),
+    "hypothesaes batch": (
+        lambda p: hypotheses(p, use_batch_topk=True),
+        lambda x: above((x - C) @ W.T + B, 1.5),
+        V,
+    ),
+    "openai layer norm": (
+        lambda p: openai(p, k=K, postact_fn="ReLU"),
+        lambda x: topk((layer_norm(x) - C) @ W.T + B),
+        V,
     ),
     "openai": (
         lambda p: write_torch(p / "8.pt", OPENAI | {"activation": "ReLU", "activation_state_dict": {}}),
@@ -161,6 +256,16 @@ LAYOUTS = {
         lambda x: (lambda a: a * (a > 1.5))(relu((x - C) @ W.T + B)),
         V,
     ),
+    "AutoEncoderTopK without threshold": (
+        lambda p: dictionary(p, "AutoEncoderTopK", **{name: THRESHOLDED[name] for name in (*LINEAR, "b_dec", "k")}),
+        lambda x: topk(relu((x - C) @ W.T + B)),
+        V,
+    ),
+    "MatryoshkaBatchTopKSAE": (
+        lambda p: dictionary(p, "MatryoshkaBatchTopKSAE", **MATRYOSHKA),
+        lambda x: above((x - C) @ W.T + B, 1.5),
+        V,
+    ),
     "GatedAutoEncoder": (
         lambda p: dictionary(p, None, **GATED_DICTIONARY),
         lambda x: gated((x - C) @ W.T),
@@ -180,7 +285,7 @@ def test_codes_are_those_of_the_published_formula(tmp_path, name):
     write, formula, decoder = LAYOUTS[name]
     write(tmp_path)
     weights = next(p for p in tmp_path.iterdir() if p.suffix != ".json")
-    places = [tmp_path, weights] if name != "openai" else [weights]
+    places = [weights] if weights.suffix == ".pt" and weights.name != "ae.pt" else [tmp_path, weights]
     wanted = formula(X.astype(np.float64))
     for place in places:
         encoder = sf.load_sae(place)
@@ -228,13 +333,17 @@ def test_our_own_files(tmp_path):
 @pytest.mark.parametrize(
     ("write", "words"),
     [
-        (lambda p: saelens(p, normalize_activations="layer_norm"), "normalize_activations 'layer_norm'.*no encoder"),
-        (lambda p: saelens(p, normalize_activations=True), "normalize_activations True"),
-        (lambda p: saelens(p, "transcoder"), "architecture 'transcoder'"),
+        (lambda p: saelens(p, normalize_activations="batch"), "normalize_activations 'batch'.*no encoder"),
+        (lambda p: saelens(p, normalize_activations=True), "in none of its files; give it as norm_scaling_factor"),
+        (lambda p: saelens(p, d_in=N), "must have weights for d_in 40, got 12"),
+        (lambda p: saelens(p, "batchtopk", more=BATCH), "must have rescale_acts_by_decoder_norm"),
+        (lambda p: saelens(p, "gated", more=GATED, rescale_acts_by_decoder_norm=True), "with architecture 'gated'"),
+        (lambda p: saelens(p, "transcoder", d_out=7), "must have b_dec for d_out 7"),
+        (lambda p: saelens(p, "skip_transcoder"), "'skip_transcoder', whose outputs contain W_skip x"),
         (lambda p: saelens(p, activation_fn="tanh-relu"), "activation_fn 'tanh-relu'"),
-        (lambda p: saelens(p, "topk"), "k must be an integer >= 1, got None"),
+        (lambda p: saelens(p, "topk"), "must have k an integer >= 1, got None"),
         (lambda p: saelens(p, "topk", k=N + 1), "does not hold a whole saelens model: k must be <= 40"),
-        (lambda p: saelens(p, apply_b_dec_to_input="yes"), "apply_b_dec_to_input must be true or false"),
+        (lambda p: saelens(p, apply_b_dec_to_input="yes"), "must have apply_b_dec_to_input true or false"),
         (lambda p: saelens(p, more={"b_enc": B, "extra": B}), "beyond what is understood, the tensors extra"),
         (lambda p: saelens(p, "jumprelu"), "lacks the tensors threshold"),
         (lambda p: saelens(p, more={"b_enc": B, "scaling_factor": T + 1}), "scaling_factor, of which its settings say"),
@@ -242,12 +351,25 @@ def test_our_own_files(tmp_path):
         (lambda p: saelens(p, more={"b_enc": B * np.float32("nan")}), "b_enc must be finite"),
         (lambda p: sparsify(p, activation="groupmax"), "activation 'groupmax'"),
         (lambda p: sparsify(p, skip_connection=True), "skip_connection True"),
-        (lambda p: sentence(p, {"encoder.weight": W}, normalize=True), "normalize True"),
+        (lambda p: sentence(p, {"encoder.weight": W}, normalize=1), "must have normalize true or false, got 1"),
+        (lambda p: sparsify(p, gram_lookup=True), "gram_lookup True"),
+        (lambda p: llama_scope(p, use_glu_encoder=True), "use_glu_encoder True"),
+        (lambda p: llama_scope(p, norm_activation="batch-wise"), "norm_activation 'batch-wise'"),
+        (lambda p: llama_scope(p, dataset_average_activation_norm={"in": 0}), r"norm\['in'\] a positive number, got 0"),
+        (lambda p: llama_scope(p, jump_relu_threshold=-1), "jump_relu_threshold a number >= 0, got -1"),
+        (lambda p: llama_scope(p, d_sae=N + 1), "must have weights for d_sae 41, got 40"),
         (lambda p: sentence(p, {"encoder.weight": W, "decoder.weight": V}), "must have one weight under the names"),
         (lambda p: dictionary(p, None, **THRESHOLDED), "no dict_class"),
+        (
+            lambda p: dictionary(p, "MatryoshkaBatchTopKSAE", **MATRYOSHKA | {"group_sizes": np.array([9])}),
+            "group_sizes",
+        ),
         (lambda p: dictionary(p, "CrossCoder", **LINEAR), "dict_class 'CrossCoder'"),
-        (lambda p: dictionary(p, "AutoEncoderTopK", **THRESHOLDED | {"k": np.array(2.5)}), "k must be an integer >= 1"),
-        (lambda p: dictionary(p, "AutoEncoderTopK", **LINEAR), "lacks the tensors b_dec, k, threshold"),
+        (
+            lambda p: dictionary(p, "AutoEncoderTopK", **THRESHOLDED | {"k": np.array(2.5)}),
+            "must have k an integer >= 1",
+        ),
+        (lambda p: dictionary(p, "AutoEncoderTopK", **LINEAR), "lacks the tensors b_dec, k"),
         (lambda p: settings(p, {}), "must hold one of sae_weights.safetensors, .*; it has cfg.json"),
         (lambda p: (p / "params.npz").write_bytes(b"PK"), "params.npz is damaged"),
         (lambda p: np.savez(p / "params.npz", a=np.array([{}], object)), "no .npz file of plain arrays"),
@@ -260,12 +382,117 @@ def test_what_cannot_be_mapped_is_refused(tmp_path, write, words):
         sf.load_sae(tmp_path)
 
 
-def test_normalised_samples_of_openai_are_refused(tmp_path):
-    """TopK goes with layer norm there, of which the file says nothing more."""
-    state = {"activation": "TopK", "activation_state_dict": {"k": K, "postact_fn": "ReLU"}}
-    write_torch(tmp_path / "a.pt", OPENAI | state)
-    with pytest.raises(sf.ModelFileError, match="activation 'TopK', which normalises"):
-        sf.load_sae(tmp_path / "a.pt")
+def test_openai_with_codes_that_may_be_negative(tmp_path):
+    """TopK alone, without ReLU behind it."""
+    openai(tmp_path, k=K, postact_fn="Identity")
+    with pytest.raises(sf.ModelFileError, match="activation 'TopK' with postact_fn 'Identity'"):
+        sf.load_sae(tmp_path / "8.pt")
+
+
+@pytest.mark.parametrize("subtract", [True, False])
+@pytest.mark.parametrize("act_fn", ["jumprelu", "relu", "topk"])
+def test_llama_scope(tmp_path, act_fn, subtract):
+    """Biases in the units of the samples, decoder rows of length 1; read from all three places."""
+    threshold = 0.75 if act_fn == "jumprelu" else 0
+    llama_scope(tmp_path, act_fn=act_fn, jump_relu_threshold=threshold, apply_decoder_bias_to_pre_encoder=subtract)
+    z = ((X.astype(np.float64) - C / OUT * subtract) @ W.T + B / INTO) * LONG
+    wanted = topk(z) if act_fn == "topk" else above(z, threshold)
+    for place in (tmp_path, tmp_path / "checkpoints" / "final.safetensors"):
+        encoder = sf.load_sae(place)
+        codes = encoder(X)
+        np.testing.assert_allclose(codes.toarray(), wanted, rtol=1e-6, atol=1e-5)
+        decoder = V * INTO / OUT / LONG[:, None]
+        np.testing.assert_allclose(encoder.decode(codes), wanted @ decoder + C / OUT, rtol=1e-5, atol=1e-4)
+
+
+def test_llama_scope_of_single_samples(tmp_path):
+    """Each sample to the same length, and codes without the decoder's."""
+    llama_scope(tmp_path, norm_activation="token-wise", sparsity_include_decoder_norm=False)
+    wanted = above(to_length(X.astype(np.float64)) @ W.T + B, 0.75)
+    np.testing.assert_allclose(sf.load_sae(tmp_path)(X).toarray(), wanted, rtol=1e-6, atol=1e-5)
+
+
+def test_a_factor_on_samples_that_no_file_has(tmp_path):
+    """It must be given, where it is needed and nowhere else."""
+    saelens(tmp_path, "jumprelu", more={"b_enc": B, "threshold": T}, normalize_activations="expected_average_only_in")
+    encoder = sf.load_sae(tmp_path, norm_scaling_factor=0.25)
+    wanted = jump((X.astype(np.float64) * 0.25 - C) @ W.T + B)
+    codes = encoder(X)
+    np.testing.assert_allclose(codes.toarray(), wanted, rtol=1e-6, atol=1e-5)
+    np.testing.assert_allclose(encoder.decode(codes), (wanted @ V + C) * 4, rtol=1e-5, atol=1e-3)
+    with pytest.raises(sf.ModelFileError, match="norm_scaling_factor a positive number, got -1"):
+        sf.load_sae(tmp_path, norm_scaling_factor=-1)
+    saelens(tmp_path)
+    with pytest.raises(sf.ModelFileError, match="needs no norm_scaling_factor: it has normalize_activations None"):
+        sf.load_sae(tmp_path, norm_scaling_factor=0.25)
+    np.savez(tmp_path / "params.npz", **MATRICES, threshold=T)
+    with pytest.raises(ValueError, match=r"norm_scaling_factor is for files of SAELens, and .* is gemma-scope"):
+        sf.load_sae(tmp_path / "params.npz", norm_scaling_factor=2)
+
+
+OURS = {
+    "topk": {"k": K},
+    "batchtopk": {"activation": "batchtopk", "threshold": 1.25},
+    "jumprelu": {"activation": "jumprelu", "threshold": T},
+    "relu": {"activation": "relu", "normalize": "layer_norm"},
+    "gated": {"activation": "gated", "b_gate": G, "r_mag": R, "normalize": "length"},
+    "without b_dec": {"activation": "relu", "apply_b_dec_to_input": False},
+}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_saelens_layout_back(tmp_path, name):
+    """What is written in SAELens' layout gives the same codes, to the last bit, and the same reconstructions."""
+    encoder = sf.KSparseEncoder(W, B, V, C, **OURS[name])
+    encoder.save(tmp_path / "a" / "b", format="saelens", golden=X[:5])
+    assert sorted(p.name for p in (tmp_path / "a" / "b").iterdir()) == [
+        "cfg.json",
+        "golden.npz",
+        "sae_weights.safetensors",
+    ]
+    again = sf.load_sae(tmp_path / "a" / "b")
+    codes = encoder(X)
+    assert (again(X) != codes).nnz == 0
+    assert np.array_equal(again.decode(codes, X=X), encoder.decode(codes, X=X))
+
+
+def test_transcoders_in_saelens_layout(tmp_path):
+    """Of another width; those that SAELens has none of are refused before anything is written."""
+    options = {"apply_b_dec_to_input": False}
+    encoder = sf.KSparseEncoder(W, B, V[:, :7], C[:7], activation="jumprelu", threshold=T, **options)
+    encoder.save(tmp_path / "t", format="saelens")
+    again = sf.load_sae(tmp_path / "t")
+    assert again.n_outputs == 7
+    assert (again(X) != encoder(X)).nnz == 0
+    with pytest.raises(ValueError, match="relu, batchtopk or jumprelu to be a transcoder of SAELens, got topk"):
+        sf.KSparseEncoder(W, B, V[:, :7], C[:7], k=K, **options).save(tmp_path / "u", format="saelens")
+    assert not (tmp_path / "u").exists()
+    for wrong, words in (
+        ({"format": "torch"}, "format must be 'sae_fast' or 'saelens', got 'torch'"),
+        ({"golden": X}, "golden must be None with format='sae_fast'"),
+        ({"format": "saelens", "golden": X[:, 1:]}, "X must have 12 features|X must have shape"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            encoder.save(tmp_path / "v", **wrong)
+
+
+def test_golden_codes(tmp_path):
+    """A model that gives other codes than those beside it is refused; so is a file that holds something else."""
+    sparsify(tmp_path)
+    wanted = topk((X - C) @ W.T + B)
+    np.savez(tmp_path / "golden.npz", X=X, codes=wanted)
+    assert sf.load_sae(tmp_path).k == K
+    settings(tmp_path, json.loads((tmp_path / "cfg.json").read_text()) | {"transcode": True})
+    with pytest.raises(sf.ModelFileError, match="says other codes than the model beside it gives"):
+        sf.load_sae(tmp_path)
+    for held, words in (
+        ({"X": X}, "must hold X .* and codes, got X"),
+        ({"X": X, "codes": wanted[:, 1:]}, "finite codes of shape"),
+        ({"X": X[:, 1:], "codes": wanted}, "samples that the model takes"),
+    ):
+        np.savez(tmp_path / "golden.npz", **held)
+        with pytest.raises(sf.ModelFileError, match=words):
+            sf.load_sae(tmp_path)
 
 
 @pytest.mark.parametrize("format", ["torch", 3, None])
