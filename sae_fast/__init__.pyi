@@ -33,6 +33,7 @@ from .inspection._revive import revive_units as revive_units
 from .inspection._suggest_beta import BetaSearch as BetaSearch
 from .inspection._suggest_beta import Trial as Trial
 from .inspection._suggest_beta import suggest_beta as suggest_beta
+from .ksparse._codes import SparseCodes as SparseCodes
 from .ksparse._compare import KSparseComparison as KSparseComparison
 from .ksparse._compare import KSparseRow as KSparseRow
 from .ksparse._compare import compare_k_sparse as compare_k_sparse

@@ -23,6 +23,7 @@ HOMES = {
     "inspection._prune": ("PruneResult", "prune_units"),
     "inspection._revive": ("RevivalWarning", "ReviveUnits", "revive_units"),
     "inspection._suggest_beta": ("BetaSearch", "Trial", "suggest_beta"),
+    "ksparse._codes": ("SparseCodes",),
     "ksparse._compare": ("KSparseComparison", "KSparseRow", "compare_k_sparse"),
     "ksparse._dictionaries": ("DictionaryMatch", "LatentSimilarities", "latent_similarities", "match_dictionary"),
     "ksparse._encoder": ("KSparseEncoder",),

@@ -23,6 +23,7 @@ except ImportError as error:
 from .._public import public_in
 from ..files._kinds import KSPARSE_MODEL, register
 from ..files._ksparse_parameters import OVERRIDES, check_ksparse
+from ..ksparse._codes import SparseCodes
 from ..ksparse._encoder import KSparseEncoder
 from ..ksparse._recipes import Plan, RecipeName, plan_of
 from ..ksparse._selections import Activation
@@ -378,8 +379,8 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
 
         Returns
         -------
-        scipy.sparse.csr_array of shape (n_samples, n_components)
-            In ``dtype``, with sorted indices; an ndarray with ``sparse_output=False``.
+        SparseCodes of shape (n_samples, n_components)
+            A ``scipy.sparse.csr_array`` in ``dtype``, with sorted indices; an ndarray with ``sparse_output=False``.
 
         Raises
         ------
@@ -388,7 +389,7 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
         """
         check_is_fitted(self)
         if is_source(X):
-            codes = scipy.sparse.vstack([self._encode(block, k) for block in blocks_of(self, X)], format="csr")
+            codes = SparseCodes(scipy.sparse.vstack([self._encode(block, k) for block in blocks_of(self, X)]))
         else:
             codes = self._encode(self._array(X, reset=False), k)  # type: ignore[arg-type]
         return codes if self.sparse_output else codes.toarray()

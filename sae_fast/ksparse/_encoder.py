@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from os import PathLike
 from typing import Any, Self
@@ -199,21 +200,20 @@ class KSparseEncoder:
 
         Returns
         -------
-        scipy.sparse.csr_array of shape (n_samples, n_latents)
-            In the encoder's dtype; indices are sorted, and int32 as long as there are fewer than 2^31 entries. All
-            entries are positive.
+        SparseCodes of shape (n_samples, n_latents)
+            A ``scipy.sparse.csr_array``, with methods for search engines. In the encoder's dtype; indices are sorted,
+            and int32 as long as there are fewer than 2^31 entries. All entries are positive.
 
         Raises
         ------
         TypeError, ValueError
             They name the argument, and the row that is not finite.
         """
-        csr_array = _sparse().csr_array
+        _sparse()
         data = self._rows(X)
         starts, indices, values = self._packed.encode(data, self._check_k(k, self.k) or 0, check_n_threads(n_threads))
-        codes = csr_array((values, indices, starts), shape=(len(data), self.n_latents), copy=False)
-        codes.has_sorted_indices = codes.has_canonical_format = True
-        return codes
+        codes = sys.modules["sae_fast"].SparseCodes  # which is there when it is first asked for: it needs SciPy
+        return codes.of(starts, indices, values, self.n_latents)
 
     def top(
         self, X: ArrayLike, k: int | None = None, n_threads: int | None = None

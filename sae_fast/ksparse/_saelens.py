@@ -6,7 +6,7 @@ import json
 import os
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,6 @@ from ..files._atomic import replacing
 from ..files._model_file import import_safetensors
 from ._checkpoint import Arguments, Checkpoint, lengths, plain, scaled, to_unit_rows
 from ._golden import write_golden
-
-if TYPE_CHECKING:
-    from ._encoder import KSparseEncoder
 
 WEIGHTS, SETTINGS = "sae_weights.safetensors", "cfg.json"
 _NORMALIZATIONS = {"layer_norm": "layer_norm", "constant_norm_rescale": "length"}
@@ -130,7 +127,7 @@ def _rescale(found: Checkpoint, kind: str, made: Arguments) -> None:
         to_unit_rows(found, made)
 
 
-def write_saelens(encoder: KSparseEncoder, path: str | PathLike[str], golden: NDArray[Any] | None) -> None:
+def write_saelens(encoder: Any, path: str | PathLike[str], golden: NDArray[Any] | None) -> None:
     """A folder that :meth:`SAE.load_from_disk` of SAELens reads; with samples and their codes, where they are given."""
     settings = settings_of(encoder)
     data = import_safetensors().save({name: np.ascontiguousarray(a) for name, a in tensors_of(encoder).items()})
@@ -145,7 +142,7 @@ def write_saelens(encoder: KSparseEncoder, path: str | PathLike[str], golden: ND
         write_golden(encoder, folder, golden)
 
 
-def settings_of(encoder: KSparseEncoder) -> dict[str, Any]:
+def settings_of(encoder: Any) -> dict[str, Any]:
     """``cfg.json``, in the words of version 6."""
     transcodes = encoder.n_outputs != encoder.n_features
     kinds = {"topk": "topk", "batchtopk": "jumprelu", "jumprelu": "jumprelu", "relu": "standard", "gated": "gated"}
@@ -177,7 +174,7 @@ def settings_of(encoder: KSparseEncoder) -> dict[str, Any]:
     return about
 
 
-def tensors_of(encoder: KSparseEncoder) -> dict[str, Any]:
+def tensors_of(encoder: Any) -> dict[str, Any]:
     """``sae_weights.safetensors``."""
     found = {"W_enc": encoder.W_enc.T, "W_dec": encoder.W_dec, "b_dec": encoder.b_dec}
     if encoder.activation == "gated":
