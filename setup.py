@@ -28,6 +28,7 @@ CORE = ("machine", "network", "ksparse", "training", "embedding")  # folders of 
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow"]
 # Neither flag changes a result: no kernel looks at errno or at floating-point exceptions.
 COMMON = ["-std=c++17", "-O3", "-DNDEBUG", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
+SANITIZED = ["-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g1", "-O1"]
 X86_ISAS = {
     "baseline": [],
     "avx2": ["-mavx2", "-mfma"],
@@ -94,8 +95,7 @@ class Toolchain:
                 raise SystemExit(NO_OPENMP)
             print(NO_OPENMP, file=sys.stderr)
         sanitize = os.environ.get("SAE_FAST_SANITIZE")
-        self.extra = [f"-fsanitize={sanitize}", "-fno-omit-frame-pointer", "-g", "-O1"] if sanitize else []
-        self.extra += [] if self.openmp is None else self.openmp
+        self.extra = [f"-fsanitize={sanitize}", *SANITIZED] if sanitize else []
         self.compile_flags = [*COMMON, *WARNINGS, *(["-Werror"] if flag("SAE_FAST_WERROR") else []), *self.extra]
         self.compile_flags += shlex.split(os.environ.get("CXXFLAGS", ""))
 
@@ -136,12 +136,12 @@ class Toolchain:
             raise SystemExit(f"{shlex.join([*self.command, *command])}\n{error.stdout}{error.stderr}") from None
 
 
-def core_jobs(build: Path) -> list[tuple[Path, Path, list[str]]]:
-    """(source, object, flags) for everything in csrc."""
+def core_jobs(build: Path, openmp: list[str]) -> list[tuple[Path, Path, list[str]]]:
+    """(source, object, flags) for everything in csrc; kernels have no use for OpenMP."""
     include = [f"-I{ROOT / 'csrc' / 'include'}", f"-I{ROOT / 'csrc'}"]
     have = [f"-DSAE_FAST_HAVE_{isa.upper()}" for isa in isas()]
     sources = [s for folder in CORE for s in sorted((ROOT / "csrc" / folder).glob("*.cpp"))]
-    jobs = [(s, build / s.parent.name / f"{s.stem}.o", include + have) for s in sources]
+    jobs = [(s, build / s.parent.name / f"{s.stem}.o", [*openmp, *include, *have]) for s in sources]
     for source in sorted((ROOT / "csrc" / "kernels").glob("*.cpp")):
         for isa, flags in isas().items():
             # Without exceptions, an object refers to no personality routine: nothing weak for the linker to share.
@@ -203,9 +203,10 @@ class BuildExt(build_ext):
         build = Path(self.build_temp).resolve() / kind
         include = [f"-I{ROOT / 'csrc' / 'include'}", "-isystem", sysconfig.get_paths()["include"]]
         include += ["-isystem", pybind11.get_include()]
-        jobs = core_jobs(build / "csrc")
+        openmp = toolchain.openmp or []
+        jobs = core_jobs(build / "csrc", openmp)
         for source in map(Path, ext.sources):
-            jobs.append((ROOT / source, build / "src" / f"{source.stem}.o", include))
+            jobs.append((ROOT / source, build / "src" / f"{source.stem}.o", [*openmp, *include]))
         headers = max(h.stat().st_mtime for top in ("csrc", "src") for h in (ROOT / top).rglob("*.hpp"))
         headers = max(headers, Path(__file__).stat().st_mtime)
         n_jobs = int(os.environ.get("SAE_FAST_JOBS", os.cpu_count() or 1))

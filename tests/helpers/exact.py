@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import mpmath as mp
@@ -13,6 +14,7 @@ DIGITS = 760
 # 1 - tanh(800) is 1e-695: differences from 1 need that many digits.
 
 
+@functools.lru_cache(maxsize=10_000)  # the exponential is nearly all of the time, and is asked for many times
 def _sigmoid(z):
     return 1 / (1 + mp.exp(-z)) if z >= 0 else mp.exp(z) / (1 + mp.exp(z))
 
