@@ -15,6 +15,8 @@ from ._spooled import File
 
 _LARGE_GROUP, _READ_BYTES = 1 << 26, 1 << 16
 """Of row groups beyond so many bytes that much of each column is read at a time, not the whole of it."""
+_MANY_COLUMNS = 16
+"""From so many on small row groups are decoded whole: what a batch costs a column would be more than its numbers."""
 
 
 class ArrowReader(Reader):
@@ -61,6 +63,7 @@ class ParquetReader(ArrowReader):
 
     ahead = True
     _buffer = 0
+    _whole_groups = False
 
     def __init__(self, path: str, title: str, options: TableOptions) -> None:
         arrow = import_arrow(f"{title}: Parquet")
@@ -70,13 +73,17 @@ class ParquetReader(ArrowReader):
             schema = file.schema_arrow  # made anew whenever it is asked for
             super().__init__(title, arrow, schema, options)
             self._names, self._unique = None, len(set(schema.names)) == len(schema.names)
-            if self._unique:  # nested names and such with a dot in them are told apart by the whole of their path
+            in_order = self._columns.wanted == list(range(len(schema.names)))
+            if self._unique and not in_order:  # names with a dot in them are told apart by the whole of their path
                 self._names = [schema.names[i] for i in self._columns.wanted]
             self.n_rows = file.metadata.num_rows
             self._columns.missing = self._missing
-            groups = [file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups)]
-            if max(groups, default=0) > _LARGE_GROUP:
+            groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+            largest = max((group.total_byte_size for group in groups), default=0)
+            if largest > _LARGE_GROUP:
                 self._buffer = _READ_BYTES
+            many, rows = len(self._columns.wanted), max((group.num_rows for group in groups), default=0)
+            self._whole_groups = many >= _MANY_COLUMNS and max(largest, 8 * rows * many) <= _LARGE_GROUP
             if self.n_rows and self._columns.dtype is not None:
                 self.names, self.n_features = self._columns.names, len(self._columns.names)
                 self.dtype = self._columns.dtype
@@ -114,11 +121,15 @@ class ParquetReader(ArrowReader):
         return sum(told) if told and len(told) == len(groups) else None
 
     def _batches(self, file: Any, size: int, begin: int) -> Iterator[Any]:
-        groups = list(range(begin, file.metadata.num_row_groups))
-        for batch in file.iter_batches(size, row_groups=groups, columns=self._names):
-            if self._names is not None and batch.schema.names != self._names:
-                batch = batch.select(self._names)
-            yield batch
+        groups = range(begin, file.metadata.num_row_groups)
+        if self._whole_groups:
+            batches = (batch for i in groups for batch in file.read_row_group(i, self._names).to_batches())
+        else:
+            batches = file.iter_batches(size, row_groups=list(groups), columns=self._names)
+        ordered = self._names is None
+        for batch in batches:
+            ordered = ordered or batch.schema.names == self._names  # which takes a while where they are many
+            yield batch if ordered else batch.select(self._names)
 
     def _reading(self) -> Any:
         return _Reading(self._arrow, self._file.path, self.title, self._buffer)
