@@ -11,25 +11,27 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..files._kinds import DETECTOR, ENCODERS, KIND, SPARSE
+from ..files._kinds import DETECTOR, ENCODERS, KIND, KSPARSE, SPARSE
 from ..files._model_file import read_tensors
+from ..ksparse._load_sae import read_sae
+from ._models import is_foreign
 
 _NAMES = 8  # of features and classes that are shown
 _MARGIN = 19
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what a model file holds."""
+    """Print what a model file holds, or what is understood of another package's."""
+    if is_foreign(arguments.model):
+        _print(_foreign(arguments.model), arguments.json)
+        return 0
     kind, tensors, contents = read_tensors(arguments.model)
     about: dict[str, Any] = {"file": arguments.model, "kind": kind}
     describe = _sparse if kind in SPARSE else _layers if "units" in contents else _layer
     about |= describe(tensors, contents)
     if kind not in ENCODERS:
         about |= {k: contents[k] for k in ("fitted", "hyper_parameters", "feature_names", "versions")}
-    if arguments.json:
-        print(json.dumps(about, indent=2))
-        return 0
-    if kind not in ENCODERS:
+    if kind not in ENCODERS and not arguments.json:
         fitted, names = about.pop("fitted"), about.pop("feature_names")
         about["iterations"] = fitted["n_iter"]
         if "cost" in fitted:
@@ -39,17 +41,40 @@ def run(arguments: argparse.Namespace) -> int:
         about["hyper_parameters"] = [f"{k}={_text(v)}" for k, v in about.pop("hyper_parameters").items()]
         about["versions"] = [f"{k} {v}" for k, v in about["versions"].items()]
         about["classes"] = _first(about.get("classes", []))
+    _print(about, arguments.json)
+    return 0
+
+
+def _print(about: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(about, indent=2))
+        return
     width = max(60, min(shutil.get_terminal_size((100, 24)).columns, 120))
     for name, value in about.items():
         if value not in (None, []):
             print(_line(name.replace("_", " "), value if isinstance(value, list) else [value], width))
-    return 0
+
+
+def _foreign(path: str) -> dict[str, Any]:
+    loaded = read_sae(path)
+    encoder = loaded.encoder
+    about: dict[str, Any] = {"file": str(loaded.weights), "kind": KSPARSE, "format": loaded.format}
+    names = ["n_features", "n_latents", "dtype", "activation", "k", "apply_b_dec_to_input", "normalize"]
+    if encoder.n_outputs != encoder.n_features:
+        names.insert(2, "n_outputs")
+    about |= {name: getattr(encoder, name) for name in names}
+    about["dtype"] = str(encoder.dtype)
+    golden = f"codes of {loaded.n_golden} samples are those beside it" if loaded.n_golden else None
+    return about | {"folded": loaded.folded, "compared": golden}
 
 
 def _sparse(tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[str, Any]:
     n_latents, n_features = tensors["W_enc"].shape
     about = {"n_features": n_features, "n_latents": n_latents, "dtype": str(tensors["W_enc"].dtype)}
+    if tensors["W_dec"].shape[1] != n_features:
+        about["n_outputs"] = tensors["W_dec"].shape[1]
     about |= {name: contents[name] for name in ("activation", "k", "apply_b_dec_to_input")}
+    about["normalize"] = contents.get("normalize")
     last = {name: float(tensors[f"history.{name}"][-1]) for name in ("fvu", "l0", "dead") if contents.get("fitted")}
     return about | last
 

@@ -13,6 +13,7 @@ from ..files._model_file import load
 from ..ksparse._encoder import KSparseEncoder
 from ..ksparse._load_sae import load_sae
 from ..ksparse._subject import encoder_of
+from ..ksparse._weight_files import is_ours
 
 
 def load_model(path: str) -> Any:
@@ -27,13 +28,22 @@ def load_model(path: str) -> Any:
 
 def load_k_sparse(path: str) -> KSparseEncoder:
     """What makes sparse codes: of a model file, or of a folder or file that another package wrote."""
-    if os.path.isdir(path) or Path(path).suffix != ".safetensors":
+    if is_foreign(path):
         return load_sae(path)
     model = load(path)
     try:
         return encoder_of(model)
     except TypeError:
         raise ValueError(f"{path} must hold a model of k-sparse codes, got {type(model).__name__}") from None
+
+
+def is_foreign(path: str) -> bool:
+    """Is it a folder, or a file of weights, that another package wrote?"""
+    if os.path.isdir(path):
+        return True
+    if Path(path).suffix != ".safetensors":
+        return path.endswith((".npz", ".pt", ".pth", ".bin", ".index.json"))
+    return not is_ours(path)
 
 
 def network_of(model: Any) -> Any:

@@ -15,6 +15,7 @@ from ..network._solvers import SOLVERS
 from ._network import add_network
 from ._values import (
     array_name,
+    codes_name,
     contamination,
     count,
     counts,
@@ -266,21 +267,27 @@ def _fine_tuning(p: argparse._ArgumentGroup) -> None:
 
 
 def _transform(p: argparse.ArgumentParser) -> None:
-    p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit, or encoder file")
+    p.add_argument(
+        "model",
+        metavar="MODEL",
+        help="model file, as written by sae-fast fit, or encoder file; of k-sparse codes also a folder or file that "
+        "sae_fast.load_sae reads",
+    )
     _data(p, nargs="+")
     p.add_argument(
         "-o",
         "--out",
         metavar="FILE",
-        type=array_name,
+        type=codes_name,
         default=STREAM,
-        help="where to write the codes: .npy, .npz, .csv, .parquet; - is CSV on stdout",
+        help="where to write the codes: .npy, .npz, .csv, .parquet; - is CSV on stdout. K-sparse codes: .npz, which "
+        "scipy.sparse.load_npz reads, or .jsonl, a line of latents and values for each row; - is .jsonl on stdout",
     )
     p.add_argument(
         "--keep",
         metavar="A,B,...",
         default="",
-        help="columns to carry over to the codes, .csv or .parquet; no features",
+        help="columns to carry over to the codes, .csv, .parquet or .jsonl; no features",
     )
     p.add_argument(
         "--resume",
@@ -289,6 +296,7 @@ def _transform(p: argparse.ArgumentParser) -> None:
         "their first start on",
     )
     p.add_argument("--layer", metavar="K", type=index, help="hidden layer of a stack, from 0 (default: the last)")
+    p.add_argument("--k", metavar="K", type=count, help="active latents of a row, of topk (default: the model's own)")
     p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
 
 
@@ -324,7 +332,12 @@ def _watch(p: argparse.ArgumentParser) -> None:
 
 
 def _info(p: argparse.ArgumentParser) -> None:
-    p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit, or encoder file")
+    p.add_argument(
+        "model",
+        metavar="MODEL",
+        help="model file, as written by sae-fast fit, or encoder file; or a folder or file of a k-sparse model of "
+        "another package: what is understood of it, and what was folded into its weights",
+    )
     p.add_argument("--json", action="store_true", help="as JSON, with all that the file holds")
 
 

@@ -18,6 +18,7 @@ from ..encoders._stack_encoder import StackEncoder
 from ..files._arrays_io import STREAM
 from ..files._arrays_write import writing
 from ..files._model_file import load
+from ..files._sparse_write import LINES
 from ..files._table import Table
 from ..files._unfinished import going_on
 from ..ksparse._encoder import KSparseEncoder
@@ -25,8 +26,9 @@ from ..streams._files import files_of
 from ..streams._reader import Reader
 from ..streams._source import Source, default_rows
 from ._inputs import check_columns, check_names, open_inputs, title
-from ._models import for_arrays, network_of
+from ._models import for_arrays, is_foreign, load_k_sparse, network_of
 from ._outputs import check_out, say
+from ._transform_sparse import write_codes
 
 
 class _Codes(NamedTuple):
@@ -43,9 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.resume and STREAM in (arguments.out, *arguments.data):
         arguments.wrong("--resume needs files that stay, for samples and codes: stdin and stdout do not")
     check_out(arguments.out, [arguments.model, *files_of(arguments.data)])
-    model = network_of(load(arguments.model))
+    model = load_k_sparse(arguments.model) if is_foreign(arguments.model) else network_of(load(arguments.model))
     if isinstance(model, KSparseEncoder):
-        raise ValueError(f"{arguments.model} holds a KSparseEncoder, whose codes are sparse: encode with sae_fast.load")
+        return write_codes(arguments, model)
+    if arguments.k is not None:
+        raise ValueError(f"--k is for k-sparse codes, and {arguments.model} holds a {type(model).__name__}")
+    if arguments.out.lower().endswith(LINES):
+        raise ValueError(f"{LINES} is for k-sparse codes, and {arguments.model} holds a {type(model).__name__}")
     reader = open_inputs(arguments)
     codes_of = _codes_of_encoder if isinstance(model, Encoder | StackEncoder) else _codes_of_model
     codes = codes_of(arguments, model, reader.head())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .._core import available_isas
 from ..files._arrays_io import kind_of, suffix_of
+from ..files._sparse_write import LINES
 from ..network._checks import check_in, check_rho
 
 
@@ -40,6 +41,11 @@ def array_name(text: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
+
+
+def codes_name(text: str) -> str:
+    """Name of a file of codes to write."""
+    return text if Path(text).suffix.lower() == LINES else array_name(text)
 
 
 def contamination(text: str) -> str | float:

@@ -68,10 +68,14 @@ def _lines(rows: Sequence[Sequence[str]]) -> list[str]:
     return lines
 
 
+def entries(column: Any) -> list[Any]:
+    """Of a column that is carried along."""
+    found = column.to_pylist() if hasattr(column, "to_pylist") else column
+    return found.tolist() if isinstance(found, np.ndarray) else list(found)
+
+
 def _texts(column: Any) -> list[str]:
-    entries = column.to_pylist() if hasattr(column, "to_pylist") else column
-    entries = entries.tolist() if isinstance(entries, np.ndarray) else entries
-    return ["" if entry is None else str(entry) for entry in entries]
+    return ["" if entry is None else str(entry) for entry in entries(column)]
 
 
 def arrow_schema(

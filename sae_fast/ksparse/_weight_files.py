@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,6 +94,18 @@ def read_safetensors(path: Path) -> Tensors:
     if end != len(data):
         raise ModelFileError(f"{path} is damaged: it has {len(data) - end} bytes behind its tensors")
     return found
+
+
+def is_ours(path: str | PathLike[str]) -> bool:
+    """Does a safetensors file say that it is a model of this package, or not say what it is at all?"""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        text = file.read(min(length, LONGEST_JSON))
+    try:
+        about = parse_json(text, Path(path)).get("__metadata__")
+    except ModelFileError:
+        return True
+    return isinstance(about, dict) and any(str(name).startswith("sae_fast") for name in about)
 
 
 def _begin(item: tuple[str, Any]) -> Any:

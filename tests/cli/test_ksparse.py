@@ -6,6 +6,8 @@ import json
 
 import numpy as np
 import pytest
+import safetensors.numpy
+from scipy import sparse
 
 import sae_fast as sf
 from sae_fast.cli import main
@@ -84,3 +86,91 @@ def test_compare_usage(folder, capsys, options, words):
     with pytest.raises(SystemExit):
         main(["compare", "X.npy", *options])
     assert words in capsys.readouterr().err
+
+
+def test_transform(folder, capsys):
+    """CSR that SciPy reads, and lines of JSON, are the encoder's codes, to the last bit; columns are carried along."""
+    X = np.load("X.npy")
+    encoder = sf.load("m.safetensors")
+    assert main(["transform", "m.safetensors", "X.npy", "-o", "codes.npz"]) == 0
+    codes = sparse.load_npz("codes.npz")
+    assert isinstance(codes, sparse.csr_array)
+    assert codes.dtype == np.float32
+    assert (codes != encoder(X)).nnz == 0
+    assert main(["transform", "m.safetensors", "X.npy", "--k", "1"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    wanted = encoder(X, k=1)
+    for line, row in zip(lines, wanted.toarray(), strict=True):
+        assert line["indices"] == np.nonzero(row)[0].tolist()
+        assert np.array_equal(np.array(line["values"], np.float32), row[row > 0])
+    table = np.column_stack([np.arange(60), X])
+    np.savetxt("X.csv", table, delimiter=",", header="id,a,b,c,d", comments="", fmt="%.9g")
+    assert main(["transform", "m.safetensors", "X.csv", "--keep", "id", "-o", "codes.jsonl"]) == 0
+    first = json.loads((folder / "codes.jsonl").read_text().splitlines()[1])
+    assert str(first["id"]) == "1"
+    assert first["indices"] == np.nonzero(encoder(X[1:2]).toarray()[0])[0].tolist()
+
+
+def test_transform_by_models_of_others(folder):
+    """A folder of SAELens' is a model, and so is a fitted estimator."""
+    encoder = sf.load("m.safetensors")
+    encoder.save("lens", format="saelens")
+    assert main(["transform", "lens", "X.npy", "-o", "codes.npz"]) == 0
+    assert (sparse.load_npz("codes.npz") != encoder(np.load("X.npy"))).nnz == 0
+    model = sf.KSparseAutoencoder(8, k=2, max_iter=1, batch_size=20, random_state=0).fit(np.load("X.npy"))
+    model.save("fitted.safetensors")
+    assert main(["transform", "fitted.safetensors", "X.npy", "-o", "codes.npz"]) == 0
+    assert (sparse.load_npz("codes.npz") != model.transform(np.load("X.npy"))).nnz == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["m.safetensors", "X.npy", "-o", "c.csv"], "k-sparse codes are written to .npz or .jsonl (or -), got 'c.csv'"),
+        (["m.safetensors", "X.npy", "-o", "c.npz", "--keep", "id"], "keep"),
+        (["m.safetensors", "X.npy", "--layer", "0"], "--layer is not for k-sparse codes"),
+        (["m.safetensors", "X.npy", "--k", "13"], "--k must be at most 12, the number of latents, got 13"),
+        (
+            ["dense.safetensors", "X.npy", "--k", "1"],
+            "--k is for k-sparse codes, and dense.safetensors holds",
+        ),
+        (["dense.safetensors", "X.npy", "-o", "c.jsonl"], ".jsonl is for k-sparse codes, and dense.safetensors holds"),
+        (["m.safetensors", "short.npy"], "short.npy must have 4 columns, as the model, got 3"),
+        (["no", "X.npy"], "no: No such file or directory"),
+    ],
+)
+def test_transform_errors(folder, capsys, options, words):
+    """Nothing is written, and one line says why."""
+    sf.Encoder(sf.init_params(4, 3, random_state=0)).save("dense.safetensors")
+    np.save("short.npy", np.ones((2, 3)))
+    before = sorted(p.name for p in folder.iterdir())
+    assert main(["transform", *options]) == 1
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_info(folder, capsys):
+    """What was recognised in a folder of another package, what was folded, and that known codes are the same."""
+    W = np.ones((3, 4), np.float32)
+    bias = {"W_dec": 2 * W, "b_enc": W[0, :3] * 0, "b_dec": W[0] * 0}
+    (folder / "lens").mkdir()
+    safetensors.numpy.save_file({"W_enc": np.ascontiguousarray(W.T)} | bias, "lens/sae_weights.safetensors")
+    settings = {"architecture": "topk", "k": 1, "d_in": 4, "rescale_acts_by_decoder_norm": True}
+    (folder / "lens" / "cfg.json").write_text(json.dumps(settings | {"normalize_activations": "layer_norm"}))
+    np.savez("lens/golden.npz", X=np.zeros((2, 4)), codes=np.zeros((2, 3)))
+    for place in ("lens", "lens/sae_weights.safetensors"):
+        assert main(["info", place]) == 0
+        shown = capsys.readouterr().out
+        assert "format             saelens" in shown
+        assert "folded             lengths of decoder rows, into the weights of the encoder" in shown
+        assert "compared           codes of 2 samples are those beside it" in shown
+        assert main(["info", place, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["normalize"] == "layer_norm"
+        assert found["k"] == 1
+        assert len(found["folded"]) == 1
+    (folder / "lens" / "cfg.json").write_text(json.dumps(settings | {"architecture": "skip_transcoder"}))
+    assert main(["info", "lens"]) == 1
+    assert "'skip_transcoder', whose outputs contain W_skip x" in capsys.readouterr().err
