@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from ..export._c import export_c
 from ..export._numpy import export_numpy
+from ..ksparse._load_sae import load_sae
 from ..onnx import to_onnx
+from ._models import is_foreign
 from ._outputs import check_out
 
 _ONLY = {"c": ("prefix", "weights", "byte_order"), "numpy": (), "onnx": ("target_opset", "outputs")}
@@ -18,13 +21,14 @@ def run(arguments: argparse.Namespace) -> int:
     check_out(arguments.out, [arguments.model])
     _check_options(arguments)
     dtype = _DTYPES[arguments.dtype]
+    model = load_sae(arguments.model) if is_foreign(arguments.model) else arguments.model
     if arguments.format == "c":
-        _to_c(arguments)
+        _to_c(arguments, model)
     elif arguments.format == "numpy":
-        export_numpy(arguments.model, arguments.out, dtype=dtype, clip=arguments.clip)
+        export_numpy(model, arguments.out, dtype=dtype, clip=arguments.clip)
     else:
         opset = {} if arguments.target_opset is None else {"target_opset": arguments.target_opset}
-        to_onnx(arguments.model, arguments.out, outputs=arguments.outputs, dtype=dtype, **opset)
+        to_onnx(model, arguments.out, outputs=arguments.outputs, dtype=dtype, **opset)
     return 0
 
 
@@ -38,14 +42,14 @@ def _check_options(arguments: argparse.Namespace) -> None:
         raise ValueError("--clip ignore is for --format c and numpy: ONNX cuts as the model does")
 
 
-def _to_c(arguments: argparse.Namespace) -> None:
+def _to_c(arguments: argparse.Namespace, model: Any) -> None:
     if arguments.byte_order is not None and arguments.weights is None:
         raise ValueError("--byte-order is for --weights")
     if arguments.weights is not None:
         check_out(arguments.weights, [arguments.model])
     given = {} if arguments.byte_order is None else {"byte_order": arguments.byte_order}
     export_c(
-        arguments.model,
+        model,
         arguments.out,
         prefix=arguments.prefix,
         dtype=arguments.dtype,

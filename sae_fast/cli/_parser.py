@@ -361,7 +361,12 @@ def _explain(p: argparse.ArgumentParser) -> None:
 
 
 def _export(p: argparse.ArgumentParser) -> None:
-    p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit, or encoder file")
+    p.add_argument(
+        "model",
+        metavar="MODEL",
+        help="model file, as written by sae-fast fit, or encoder file; for numpy and onnx also what sae_fast.load_sae "
+        "reads",
+    )
     p.add_argument(
         "--format",
         required=True,
@@ -387,7 +392,8 @@ def _export(p: argparse.ArgumentParser) -> None:
         "--outputs",
         metavar="NAME,...",
         type=lambda text: text.split(","),
-        help="codes, reconstruction; of a classifier label, probabilities, codes (default: all, but no codes of these)",
+        help="codes, reconstruction; of a classifier label, probabilities, codes (default: all but codes of these); "
+        "of a topk encoder also indices, values",
     )
 
 

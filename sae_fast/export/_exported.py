@@ -14,6 +14,10 @@ from ..encoders._encoder import Encoder
 from ..encoders._fold import fold
 from ..encoders._load import load_encoder
 from ..encoders._stack_encoder import StackEncoder
+from ..files._kinds import SPARSE
+from ..files._model_file import load
+from ..ksparse._encoder import KSparseEncoder
+from ..ksparse._subject import sparse_encoder
 from ..network._scale import Clip, check_clip
 from ..network._types import FloatArray
 
@@ -52,11 +56,23 @@ class Exported(NamedTuple):
 def exported(model: Any, dtype: np.dtype[Any] | None, clip: Clip) -> Exported:
     """The layers of a model, a pipeline, an encoder or a file of these, in ``dtype``, by default in their own."""
     check_clip(clip)
+    if sparse_source(model)[0] is not None:
+        raise ValueError(
+            "model must have dense codes for C source, got k-sparse ones: export_numpy and to_onnx have them"
+        )
     encoder, model_checksum = _encoder_of(model, clip)
     kind = encoder.dtype if dtype is None else dtype
     parts = encoder.layers if isinstance(encoder, StackEncoder) else (encoder,)
     layers = [ExportedLayer(cast(k.W1, kind), cast(k.b1, kind), k.hidden) for k in parts]
     return Exported(layers, kind, model_checksum, _checksum(layers))
+
+
+def sparse_source(model: Any) -> tuple[KSparseEncoder | None, str | None]:
+    """The k-sparse encoder that a model, or a file of one, is; and the checksum of the file. None for other models."""
+    if not isinstance(model, str | PathLike):
+        return sparse_encoder(model), None
+    kind, _, about = files.read_tensors(model)
+    return (sparse_encoder(load(model)), str(about["checksum"])) if kind in SPARSE else (None, None)
 
 
 def _encoder_of(model: Any, clip: Clip) -> tuple[Encoder | StackEncoder, str | None]:

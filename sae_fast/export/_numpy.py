@@ -14,8 +14,9 @@ from numpy.typing import DTypeLike
 from .._public import public_in
 from .._version import __version__
 from ..files._atomic import replacing
-from ..network._scale import Clip
-from ._exported import Exported, check_path, exported
+from ..network._scale import Clip, check_clip
+from ._exported import Exported, check_path, exported, sparse_source
+from ._numpy_ksparse import origin_of, sparse_module
 
 _MODULE = '''\
 """Codes of a sparse autoencoder, {layers}, in {dtype}.
@@ -70,7 +71,9 @@ def export_numpy(
     Parameters
     ----------
     model : fitted autoencoder, stack, pipeline or encoder, or path-like of a model file
-        As for :func:`sae_fast.export_c`.
+        As for :func:`sae_fast.export_c`; or a :class:`KSparseEncoder` or fitted :class:`KSparseAutoencoder`, whose
+        module has ``encode(X)``, which gives dense codes (n_samples, n_latents), and with ``"topk"`` also ``top(X)``,
+        which gives indices and values (n_samples, k) of the largest latents, as :meth:`KSparseEncoder.top` does.
     path : path-like
         Of the module, ending in ``.py``; both files are written whole or not at all.
     dtype : float32 or float64, optional
@@ -108,17 +111,24 @@ def export_numpy(
     kind = None if dtype is None else np.dtype(dtype)
     if kind not in (None, np.float32, np.float64):
         raise TypeError(f"dtype must be float32 or float64, got {kind}")
-    found = exported(model, kind, clip)
-    arrays: dict[str, Any] = {"checksum": np.array(found.checksum)}
-    for k, layer in enumerate(found.layers):
-        arrays |= {f"W{k}": layer.W, f"b{k}": layer.b}
+    check_clip(clip)
+    sparse, origin = sparse_source(model)
+    arrays: dict[str, Any]
+    if sparse is not None:
+        text, arrays = sparse_module(sparse, kind, origin)
+    else:
+        found = exported(model, kind, clip)
+        arrays = {"checksum": np.array(found.checksum)}
+        for k, layer in enumerate(found.layers):
+            arrays |= {f"W{k}": layer.W, f"b{k}": layer.b}
+        text = _text(found)
     stored = io.BytesIO()
     np.savez(stored, **arrays)
     with contextlib.ExitStack() as whole:
         paths = module, os.path.splitext(module)[0] + ".npz"
         text_file, npz_file = (whole.enter_context(replacing(p)) for p in paths)
         npz_file.write(stored.getvalue())
-        text_file.write(_text(found).encode())
+        text_file.write(text.encode())
 
 
 def _text(found: Exported) -> str:
@@ -130,7 +140,7 @@ def _text(found: Exported) -> str:
         layers=found.describe(),
         dtype=found.dtype.name,
         version=__version__,
-        origin=f"Checksum of the model file:\n{found.model_checksum}" if found.model_checksum else "Made from memory.",
+        origin=origin_of(found.model_checksum),
         checksum=found.checksum,
         weights="\n".join(f'    W{k}, b{k} = _arrays["W{k}"], _arrays["b{k}"]' for k in numbers),
         functions="".join(f"{text}\n\n" for text in functions),

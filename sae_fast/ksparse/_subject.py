@@ -15,9 +15,13 @@ def encoder_of(model: Any, name: str = "model") -> KSparseEncoder:
     TypeError
         It is something else.
     """
-    if isinstance(model, KSparseEncoder):
-        return model
-    found = getattr(model, "encoder_", None)
-    if not isinstance(found, KSparseEncoder):
+    found = sparse_encoder(model)
+    if found is None:
         raise TypeError(f"{name} must be a KSparseEncoder or a fitted KSparseAutoencoder, got {type(model).__name__}")
     return found
+
+
+def sparse_encoder(model: Any) -> KSparseEncoder | None:
+    """The KSparseEncoder that a model is, or has learned; None for other models."""
+    found = model if isinstance(model, KSparseEncoder) else getattr(model, "encoder_", None)
+    return found if isinstance(found, KSparseEncoder) else None

@@ -59,6 +59,13 @@ class ModelGraph:
         self._made[same] = output or name
         return self._made[same]
 
+    def pair(self, kind: str, *inputs: str, **attributes: Any) -> tuple[str, str]:
+        """The names of the two things that a node gives."""
+        name = f"{kind.lower()}{next(self._numbers)}"
+        names = f"{name}_first", f"{name}_second"
+        self._nodes.append(self._onnx.helper.make_node(kind, inputs, names, name=name, **attributes))
+        return names
+
     def checksum(self) -> str:
         """SHA-256 over the nodes and all constants."""
         digest = hashlib.sha256()
@@ -82,7 +89,7 @@ class ModelGraph:
         results = [
             helper.make_tensor_value_info(
                 name,
-                kind if columns is not None else self._kind(labels.dtype),
+                self._kind(np.dtype(np.int64)) if name == "indices" else kind if columns else self._kind(labels.dtype),
                 ["n_samples"] if columns is None else ["n_samples", columns],
             )
             for name, columns in outputs.items()

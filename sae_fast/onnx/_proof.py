@@ -13,6 +13,8 @@ from ..network._types import FloatArray
 from ..reference._losses import softmax
 from ..reference._units import UNITS
 from ._chain import centre_of
+from ._ksparse import SparseParts
+from ._ksparse_proof import disagreement, samples_of
 from ._parts import Parts
 
 _SIZES = (1, 2, 1000)
@@ -20,7 +22,7 @@ _STEP = 2.0**-10
 _ROUNDINGS = 1000  # how many units of rounding the runtime may be off
 
 
-def prove(made: Any, parts: Parts, outputs: tuple[str, ...], dtype: np.dtype[Any]) -> None:
+def prove(made: Any, parts: Parts | SparseParts, outputs: tuple[str, ...], dtype: np.dtype[Any]) -> None:
     """Nothing, where ONNX Runtime is not installed.
 
     How far rounding may move an output is found by moving the features, about where the data are, by one part in a
@@ -33,20 +35,12 @@ def prove(made: Any, parts: Parts, outputs: tuple[str, ...], dtype: np.dtype[Any
     RuntimeError
         It gives something else.
     """
-    try:
-        import onnxruntime
-    except ImportError:
+    session = _session(made)
+    if session is None:
         return
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 4
-    try:
-        session = onnxruntime.InferenceSession(made.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # it has many of its own
-        said = str(error).strip().split("\n")[0][:200]
-        raise ValueError(
-            f"target_opset must be one that ONNX Runtime {onnxruntime.__version__} runs, got "
-            f"{made.opset_import[0].version}: {said}"
-        ) from error
+    if isinstance(parts, SparseParts):
+        _prove_sparse(session, parts, outputs, dtype)
+        return
     rng = np.random.default_rng(0)
     centre, samples = _samples(parts, dtype, rng)
     exact = samples.astype(np.float64)
@@ -64,10 +58,37 @@ def prove(made: Any, parts: Parts, outputs: tuple[str, ...], dtype: np.dtype[Any
                     np.all(np.abs(found[name] - wanted[name][:n]) <= slack)
                 )
             if not right:
-                raise RuntimeError(
-                    f"ONNX Runtime {onnxruntime.__version__} gives other {name} than NumPy for {n} samples: the model "
-                    "is not written"
-                )
+                raise _other(name, n)
+
+
+def _other(name: str, n: int) -> RuntimeError:
+    return RuntimeError(f"ONNX Runtime gives other {name} than NumPy for {n} samples: the model is not written")
+
+
+def _session(made: Any) -> Any:
+    """ONNX Runtime with the model, or None where it is not installed."""
+    try:
+        import onnxruntime
+    except ImportError:
+        return None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    try:
+        return onnxruntime.InferenceSession(made.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # it has many of its own
+        said = str(error).strip().split("\n")[0][:200]
+        raise ValueError(
+            f"target_opset must be one that ONNX Runtime {onnxruntime.__version__} runs, got "
+            f"{made.opset_import[0].version}: {said}"
+        ) from error
+
+
+def _prove_sparse(session: Any, parts: SparseParts, outputs: tuple[str, ...], dtype: np.dtype[Any]) -> None:
+    samples = samples_of(parts.encoder, dtype)
+    for n in (1, 2, len(samples)):
+        found = dict(zip(outputs, session.run(list(outputs), {"X": samples[:n]}), strict=True))
+        if (name := disagreement(parts.encoder, found, samples[:n])) is not None:
+            raise _other(name, n)
 
 
 def evaluate(parts: Parts, X: FloatArray) -> dict[str, FloatArray]:

@@ -16,6 +16,8 @@ from .._version import __version__
 from ..export._exported import check_path
 from ..files._atomic import replacing
 from ..files._model_file import load
+from ..ksparse._subject import sparse_encoder
+from ._ksparse import SparseParts, add_sparse_outputs
 from ._model import ModelGraph, check_opset, check_outputs, import_onnx
 from ._parts import Parts, add_outputs, parts_of
 from ._proof import prove
@@ -37,12 +39,15 @@ def to_onnx(
 
     - ``codes`` (n_samples, n_codes), of anything,
     - ``reconstruction`` (n_samples, n_features), of an autoencoder or a stack that is no step of a pipeline,
-    - ``label`` (n_samples,) and ``probabilities`` (n_samples, n_classes), of a classifier.
+    - ``label`` (n_samples,) and ``probabilities`` (n_samples, n_classes), of a classifier,
+    - ``indices`` and ``values`` (n_samples, k), of a k-sparse encoder with ``"topk"``: the k largest latents in falling
+      order, by ONNX's TopK. Its ``codes`` are dense, and not computed where they are not asked for.
 
     Parameters
     ----------
-    model : fitted autoencoder, stack, classifier, pipeline or encoder, or path-like of a model file
-        A pipeline ends with one of them, and its other steps are such that :func:`sae_fast.fold` knows them.
+    model : fitted autoencoder, stack, classifier, pipeline or encoder, k-sparse or not, or path-like of a model file
+        A pipeline ends with one of them, and its other steps are such that :func:`sae_fast.fold` knows them; models of
+        k-sparse codes are none of these.
     path : path-like, optional
         A file ending in ``.onnx``, written whole or not at all.
     target_opset : int
@@ -102,10 +107,15 @@ def to_onnx(
     if isinstance(model, str | PathLike):
         about["model_file_checksum"] = str(files.read_tensors(model).about["checksum"])
         model = load(model)
-    parts = parts_of(model)
+    sparse = sparse_encoder(model)
+    parts = parts_of(model) if sparse is None else SparseParts(sparse)
     wanted = check_outputs(outputs, parts.outputs, [name for name in parts.outputs if _is_usual(name, parts)])
     graph = ModelGraph(parts.dtype if kind is None else kind, opset)
-    add_outputs(graph, "X", parts, {name: name for name in wanted})
+    names = {name: name for name in wanted}
+    if isinstance(parts, SparseParts):
+        add_sparse_outputs(graph, "X", parts.encoder, names)
+    else:
+        add_outputs(graph, "X", parts, names)
     about |= {"model": parts.describe(), "checksum": graph.checksum()}
     if parts.feature_names is not None:
         about["feature_names"] = json.dumps(parts.feature_names, ensure_ascii=False)
@@ -119,5 +129,5 @@ def to_onnx(
     return made
 
 
-def _is_usual(name: str, parts: Parts) -> bool:
+def _is_usual(name: str, parts: Parts | SparseParts) -> bool:
     return parts.head is None or name != "codes"
