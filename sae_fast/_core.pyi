@@ -201,6 +201,70 @@ class SparseEncoder:
     def encode(self, X: NDArray[Any], k: int, n_threads: int) -> tuple[NDArray[Any], NDArray[Any], FloatArray]: ...
     def top(self, X: NDArray[Any], k: int, n_threads: int) -> tuple[NDArray[np.int32], FloatArray]: ...
 
+class KSparseTrainer:
+    def __init__(
+        self,
+        W_enc: FloatArray,
+        b_enc: FloatArray,
+        W_dec: FloatArray,
+        b_dec: FloatArray,
+        threshold: FloatArray | float | None = None,
+        b_gate: FloatArray | None = None,
+        r_mag: FloatArray | None = None,
+        *,
+        architecture: str = "topk",
+        groups: tuple[int, ...] | None = None,
+        unit_norm: bool = True,
+        project: bool = True,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        tied_b_dec: bool = True,
+        threshold_momentum: float = 0.99,
+    ) -> None: ...
+    def step(
+        self,
+        X: NDArray[Any],
+        *,
+        learning_rate: float,
+        n_threads: int = 0,
+        unit: float = 1.0,
+        k: int = 0,
+        l1: float = 0.0,
+        l0: float = 0.0,
+        bandwidth: float = 1e-3,
+        aux_k: int = 0,
+        aux_weight: float = 0.0,
+        aux_normalized: bool = True,
+        dead_after: int = 10_000_000,
+        multi_k: int = 0,
+        multi_weight: float = 0.125,
+        loss_normalized: bool = False,
+        clip: float | None = None,
+    ) -> dict[str, Any]: ...
+    def state(self) -> dict[str, Any]: ...
+    def load_state(self, state: dict[str, Any]) -> None: ...
+    @property
+    def W_enc(self) -> FloatArray: ...
+    @property
+    def b_enc(self) -> FloatArray: ...
+    @property
+    def W_dec(self) -> FloatArray: ...
+    @property
+    def b_dec(self) -> FloatArray: ...
+    @property
+    def threshold(self) -> FloatArray | float | None: ...
+    @property
+    def b_gate(self) -> FloatArray | None: ...
+    @property
+    def r_mag(self) -> FloatArray | None: ...
+    @property
+    def architecture(self) -> str: ...
+    @property
+    def n_steps(self) -> int: ...
+    @property
+    def samples_since_fired(self) -> NDArray[np.int64]: ...
+
 def sparse_decode(
     starts: NDArray[Any],
     indices: NDArray[Any],

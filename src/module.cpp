@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, m) {
     sae_fast::bindings::bind_convolve(m);
     sae_fast::bindings::bind_encoder(m);
     sae_fast::bindings::bind_ksparse(m);
+    sae_fast::bindings::bind_ksparse_training(m);
     sae_fast::bindings::bind_network(m);
     sae_fast::bindings::bind_quick(m);
     sae_fast::bindings::bind_training(m);

@@ -184,6 +184,14 @@ struct Chosen {
     unsigned char* nan;  // of each row: has a chosen one been NaN?
 };
 
+/// Adam as a step applies it: step = learning_rate / (1 - beta1^t), inverse_root = 1 / sqrt(1 - beta2^t).
+template <class T>
+struct AdamStep {
+    T beta1, rest1;  // rest = 1 - beta, rounded once
+    T beta2, rest2;
+    T step, inverse_root, epsilon;
+};
+
 /// The kernels of one instruction set for one type.
 template <class T>
 struct Kernels {
@@ -308,6 +316,12 @@ struct Kernels {
     /// 0.
     void (*gather)(const T* base, const int* indices, const T* values, Size n, const T* M, Size ld, Size n_cols,
                    T* out);
+
+    /// out[i] = x . M[indices[i]]. M: rows of n_cols, ld apart.
+    void (*pick_dots)(const T* x, const int* indices, Size n, const T* M, Size ld, Size n_cols, T* out);
+
+    /// Adam by the gradient factor (g - along p), in place; g: null for 0. Gives the sum of the squares of the new p.
+    double (*update_adam_row)(T* p, T* m, T* v, const T* g, Size n, T along, T factor, const AdamStep<T>& rule);
 
     /// total (n_cols,) += rows of X, ld apart, one after another.
     void (*add_rows)(const T* X, Size ld, Size n_rows, Size n_cols, double* total);

@@ -77,5 +77,23 @@ void update_adam(T* p, T* m, T* v, const T* g, Size n, T beta1, T beta2, T step,
     });
 }
 
+template <class T>
+double update_adam_row(T* p, T* m, T* v, const T* g, Size n, T along, T factor, const AdamStep<T>& rule) noexcept {
+    DoubleSum<T> squares;
+    const AdamStep<T> r = rule;
+    for_vectors<T>(n, [=, &squares](Size i, Size l) {
+        const Vec<T> old = get(p + i, l);
+        const Vec<T> gradient = g == nullptr ? Vec<T>{} : factor * (get(g + i, l) - along * old);
+        const Vec<T> first = r.beta1 * get(m + i, l) + r.rest1 * gradient;
+        const Vec<T> second = r.beta2 * get(v + i, l) + r.rest2 * (gradient * gradient);
+        put(m + i, first, l);
+        put(v + i, second, l);
+        const Vec<T> now = old - r.step * first / (square_root(second) * r.inverse_root + r.epsilon);
+        put(p + i, now, l);
+        squares.add(now * now);
+    });
+    return squares.value();
+}
+
 }  // namespace
 }  // namespace sae_fast

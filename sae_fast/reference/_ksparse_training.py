@@ -174,6 +174,7 @@ class KSparseTrainer:
         self,
         X: ArrayLike,
         *,
+        unit: float = 1.0,
         k: int = 0,
         l1: float = 0.0,
         l0: float = 0.0,
@@ -193,6 +194,8 @@ class KSparseTrainer:
         ----------
         X : array_like of shape (n_samples, n_features)
             Samples.
+        unit : float
+            What samples are divided by first.
         k : int
             Of ``"topk"`` latents of a sample, of ``"batchtopk"`` the mean of that.
         l1 : float
@@ -213,7 +216,8 @@ class KSparseTrainer:
             The length that all gradients together may have.
         """
         P = self.params
-        rows = np.asarray(X).astype(P["W_enc"].dtype)
+        dtype = P["W_enc"].dtype
+        rows = np.asarray(X).astype(dtype) * dtype.type(1 / unit)
         _check(np.isfinite(rows), "X must be finite, got NaN or infinity")
         n = len(rows)
         with np.errstate(over="ignore", invalid="ignore"):

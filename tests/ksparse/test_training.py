@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sae_fast import reference
+from sae_fast import _core, reference
 
 D, H, N = 7, 13, 11
-NAMES = ("W_enc", "b_enc", "W_dec", "b_dec", "threshold", "b_gate", "r_mag")
+ARCHITECTURES = ["topk", "batchtopk", "relu", "jumprelu", "gated"]
 
 
 def arrays(architecture, rng, d=D, h=H, dtype=np.float64):
@@ -227,11 +227,11 @@ def test_batchtopk_ties_go_to_the_first():
     np.testing.assert_array_equal(kept, [[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]])
 
 
-KINDS = [reference.KSparseTrainer]
+KINDS = [reference.KSparseTrainer, pytest.param(_core.KSparseTrainer, marks=pytest.mark.core)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("architecture", ["topk", "batchtopk", "relu", "jumprelu", "gated"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_state_goes_on_to_the_bit(kind, architecture):
     """A trainer that takes over another's state takes the same steps."""
     options = {"k": 3, "learning_rate": 0.01, "bandwidth": 0.2, "n_threads": 1}
@@ -284,3 +284,160 @@ def test_latents_are_counted(kind):
         assert set(state["samples_since_fired"]) == {0, i * N}
     assert fired.any()
     assert not fired.all()
+
+
+BOTH = [
+    *TERMS,
+    ("topk", {"multi": (2, 0.5), "groups": (5, H), "aux": (3, 0.7, True)}),
+    ("batchtopk", {"l1": 0.1, "normalized": True}),
+    ("gated", {"l1": 0.3, "aux": (3, 0.5, True)}),
+]
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("clip", [None, 0.05])
+@pytest.mark.parametrize(("architecture", "given"), BOTH)
+def test_core_takes_the_steps_of_the_twin(architecture, given, clip, dtype):
+    """State and metrics after each of some steps, a third of the latents being called dead."""
+    o = OFF | given
+    options = {name: o[name] for name in ("k", "l1", "l0", "bandwidth")} | {
+        "learning_rate": 0.01, "unit": 1.5, "clip": clip, "dead_after": 100, "loss_normalized": o["normalized"],
+        "aux_k": o["aux"][0], "aux_weight": o["aux"][1], "aux_normalized": o["aux"][2],
+        "multi_k": o["multi"][0], "multi_weight": o["multi"][1],
+    }  # fmt: skip
+    made = {"groups": o["groups"], "tied_b_dec": o["tied_b_dec"], "dtype": dtype, "epsilon": 1e-3}
+    twin, X = trainer_of(reference.KSparseTrainer, architecture, **made)
+    core, _ = trainer_of(_core.KSparseTrainer, architecture, **made)
+    exact = 1e-11 if dtype == np.float64 else 1e-4
+    for _ in range(4):
+        for trainer in (twin, core):
+            state = trainer.state()
+            state["samples_since_fired"][::3] = 100
+            trainer.load_state(state)
+        wanted, got = twin.step(X, **options), core.step(X, **options)
+        assert got == pytest.approx(wanted, rel=exact, abs=exact)
+        before, after = twin.state(), core.state()
+        assert list(before) == list(after)
+        for name, value in before.items():
+            np.testing.assert_allclose(after[name], value, rtol=exact, atol=exact, err_msg=name)
+    if o["aux"][0]:
+        assert wanted["aux_loss"] > 0
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_core_gives_the_same_bits_for_any_threads(architecture, dtype):
+    """Metrics and state, with dead latents and clipping, on sizes that are no multiple of anything."""
+    d, h, n = 65, 257, 333
+    X = np.random.default_rng(5).normal(size=(n, d))
+    more = {"multi_k": 17} if architecture == "topk" else {}
+    states = []
+    for n_threads in (1, 2, 3, 8):
+        trainer, _ = trainer_of(_core.KSparseTrainer, architecture, d=d, h=h, dtype=dtype, groups=(33, h))
+        state = trainer.state()
+        state["samples_since_fired"][::5] = 10_000
+        trainer.load_state(state)
+        metrics = [
+            trainer.step(
+                X, k=9, learning_rate=0.01, l1=0.01, l0=0.01, bandwidth=0.2, aux_k=7, aux_weight=0.1,
+                dead_after=1000, clip=0.1, n_threads=n_threads, **more,
+            )
+            for _ in range(3)
+        ]  # fmt: skip
+        states.append({**trainer.state(), "metrics": metrics})
+    assert states[0]["metrics"][0]["aux_loss"] > 0
+    for other in states[1:]:
+        for name, value in states[0].items():
+            np.testing.assert_array_equal(other[name], value, err_msg=name)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8])
+def test_core_reads_rows_as_they_lie(dtype):
+    """Rows of any type, order and stride take the step that the numbers take."""
+    X = np.round(np.random.default_rng(0).normal(size=(40, D)) * 4).astype(dtype)
+    views = [X, np.asfortranarray(X), np.repeat(np.repeat(X, 2, 0), 3, 1)[::2, ::3], X[::-1].copy()[::-1]]
+    found = []
+    for rows in views:
+        trainer, _ = trainer_of(_core.KSparseTrainer, "topk", tied_b_dec=dtype == np.float32)
+        trainer.step(rows, k=3, learning_rate=0.01, unit=2.5)
+        found.append(trainer.W_enc)
+    twin, _ = trainer_of(reference.KSparseTrainer, "topk", tied_b_dec=dtype == np.float32)
+    twin.step(X, k=3, learning_rate=0.01, unit=2.5)
+    np.testing.assert_allclose(found[0], twin.W_enc, rtol=1e-9)
+    for other in found[1:]:
+        np.testing.assert_array_equal(other, found[0])
+
+
+@pytest.mark.core
+def test_batchtopk_keeps_the_first_of_equal_numbers():
+    """Also where most rows have none that is kept, and where there are fewer than are wanted."""
+    W, zeros = np.ones((4, 1)), np.zeros(1)
+    for n in (3, 700):  # of 700, a guess is made from the first rows
+        for fill in (1.0, -1.0):
+            X = np.full((n, 1), fill)
+            X[-1] = 5
+            for kind in (reference.KSparseTrainer, _core.KSparseTrainer):
+                trainer = kind(W, np.zeros(4), W, zeros, architecture="batchtopk", tied_b_dec=False)
+                metrics = trainer.step(X, k=2, learning_rate=0.0)
+                assert metrics["n_active"] == (2 * n if fill > 0 else 4)
+                assert trainer.threshold == (1 if fill > 0 else 5)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(
+    ("architecture", "given", "words"),
+    [
+        ("topk", {"k": 0}, r"k must be in \[1, 13\], got 0"),
+        ("batchtopk", {"k": 14}, r"k must be in \[1, 13\], got 14"),
+        ("topk", {"multi_k": 14}, r"multi_k must be in \[1, 13\], got 14"),
+        ("relu", {"multi_k": 2}, "multi_k must be 0, unless architecture='topk'"),
+        ("topk", {"aux_k": -1}, "aux_k must be >= 0, got -1"),
+        ("topk", {"learning_rate": np.nan}, "learning_rate must be finite and >= 0, got nan"),
+        ("topk", {"l1": -1.0}, "must be finite and >= 0"),
+        ("jumprelu", {"bandwidth": 0.0}, "bandwidth must be > 0, got 0"),
+        ("topk", {"clip": 0.0}, "clip must be None or > 0, got 0"),
+        ("topk", {"unit": 0.0}, "unit must be > 0, got 0"),
+        ("topk", {"X": np.ones((3, D + 1))}, rf"X must have shape \(n_samples, {D}\)"),
+        ("topk", {"X": np.ones((0, D))}, "X must have from 1 to"),
+    ],
+)
+def test_core_refuses(architecture, given, words):
+    """What cannot be a step changes nothing, and the error says what is wanted."""
+    trainer, X = trainer_of(_core.KSparseTrainer, architecture)
+    before = trainer.state()
+    options = {"X": X, "k": 3, "learning_rate": 0.1} | given
+    with pytest.raises(ValueError, match=words):
+        trainer.step(options.pop("X"), **options)
+    for name, value in trainer.state().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+@pytest.mark.core
+def test_core_refuses_arrays_that_do_not_fit():
+    """Of a trainer, and of a state."""
+    good = arrays("topk", np.random.default_rng(0))
+    for name, value, error, words in [
+        ("b_enc", np.zeros(H + 1), ValueError, r"b_enc must have shape \(13,\), got \(14,\)"),
+        ("W_dec", good["W_dec"].T.copy(), ValueError, r"W_dec must have shape \(13, 7\), got \(7, 13\)"),
+        ("W_dec", good["W_dec"].astype(np.float32), TypeError, "W_dec must be .* dtype of the parameters"),
+        ("W_enc", np.zeros((0, D)), ValueError, "W_enc must have 2 dimensions"),
+        ("groups", (5, 4, H), ValueError, "groups must be rising numbers of latents, the last of them n_latents=13"),
+        ("groups", (5,), ValueError, "groups must be rising"),
+        ("architecture", "top", ValueError, "architecture must be 'topk', .* got 'top'"),
+        ("architecture", "gated", ValueError, "b_gate must be given"),
+        ("beta1", 1.0, ValueError, r"beta1 and beta2 must be in \[0, 1\)"),
+    ]:
+        with pytest.raises(error, match=words):
+            _core.KSparseTrainer(**(good | {name: value}))
+    trainer, _ = trainer_of(_core.KSparseTrainer, "topk")
+    state = trainer.state()
+    for name, value in [("first.W_enc", np.zeros((H, D - 1))), ("samples_since_fired", np.zeros(3, np.int64))]:
+        with pytest.raises((TypeError, ValueError), match=name):
+            trainer.load_state(state | {name: value})
+    with pytest.raises(KeyError):
+        trainer.load_state({})
+    for name, value in trainer.state().items():
+        np.testing.assert_array_equal(value, state[name])
