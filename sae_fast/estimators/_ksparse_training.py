@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core, reference
+from .. import _core
 from ..ksparse._recipes import Plan
 from ..network._window_solver import rows_of_a_window
 from ..streams._source import Source
@@ -24,11 +24,12 @@ HISTORY = ("loss", "fvu", "l0", "dead", "aux_loss", "learning_rate", "k")
 _SUMS = ("loss", "squared_error", "variance", "n_active", "aux_loss")
 
 
-def trainer_of(weights: Mapping[str, Any], architecture: str, groups: tuple[int, ...], plan: Plan) -> Any:
+def trainer_of(
+    weights: Mapping[str, Any], architecture: str, groups: tuple[int, ...], plan: Plan
+) -> _core.KSparseTrainer:
     """What takes the steps."""
     recipe = plan.recipe
-    engine = getattr(_core, "KSparseTrainer", None) or reference.KSparseTrainer
-    return engine(
+    return _core.KSparseTrainer(
         **weights,
         architecture=architecture,
         groups=groups,
@@ -91,7 +92,9 @@ class Training:
         Epochs done.
     """
 
-    def __init__(self, trainer: Any, plan: Plan, unit: float, n_threads: int, keeper: Keeper | None = None) -> None:
+    def __init__(
+        self, trainer: _core.KSparseTrainer, plan: Plan, unit: float, n_threads: int, keeper: Keeper | None = None
+    ) -> None:
         self.trainer, self._plan, self._unit, self._n_threads, self._keeper = trainer, plan, unit, n_threads, keeper
         self.history: dict[str, list[float]] = {name: [] for name in HISTORY}
         self.n_steps = self._in_epoch = 0
@@ -169,10 +172,11 @@ class Training:
             options = {"multi_k": plan.multi_k, "multi_weight": recipe.multi_weight}
         try:
             found = self.trainer.step(
-                X * self._dtype.type(1 / self._unit),
+                X,
                 learning_rate=plan.learning_rate(self.n_steps),
                 k=k if architecture in ("topk", "batchtopk") else 0,
                 n_threads=self._n_threads,
+                unit=self._unit,
                 aux_k=plan.aux_k if aux_weight else 0,
                 aux_weight=aux_weight,
                 aux_normalized=recipe.aux_normalized,
@@ -193,11 +197,6 @@ class Training:
         self.n_steps += 1
         self._in_epoch += 1
 
-    @property
-    def _dtype(self) -> np.dtype[Any]:
-        found: np.dtype[Any] = self.trainer.W_enc.dtype
-        return found
-
     def _diverged(self, what: str) -> ValueError:
         return ValueError(
             f"fit diverged after {self.n_steps} minibatches ({what}): choose a smaller learning_rate, or look for rows "
@@ -214,7 +213,7 @@ class Training:
         }
 
     def _dead(self, n: float) -> float:
-        return float(np.mean(self.trainer.state()["samples_since_fired"] >= n))
+        return float(np.mean(self.trainer.samples_since_fired >= n))
 
     def end_epoch(self) -> dict[str, float]:
         """Book an epoch; its numbers."""
