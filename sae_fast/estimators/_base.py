@@ -76,13 +76,16 @@ class Autoencoder(OnnxConvertible, BaseEstimator):  # type: ignore[misc]
                 check(name, getattr(self, name))
 
     def _validate(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
+        self._refuse_source(X)
+        data: NDArray[Any] = validate_data(self, X, dtype=FLOATS, reset=reset)
+        return data
+
+    def _refuse_source(self, X: object) -> None:
         if is_source(X):
             raise TypeError(
                 f"X must be samples in memory for this method of {type(self).__name__}, got a source: fit of "
-                "SparseAutoencoder, and transform, score_samples and score read sources"
+                "SparseAutoencoder and StackedAutoencoder, and transform, score_samples and score read sources"
             )
-        data: NDArray[Any] = validate_data(self, X, dtype=FLOATS, reset=reset)
-        return data
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # What an older version has stored lacks the parameters that it did not know.

@@ -248,8 +248,9 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         Samples may be more than memory holds: a :class:`Source`, or an iterable of arrays that gives the same ones
         whenever it is asked for a new iterator. L-BFGS then takes two passes over them for an evaluation (one with
         ``beta=0``), and gives the same model as for an array, to the bit (but for ``scale="ufldl"``, whose sums go
-        in another order). Adam and SGD take one pass an epoch, in windows of some 64 MiB whose samples are shuffled:
-        data that are sorted should be shuffled beforehand.
+        in another order). ``early_stopping`` holds out the same samples, and reads all once more to judge by them. Adam
+        and SGD take one pass an epoch, in windows of some 64 MiB whose samples are shuffled: data that are sorted
+        should be shuffled beforehand.
 
         Parameters
         ----------
@@ -282,7 +283,7 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
             NaN, infinity, too few samples or features, a parameter out of its range, parameters that do not go together
             (``beta`` and relu, cross-entropy and an output other than sigmoid), data of which the loss has no value, or
             a cost that diverges; an iterator that gives its rows once, without ``spool``; a source that is not the same
-            in each pass; a source with ``early_stopping``; a checkpoint of another model, of other settings or other
+            in each pass; a checkpoint of another model, of other settings or other
             samples, or a damaged one. The estimator is then as it was.
         OSError
             The rows cannot be spooled, a file of a source or a checkpoint cannot be read, or a checkpoint not be
@@ -324,11 +325,6 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         self, source: Source, sample_weight: ArrayLike | None, look: Callable[[FloatArray], object] | None
     ) -> tuple[Samples, NDArray[Any]]:
         """One look at all samples of a source: they, as the network sees them, and the ends of their range."""
-        if self.early_stopping:
-            raise ValueError(
-                "early_stopping must be False for samples of a source, none of which can be held out: judge by a "
-                "callback on samples of your own"
-            )
         found = survey(source, sample_weight, self.scale == "ufldl", look)
         set_columns(self, source)
         self._scale_by(found, source)

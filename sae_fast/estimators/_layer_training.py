@@ -13,7 +13,7 @@ from ..network._data import Data
 from ..network._optimizers import rule_of
 from ..network._settings import Settings
 from ..network._solvers import EpochSolver, LbfgsSolver, Solver, trainer_options
-from ..network._types import AnyParams, Cost
+from ..network._types import AnyParams, Cost, FloatArray
 from ..network._window_solver import WindowSolver
 from ._fit import Controls
 from ._held_out import Rows, Weight, taken
@@ -29,7 +29,14 @@ class Samples(NamedTuple):
 
     def rows(self, rows: Rows) -> Samples:
         """Some of them."""
-        return Samples(Data(*taken(rows, *self.data)), *taken(rows, self.weight))
+        X = self.data.X
+        data = Data(*taken(rows, *self.data)) if isinstance(X, np.ndarray) else Data(X.rows(rows))
+        return Samples(data, *taken(rows, self.weight))
+
+    def through(self, step: Callable[[FloatArray], FloatArray], n_features: int) -> Samples:
+        """What a step makes of them, row by row: at once of an array, in each pass of a source."""
+        X = self.data.X
+        return Samples(Data(step(X) if isinstance(X, np.ndarray) else X.through(step, n_features)), self.weight)
 
 
 class Training(Controls, Protocol):
@@ -71,8 +78,10 @@ def solver_of(
 def cost_of(params: AnyParams, samples: Samples, settings: Settings, n_threads: int | None) -> Cost:
     """J and its parts."""
     data, weight = samples
-    values = _core.evaluate(params, *data, weight, settings.core, n_threads=check_n_threads(n_threads))
-    return Cost(*values)
+    threads = check_n_threads(n_threads)
+    if isinstance(data.X, np.ndarray):
+        return Cost(*_core.evaluate(params, *data, weight, settings.core, n_threads=threads))
+    return Cost(*_core.evaluate_source(params, data.X, weight, settings.core, n_threads=threads))
 
 
 def judge_of(

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from functools import partial
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network._data import Data
 from ..network._functional import encode
 from ..network._layer_plan import LayerPlan
 from ..network._layers import as_given, as_layers, flatten_layers, unflatten_layers
 from ..network._settings import Settings, check_settings
 from ..network._solvers import LbfgsSolver
-from ..network._types import AnyParams, FloatArray, Layer, Params
+from ..network._types import AnyParams, Layer, Params
 from ._checkpoint import Keeper
 from ._fit import FitControl, FitInterruptedWarning, Stage
-from ._held_out import Weight
 from ._layer_training import Samples, Training, solver_of
 from ._start import start_of
 
@@ -55,21 +54,22 @@ class TrainedHead(NamedTuple):
 
 def train_layers(
     model: StackTraining,
-    X: NDArray[Any],
-    weight: Weight,
+    samples: Samples,
     plan: Sequence[LayerPlan],
     rng: np.random.RandomState,
     keeper: Keeper | None = None,
 ) -> tuple[list[TrainedLayer], bool]:
-    """Each layer on the codes of the one below; fewer layers than planned, and True, after Ctrl-C."""
+    """Each layer on the codes of the one below; fewer layers than planned, and True, after Ctrl-C.
+
+    Codes of a source are made anew whenever they are read.
+    """
     done: list[TrainedLayer] = []
-    codes: FloatArray = X
     interrupted = False
     try:
         for k, layer in enumerate(plan):
             if k > 0:
-                codes = encode(done[-1].params, codes, hidden=plan[k - 1].hidden, n_threads=model.n_threads)
-            samples = Samples(Data(codes), weight)
+                below = partial(encode, done[-1].params, hidden=plan[k - 1].hidden, n_threads=model.n_threads)
+                samples = samples.through(below, plan[k - 1].n_hidden)
             start = start_of(samples, layer.n_hidden, (layer.hidden, layer.output), rng)
             seed = int(rng.randint(2**31 - 1))
             if keeper is not None and (kept := keeper.finished(flatten_layers(as_layers(start)))) is not None:

@@ -5,10 +5,10 @@ Half of it is the documentation of parameters and attributes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from os import PathLike
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from numpy.typing import ArrayLike, NDArray
 
@@ -25,15 +25,17 @@ from ..network._deep import deep_forward
 from ..network._layer_plan import LayerPlan, per_layer, plan_layers
 from ..network._settings import Settings, check_settings
 from ..network._types import EpochInfo, FloatArray, Layer, Output
-from ..preprocessing._transformer import anew, check_codes, weights_of
+from ..preprocessing._transformer import anew, check_codes, rng_of, weights_of
+from ..streams._source import Source
 from ._base import check_not_negative
-from ._checkpoint import generator_of, keeper_of
+from ._checkpoint import keeper_of
 from ._data_range import warn_of_range
 from ._layer_training import Samples
 from ._scoring import Scored
 from ._stack import Stack
 from ._stack_file import stack_from
 from ._stack_training import Layers, TrainedLayer, train_layers, tune
+from ._streamed import Streamed, ends_of, opened, set_columns, survey
 
 
 @public_in("sae_fast")
@@ -189,24 +191,31 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
 
     def fit(
         self,
-        X: ArrayLike,
+        X: ArrayLike | Source | Iterable[ArrayLike],
         y: object = None,
         sample_weight: ArrayLike | None = None,
         *,
+        spool: str | PathLike[str] | None = None,
         checkpoint: str | PathLike[str] | None = None,
         checkpoint_every: float = 60.0,
         resume_from: str | PathLike[str] | None = None,
     ) -> Self:
         """Learn the layers from the samples.
 
+        Samples may be more than memory holds, as for :meth:`SparseAutoencoder.fit`: L-BFGS gives the same model as for
+        an array, to the bit. Each pass makes the codes of the layers below anew, block by block.
+
         Parameters
         ----------
-        X : array_like of shape (n_samples, n_features)
+        X : array_like of shape (n_samples, n_features), Source or iterable of arrays
             float32 is worked on in float32, everything else in float64.
         y : None
             Ignored.
         sample_weight : array_like of shape (n_samples,), optional
             Weights: every mean over samples is a weighted one, the mean activations too.
+        spool : path-like, optional
+            A folder. An iterator, which gives its rows once, is written to a file there first, which has no name and is
+            gone after the fit.
         checkpoint : path-like, optional
             A file for the state of the fit, written whole or not at all: now and then, after each stage, and after
             Ctrl-C.
@@ -224,7 +233,11 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
         ------
         ValueError
             NaN, infinity, too few samples or features, a parameter out of its range or not one per layer, a cost
-            that diverges, or a checkpoint of another fit. The estimator is then as it was.
+            that diverges, or a checkpoint of another fit; an iterator that gives its rows once, without ``spool``; a
+            source that is not the same in each pass. The estimator is then as it was.
+        OSError
+            The rows cannot be spooled, a file of a source or a checkpoint cannot be read, or a checkpoint not be
+            written: the last one that was is whole.
         KeyboardInterrupt
             Only before the first iteration. Later, Ctrl-C ends the fit with a warning: a layer cut short is kept at
             its best and is then the last one; fine-tuning cut short is kept at its best.
@@ -233,15 +246,15 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
         plan = plan_layers(self)
         keeper = keeper_of(checkpoint, checkpoint_every, resume_from)
         decay = self._decay(len(plan))
-        with anew(self, self._learned):
-            data = self._validate(X, reset=True)
-            weight = weights_of(sample_weight, data)
-            samples = Samples(Data(data), weight)
+        look = None if keeper is None else keeper.digest.update
+        with opened(X, spool) as given, anew(self, self._learned):
+            samples, ends = self._samples(given, sample_weight, look)
+            weight = samples.weight
             self._loss_ = plan[0].settings.loss
-            check_targets(data, self._loss_)
-            warn_of_range(data, plan[0].output, "put a scaler before it in a pipeline")
-            rng = generator_of(self, keeper, data, weight)
-            trained, interrupted = train_layers(self, data, weight, plan, rng, keeper)
+            check_targets(ends, self._loss_)
+            warn_of_range(ends, plan[0].output, "put a scaler before it in a pipeline")
+            rng = rng_of(self.random_state) if keeper is None else keeper.open(self, weight)
+            trained, interrupted = train_layers(self, samples, plan, rng, keeper)
             plan = plan[: len(trained)]
             settings = _mirrored_settings(plan, decay)
             self.output_units_: tuple[Output, ...] = tuple(layer.output for layer in reversed(plan))
@@ -256,6 +269,19 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
                     self._set_layers(control.params, samples, settings, weight)
             self._count_iterations()
         return self
+
+    def _samples(
+        self, X: Any, sample_weight: ArrayLike | None, look: Callable[[FloatArray], object] | None
+    ) -> tuple[Samples, NDArray[Any]]:
+        """The samples, each of which is shown to ``look``, and those that tell their range."""
+        if isinstance(X, Source):
+            found = survey(X, sample_weight, False, look)
+            set_columns(self, X)
+            return Samples(Data(cast("NDArray[Any]", Streamed(X))), found.weight), ends_of(found.extent, X.dtype)
+        data = self._validate(X, reset=True)
+        if look is not None:
+            look(data)
+        return Samples(Data(data), weights_of(sample_weight, data)), data
 
     def _decay(self, n_layers: int) -> list[float]:
         decay = self.weight_decay if self.fine_tune_weight_decay is None else self.fine_tune_weight_decay

@@ -265,7 +265,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
             rng = generator_of(self, keeper, data, weight, labels)
             part, held = self._split(samples, rng)  # before the long part, for what may be wrong with it
 
-            trained, interrupted = train_layers(self, data, weight, plan, rng, keeper)
+            trained, interrupted = train_layers(self, Samples(Data(data), weight), plan, rng, keeper)
             self._keep_greedy(plan[: len(trained)], trained)
             encoder = tuple(Layer(layer.params.W1, layer.params.b1) for layer in trained)
             codes = deep_forward(encoder, part.data.X, units=self.units_, n_threads=self.n_threads)
@@ -292,6 +292,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
 
     def _validate_labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.intp]]:
         """Checked samples, and places of their labels in ``classes_``, which is set."""
+        self._refuse_source(X)
         samples, labels = validate_data(self, X, y, dtype=FLOATS)
         check_classification_targets(labels)
         self.classes_, target = np.unique(labels, return_inverse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from os import PathLike
@@ -69,7 +70,7 @@ def windows(source: Source, n_rows: int, start: int = 0) -> Iterator[FloatArray]
 
 
 class Streamed:
-    """A source's samples in blocks, scaled as the network sees them, with their weights apart.
+    """A source's samples as a network sees them, in blocks: all or some of them, as they are, scaled, or as codes.
 
     Attributes
     ----------
@@ -81,18 +82,51 @@ class Streamed:
         self.source = source
         self.shape = len(source), source.n_features
         self.dtype = source.dtype
-        self._forward: Callable[[Any], FloatArray] = (lambda X: X) if scale is None else scale.forward
+        self._steps: tuple[Callable[[Any], FloatArray], ...] = () if scale is None else (scale.forward,)
+        self._taken: NDArray[np.bool_] | None = None  # of all rows of the source
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __iter__(self) -> Iterator[FloatArray]:
-        for block in self.source:
-            yield self._forward(block)
+        return map(self._forward, (rows.values for rows in self._passing(0)))
 
     def windows(self, n_rows: int, start: int = 0) -> Iterator[FloatArray]:
         """So many rows at a time, and the last ones, from row ``start`` on."""
-        return map(self._forward, windows(self.source, n_rows, start))
+        for rows in in_blocks(self._passing(start), n_rows, self.source.dtype):
+            yield self._forward(rows.values)
+
+    def through(self, step: Callable[[FloatArray], FloatArray], n_features: int) -> Streamed:
+        """What a step makes of the samples, row by row, whenever they are read: the codes of a layer."""
+        other = copy.copy(self)
+        other._steps, other.shape = (*self._steps, step), (len(self), n_features)
+        return other
+
+    def rows(self, rows: NDArray[np.intp]) -> Streamed:
+        """Some of the samples, in their order; each pass reads all of them, and leaves the others out."""
+        other = copy.copy(self)
+        other._taken = np.zeros(len(self.source), np.bool_)
+        other._taken[rows if self._taken is None else np.flatnonzero(self._taken)[rows]] = True
+        other.shape = len(rows), self.shape[1]
+        return other
+
+    def _passing(self, start: int) -> Iterator[Rows]:
+        """Blocks of the source from row ``start`` of the samples on."""
+        if self._taken is None:
+            yield from self.source.passing(start)
+            return
+        at = int(np.flatnonzero(self._taken)[start]) if start < len(self) else len(self._taken)
+        with contextlib.closing(self.source.passing(at)) as blocks:
+            for block in blocks:
+                taken = self._taken[at : at + len(block.values)]
+                at += len(taken)
+                if taken.any():
+                    yield Rows(block.values[taken])
+
+    def _forward(self, X: FloatArray) -> FloatArray:
+        for step in self._steps:
+            X = step(X)
+        return X
 
     def mean(self, weight: Weight) -> FloatArray:
         """That of each feature, to the last bit as of an array: sums go from row to row."""

@@ -268,6 +268,16 @@ def test_every_case_is_here():
     assert set(found) <= set(RIGHT)
 
 
+@pytest.mark.parametrize("more", [["--early-stopping"], ["--hidden-layer-sizes=3,2", "--fine-tune-max-iter=2"]])
+def test_fit_of_files_that_are_read_again_as_of_those_in_memory(frame, more):
+    """Samples are held out of them, and stacks fitted to them, to the same bytes."""
+    frame[["red", "green", "blue"]].to_csv("1.csv", index=False)
+    options = ["--max-iter=3", "--output=linear", "--random-state=0", *more]
+    assert main(["fit", "1.csv", *options, "-o", "memory.safetensors"]) == 0
+    assert main(["fit", "1.csv", "--stream", *options, "-o", "stream.safetensors"]) == 0
+    assert Path("stream.safetensors").read_bytes() == Path("memory.safetensors").read_bytes()
+
+
 def test_fit_of_files_that_are_read_again(frame, capsys):
     """--stream trains on blocks of the files, to the J of the same samples in memory."""
     X = frame[["red", "green", "blue"]]
@@ -281,6 +291,6 @@ def test_fit_of_files_that_are_read_again(frame, capsys):
     np.testing.assert_allclose(found.cost_, wanted.cost_, rtol=1e-10)
     assert list(found.feature_names_in_) == ["red", "green", "blue"]
     with pytest.raises(SystemExit):
-        main(["fit", "1.csv", "--stream", "--hidden-layer-sizes=2,2", "-o", "m.safetensors"])
-    assert "--stream is for a single layer, and not for --hidden-layer-sizes" in capsys.readouterr().err
+        main(["fit", "1.csv", "--stream", "--detector", "-o", "m.safetensors"])
+    assert "--stream is for autoencoders, and not for --detector" in capsys.readouterr().err
     assert main(["fit", "-", "--stream", *FIT]) == 1

@@ -169,19 +169,102 @@ def test_codes_and_scores_of_a_source():
     assert fitted.score(Again(X, 130)) == fitted.score(X)
 
 
-def test_a_stack_reads_sources_and_is_fitted_in_memory():
-    """Codes and scores of a source are those of the array; a fit says what it needs."""
+def test_a_stack_reads_sources():
+    """Codes and scores of a source are those of the array; the classifier's fit says what it needs."""
     X = patches(600)
     fitted = stack(max_iter=5, fine_tune=False).fit(X)
     np.testing.assert_array_equal(fitted.transform(Again(X, 130)), fitted.transform(X))
     np.testing.assert_array_equal(fitted.transform(Again(X, 130), layer=0), fitted.transform(X, layer=0))
     assert fitted.score(Again(X, 130)) == fitted.score(X)
-    with pytest.raises(TypeError, match="must be samples in memory for this method of StackedAutoencoder"):
-        fitted.fit(Again(X, 130))
+    with pytest.raises(TypeError, match="must be samples in memory for this method of StackedAutoencoderClassifier"):
+        sf.StackedAutoencoderClassifier((4, 3)).fit(Again(X, 130), X[:, 0] > 0.5)
+
+
+@pytest.mark.parametrize("kind", ["sigmoid", "relu"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_stack_fitted_to_a_source_is_that_to_the_array(solver, kind, tmp_path):
+    """Layer by layer and fine-tuned, to the bit, with weights and spooled too; and resumed from a checkpoint."""
+    X = patches(1500)
+    options = {
+        "solver": solver,
+        "fine_tune_solver": solver,
+        "max_iter": 4,
+        "fine_tune_max_iter": 3,
+        "learning_rate": 0.01,
+    }
+    options |= {k: v for k, v in KINDS[kind].items() if k != "scale"}
+    weight = np.random.default_rng(0).integers(0, 3, len(X)).astype(float)
+    for w in (None, weight):
+        wanted = stack(**options).fit(X, sample_weight=w)
+        assert_same_stack(stack(**options).fit(Again(X, 301), sample_weight=w), wanted)
+    wanted = stack(**options).fit(X)
+    assert_same_stack(stack(**options).fit(iter(Again(X, 130)), spool=tmp_path), wanted)
+
+    def stop(info):
+        return info.stage == "layer 2 of 2" and info.epoch == 2
+
+    path = tmp_path / "run.ckpt"
+    with pytest.raises(RuntimeError, match="enough"):
+        stack(**options, callback=raising(stop)).fit(Again(X, 64), checkpoint=path, checkpoint_every=0)
+    assert_same_stack(stack(**options).fit(Again(X, 90), resume_from=path), wanted)
+
+
+def raising(when):
+    def callback(info):
+        if when(info):
+            raise RuntimeError("enough")
+
+    return callback
+
+
+def assert_same_stack(got, wanted):
+    for a, b in zip((*got.encoder_, *got.decoder_), (*wanted.encoder_, *wanted.decoder_), strict=True):
+        np.testing.assert_array_equal(a.W, b.W)
+        np.testing.assert_array_equal(a.b, b.b)
+    for name in ("fine_tune_loss_curve_", "cost_", "n_iter_", "n_features_in_"):
+        np.testing.assert_array_equal(getattr(got, name), getattr(wanted, name))
+    for a, b in zip((*got.loss_curves_, *got.rho_hat_), (*wanted.loss_curves_, *wanted.rho_hat_), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("scale", ["none", "minmax"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_samples_of_a_source_are_held_out(solver, scale):
+    """The same ones as of an array, so that the fit is the same to the bit, where it stops too; with weights."""
+    X = patches(2000)
+    weight = np.random.default_rng(0).integers(0, 3, len(X)).astype(float)
+    options = {"solver": solver, "scale": scale, "max_iter": 8, "learning_rate": 0.01, "early_stopping": True}
+    for w in (None, weight):
+        wanted = model(**options).fit(X, sample_weight=w)
+        got = model(**options).fit(Again(X, 301), sample_weight=w)
+        assert_same(got, wanted)
+        np.testing.assert_array_equal(got.validation_curve_, wanted.validation_curve_)
+    assert 0 < len(wanted.validation_curve_) == wanted.n_iter_
+
+
+def test_held_out_samples_over_several_windows(monkeypatch, tmp_path):
+    """Blocks of the source do not matter; a run that ends within an epoch is resumed to the same bits."""
+    monkeypatch.setattr(_window_solver, "_WINDOW_BYTES", 12 * 8 * 600)
+    X = patches(3000)
+    options = {"solver": "adam", "max_iter": 4, "batch_size": 50, "learning_rate": 0.01, "early_stopping": True}
+    wanted = model(**options).fit(Again(X, 700))
+    assert_same(model(**options).fit(Again(X, 37)), wanted)
+
+    class Breaking(Again):
+        def __iter__(self):
+            for i, block in enumerate(super().__iter__()):
+                if self.passes == 6 and i == 3:
+                    raise RuntimeError("enough")
+                yield block
+
+    path = tmp_path / "run.ckpt"
+    with pytest.raises(RuntimeError, match="enough"):
+        model(**options).fit(Breaking(X, 700), checkpoint=path, checkpoint_every=0)
+    assert_same(model(**options).fit(Again(X, 64), resume_from=path), wanted)
 
 
 def test_bad_sources_leave_the_model_as_it_was():
-    """Other rows in a later pass, an early end, another width, NaN, early stopping, too few weights: clear errors."""
+    """Other rows in a later pass, an early end, another width, NaN, too few weights: clear errors."""
     X = patches(1000)
     fitted = model().fit(X)
     before = fitted.params_.W1
@@ -214,8 +297,6 @@ def test_bad_sources_leave_the_model_as_it_was():
         assert fitted.params_.W1 is before
     with pytest.raises(ValueError, match="sample_weight must have shape"):
         fitted.fit(Again(X, 100), sample_weight=np.ones(7))
-    with pytest.raises(ValueError, match="early_stopping must be False for samples of a source"):
-        model(early_stopping=True).fit(Again(X, 100))
     with pytest.raises(ValueError, match="must have 12 features, as the model, got a source of 5"):
         fitted.transform(Again(X[:, :5], 100))
 
