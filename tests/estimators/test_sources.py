@@ -195,18 +195,18 @@ def test_a_stack_fitted_to_a_source_is_that_to_the_array(solver, kind, tmp_path)
     options |= {k: v for k, v in KINDS[kind].items() if k != "scale"}
     weight = np.random.default_rng(0).integers(0, 3, len(X)).astype(float)
     for w in (None, weight):
-        wanted = stack(**options).fit(X, sample_weight=w)
-        assert_same_stack(stack(**options).fit(Again(X, 301), sample_weight=w), wanted)
-    wanted = stack(**options).fit(X)
-    assert_same_stack(stack(**options).fit(iter(Again(X, 130)), spool=tmp_path), wanted)
+        wanted = stack((6, 5, 4), **options).fit(X, sample_weight=w)
+        assert_same_stack(stack((6, 5, 4), **options).fit(Again(X, 301), sample_weight=w), wanted)
+    wanted = stack((6, 5, 4), **options).fit(X)
+    assert_same_stack(stack((6, 5, 4), **options).fit(iter(Again(X, 130)), spool=tmp_path), wanted)
 
     def stop(info):
-        return info.stage == "layer 2 of 2" and info.epoch == 2
+        return info.stage == "layer 3 of 3" and info.epoch == 2
 
     path = tmp_path / "run.ckpt"
     with pytest.raises(RuntimeError, match="enough"):
-        stack(**options, callback=raising(stop)).fit(Again(X, 64), checkpoint=path, checkpoint_every=0)
-    assert_same_stack(stack(**options).fit(Again(X, 90), resume_from=path), wanted)
+        stack((6, 5, 4), **options, callback=raising(stop)).fit(Again(X, 64), checkpoint=path, checkpoint_every=0)
+    assert_same_stack(stack((6, 5, 4), **options).fit(Again(X, 90), resume_from=path), wanted)
 
 
 def raising(when):
