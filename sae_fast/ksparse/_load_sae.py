@@ -127,21 +127,25 @@ def read_sae(path: str | PathLike[str], format: str = "auto", norm_scaling_facto
     if kind == "sae_fast" or found is None:
         encoder = KSparseEncoder.load(weights)
     else:
-        made = saelens(found, norm_scaling_factor) if kind == "saelens" else LAYOUTS[kind](found)
-        encoder = _encoder(made, weights, kind)
+        encoder = _encoder(found, kind, norm_scaling_factor)
     return Loaded(
         encoder, weights, kind, [] if found is None else found.folded, check_golden(encoder, _golden(weights))
     )
 
 
-def _encoder(made: dict[str, Any], weights: Path, kind: str) -> KSparseEncoder:
-    arrays = [name for name, value in made.items() if isinstance(value, np.ndarray)]
-    dtype = np.result_type(np.float32, *(made[name].dtype for name in arrays if made[name].dtype.kind == "f"))
-    made |= {name: np.ascontiguousarray(made[name], dtype) for name in arrays}
+def _encoder(found: Checkpoint, kind: str, factor: float | None) -> KSparseEncoder:
+    """What the layout makes of it; tensors of other shapes than it has are found on the way, or at the end."""
     try:
+        with np.errstate(all="ignore"):  # what becomes infinite is found below
+            made = saelens(found, factor) if kind == "saelens" else LAYOUTS[kind](found)
+            arrays = [name for name, value in made.items() if isinstance(value, np.ndarray)]
+            dtype = np.result_type(np.float32, *(made[name].dtype for name in arrays if made[name].dtype.kind == "f"))
+            made |= {name: np.ascontiguousarray(made[name], dtype) for name in arrays}
         return KSparseEncoder(**made)
-    except (TypeError, ValueError) as error:
-        raise ModelFileError(f"{weights} does not hold a whole {kind} model: {str(error)[:300]}") from error
+    except ModelFileError:
+        raise
+    except (ArithmeticError, IndexError, TypeError, ValueError) as error:
+        raise found.wrong(f"does not hold a whole {kind} model: {str(error)[:300]}") from error
 
 
 def _weights(place: Path) -> Path:
