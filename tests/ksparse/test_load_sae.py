@@ -486,7 +486,7 @@ def test_golden_codes(tmp_path):
     other = wanted.copy()
     other[7, np.argmax(other[7])] *= 1.01
     np.savez(tmp_path / "golden.npz", X=X, codes=other)
-    with pytest.raises(sf.ModelFileError, match="other codes .* for sample 7, of a length of"):
+    with pytest.raises(sf.ModelFileError, match=r"other codes .* for sample 7, of a length of"):
         sf.load_sae(tmp_path)
     np.savez(tmp_path / "golden.npz", X=X, codes=wanted)
     settings(tmp_path, json.loads((tmp_path / "cfg.json").read_text()) | {"transcode": True})
