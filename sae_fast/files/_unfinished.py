@@ -80,10 +80,19 @@ class Unfinished:
         self._file.flush()
         with naming(self._path):
             os.fdatasync(self._file.fileno())
-        state = {"about": self._about, "rows": self.rows, "bytes": self._file.tell()}
+        size = self._file.tell()
         with replacing(self._state) as file:
-            file.write(json.dumps(state).encode())
-        self._saved = time.monotonic()
+            file.write(json.dumps({"about": self._about, "rows": self.rows, "bytes": size}).encode())
+        self._size, self._saved = size, time.monotonic()
+
+    def cut(self, part: Path) -> None:
+        """Leave what the next run goes on with, and no more: the disk may be full of the rest."""
+        if not part.exists():  # it is where it belongs
+            return
+        if self._size:
+            os.ftruncate(self._file.fileno(), self._size)
+        else:
+            part.unlink()
 
     def finish(self, target: Path, part: Path) -> None:
         """Put the table where it belongs."""
@@ -92,6 +101,7 @@ class Unfinished:
             self._npy.header(self._file, self.rows)
         self._file.flush()
         if self._suffix in (".npz", ".parquet"):
+            self.save()  # all rows, which may not fit beside the table that is made of them
             with open(part, "rb") as rows, replacing(self._path) as file:
                 (self._to_npz if self._suffix == ".npz" else self._to_parquet)(rows, file)
         else:
@@ -117,6 +127,7 @@ class Unfinished:
             )
         if size > os.fstat(self._file.fileno()).st_size or not rows:
             rows = size = 0
+        self._size = size
         self._file.truncate(size)
         self._file.seek(size)
         if not rows:
@@ -187,5 +198,9 @@ def going_on(
         raise OSError(error.errno, "another process is writing it", path) from None
     with writing_to(descriptor, path) as file:
         table = Unfinished(path, dtype, names, kept, about, file)
-        yield table
-        table.finish(target, part)
+        try:
+            yield table
+            table.finish(target, part)
+        except OSError:
+            table.cut(part)
+            raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import resource
 
 import numpy as np
 import pandas as pd
@@ -83,6 +85,64 @@ def test_the_same_bytes(folder, monkeypatch, capsys, data, suffix, blocks):
 def test_killed(tmp_path):
     """SIGKILL in the middle of a run: no half file, and the next run ends with the same bytes."""
     Resuming(tmp_path, 4000).kill(".npy", 0.02)
+
+
+@contextlib.contextmanager
+def files_of_at_most(size):
+    """What the system refuses beyond that, as it does where the disk is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_full_disk(folder, capsys, suffix):
+    """An error that names the file; what was there stays whole, and when there is room the run goes on."""
+    out = folder / f"codes{suffix}"
+    command = ["transform", "m.safetensors", "X.csv", "--drop=id", "-o", str(out)]
+    assert main(command) == 0
+    wanted = out.read_bytes()
+    out.write_bytes(b"old")
+    capsys.readouterr()
+    with files_of_at_most(4000):
+        assert main([*command, "--resume"]) == 1
+    error = capsys.readouterr().err
+    assert f"codes{suffix}: File too large" in error
+    assert out.read_bytes() == b"old"
+    assert main([*command, "--resume"]) == 0
+    assert "going on from row" in capsys.readouterr().err
+    assert out.read_bytes() == wanted
+    assert not list(folder.glob(".codes*"))
+
+
+def test_a_full_disk_at_the_end(folder, monkeypatch, capsys):
+    """All rows are there, and their archive does not fit beside them: nothing is encoded again when it does."""
+    command = ["transform", "m.safetensors", "X.npy", "-o", "codes.npz", "--resume"]
+    monkeypatch.setattr(_unfinished, "SAVE_SECONDS", 60)
+    with files_of_at_most(codes().nbytes + 100):
+        assert main(command) == 1
+    assert "codes.npz: File too large" in capsys.readouterr().err
+    assert sorted(path.name for path in folder.glob("*codes*")) == [".codes.npz.part", ".codes.npz.part.json"]
+    assert main(command) == 0
+    assert "going on from row 301" in capsys.readouterr().err
+    np.testing.assert_array_equal(np.load("codes.npz")["codes"], codes())
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_full_disk_is_not_filled_with_rows_that_do_not_count(folder, monkeypatch, seconds):
+    """What lies behind the last rows that the next run goes on with is given back; where there are none, all of it."""
+    monkeypatch.setattr(_unfinished, "SAVE_SECONDS", seconds)
+    with files_of_at_most(4000):
+        assert main(["transform", "m.safetensors", "X.npy", "-o", "codes.npy", "--resume"]) == 1
+    left = {path.name: path for path in folder.glob(".codes*")}
+    if seconds:
+        assert not left
+    else:
+        state = json.loads(left[".codes.npy.part.json"].read_bytes())
+        assert 0 < state["bytes"] == left[".codes.npy.part"].stat().st_size < 4000
 
 
 def test_what_was_begun_otherwise(folder, monkeypatch, capsys):
