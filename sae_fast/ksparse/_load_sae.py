@@ -17,7 +17,7 @@ from ._golden import NAME, check_golden
 from ._layouts import LAYOUTS
 from ._saelens import saelens
 from ._torch_file import read_torch
-from ._weight_files import Tensors, read_json, read_npz, read_safetensors, read_sharded
+from ._weight_files import Tensors, parse_list, read_json, read_npz, read_safetensors, read_sharded
 
 FORMATS = ("auto", "sae_fast", *LAYOUTS)
 _HYPER = "hyperparams.json"
@@ -151,12 +151,25 @@ def _encoder(found: Checkpoint, kind: str, factor: float | None) -> KSparseEncod
 def _weights(place: Path) -> Path:
     if not place.is_dir():
         return place
+    place = _module(place)
     held = next((name for name in _WEIGHTS if (place / name).exists()), None)
     if held is None:
         raise ModelFileError(
             f"{place} must hold one of {', '.join(_WEIGHTS)}; it has {', '.join(_some(place)) or 'nothing'}"
         )
     return place / held
+
+
+def _module(place: Path) -> Path:
+    """Where a whole model of sentence-transformers keeps its SparseAutoEncoder; else the folder itself."""
+    if not (place / "modules.json").exists():
+        return place
+    modules = parse_list((place / "modules.json").read_bytes(), place / "modules.json")
+    kinds = [str(module.get("type")) if isinstance(module, dict) else "" for module in modules]
+    named = [m.get("path") for m, kind in zip(modules, kinds, strict=True) if kind.endswith("SparseAutoEncoder")]
+    if len(named) != 1 or not isinstance(named[0], str) or os.path.basename(named[0]) != named[0]:
+        raise ModelFileError(f"{place / 'modules.json'} must name one SparseAutoEncoder, got {', '.join(kinds):.300}")
+    return place / named[0]
 
 
 def _golden(weights: Path) -> Path:

@@ -53,13 +53,27 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def parse_json(text: bytes, path: Path) -> dict[str, Any]:
     """The object in a text."""
-    try:
-        found = json.loads(text.decode(), object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path} is no JSON: {str(error)[:200]}") from error
-    if len(text) > LONGEST_JSON or not isinstance(found, dict):
+    found = _parsed(text, path)
+    if not isinstance(found, dict):
         raise ModelFileError(f"{path} must hold a JSON object")
     return found
+
+
+def parse_list(text: bytes, path: Path) -> list[Any]:
+    """The list in a text."""
+    found = _parsed(text, path)
+    if not isinstance(found, list):
+        raise ModelFileError(f"{path} must hold a list in JSON")
+    return found
+
+
+def _parsed(text: bytes, path: Path) -> Any:
+    if len(text) > LONGEST_JSON:
+        raise ModelFileError(f"{path} is longer than settings are")
+    try:
+        return json.loads(text.decode(), object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path} is no JSON: {str(error)[:200]}") from error
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

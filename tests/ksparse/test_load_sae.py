@@ -314,6 +314,27 @@ def test_sharded_weights(tmp_path):
         sf.load_sae(tmp_path)
 
 
+def test_whole_models_of_sentence_transformers(tmp_path):
+    """The folder of the model names the one of its sparse autoencoder."""
+    (tmp_path / "2_SparseAutoEncoder").mkdir()
+    sentence(tmp_path / "2_SparseAutoEncoder", {"encoder.weight": W})
+    write_safetensors(tmp_path / "model.safetensors", {"embeddings": W})  # of the transformer
+    modules = [
+        {"idx": i, "name": str(i), "path": "", "type": "sentence_transformers.models.Transformer"} for i in (0, 1)
+    ]
+    module = {"idx": 2, "path": "2_SparseAutoEncoder", "type": "sentence_transformers.sparse_encoder.SparseAutoEncoder"}
+    settings(tmp_path, [*modules, module], "modules.json")
+    wanted = topk((X - C) @ W.T + B)
+    np.testing.assert_allclose(sf.load_sae(tmp_path)(X).toarray(), wanted, rtol=1e-5, atol=1e-5)
+    for wrong in (modules, [module, module], [module | {"path": "../x"}], [3]):
+        settings(tmp_path, wrong, "modules.json")
+        with pytest.raises(sf.ModelFileError, match="must name one SparseAutoEncoder, got"):
+            sf.load_sae(tmp_path)
+    settings(tmp_path, {}, "modules.json")
+    with pytest.raises(sf.ModelFileError, match="must hold a list in JSON"):
+        sf.load_sae(tmp_path)
+
+
 def test_half_precision_and_double(tmp_path):
     """float16 becomes float32 and loses nothing; float64 stays."""
     for dtype, wanted in ((np.float16, np.float32), (np.float64, np.float64)):
