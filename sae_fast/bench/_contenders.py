@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import _fine_tune
+from . import _fine_tune, _topk
 from ._works import BATCH, RATE, SETTINGS, Data, Work
 
 OURS = "sae_fast"
@@ -42,6 +42,11 @@ def _codes(codes: Any) -> list[float]:
     return [float(a @ np.cos(np.arange(a.size)))]
 
 
+def _of_codes(race: _topk.Race) -> Contest:
+    run, values = race
+    return Contest(run, lambda: _codes(values()))
+
+
 def sae_fast(work: Work, data: Data, n_threads: int) -> Contest:
     """Our own, with preallocated outputs."""
     import sae_fast as sf
@@ -50,6 +55,8 @@ def sae_fast(work: Work, data: Data, n_threads: int) -> Contest:
     if work.kind == "fine_tune":
         epoch, start = _fine_tune.ours(work, X, n_threads)
         return Contest(epoch, lambda: _summary(*start()))
+    if work.kind == "encode_topk":
+        return _of_codes(_topk.ours(work, data, n_threads))
     if work.kind == "cost_and_grad":
         grad = sf.Params(*(np.empty_like(p) for p in params))
 
@@ -91,6 +98,8 @@ def numpy(work: Work, data: Data, n_threads: int) -> Contest:
 
     if work.kind == "cost_and_grad":
         return Contest(cost_and_grad, lambda: _summary(*cost_and_grad()))
+    if work.kind == "encode_topk":
+        return _of_codes(_topk.numpy(work, data))
     if work.kind.startswith("encode"):
         return Contest(lambda: sigmoid(X @ W1.T + b1), lambda: _codes(sigmoid(X @ W1.T + b1)))
     raise LookupError
@@ -105,6 +114,8 @@ def _torch(work: Work, data: Data, n_threads: int, compiled: bool) -> Contest:
     if work.kind == "fine_tune":
         epoch, start = _fine_tune.torch(work, data.X, wrap)
         return Contest(epoch, lambda: _summary(*start()))
+    if work.kind == "encode_topk":
+        return _of_codes(_topk.torch(work, data, wrap))
 
     if work.kind.startswith("encode"):
 
@@ -185,6 +196,8 @@ def jax(work: Work, data: Data, n_threads: int) -> Contest:
     if work.kind == "cost_and_grad":
         f = jx.jit(jx.value_and_grad(cost))
         return Contest(lambda: jx.block_until_ready(f(params, X)), lambda: _summary(*f(params, X)))
+    if work.kind == "encode_topk":
+        return _of_codes(_topk.jax(work, data))
     if work.kind.startswith("encode"):
         g = jx.jit(lambda X: jx.nn.sigmoid(X @ params[0].T + params[1]))
         return Contest(lambda: jx.block_until_ready(g(X)), lambda: _codes(g(X)))
@@ -192,7 +205,7 @@ def jax(work: Work, data: Data, n_threads: int) -> Contest:
 
 
 def onnxruntime(work: Work, data: Data, n_threads: int) -> Contest:
-    """ONNX Runtime, Gemm and Sigmoid."""
+    """ONNX Runtime, Gemm and Sigmoid or TopK."""
     import onnx
     import onnxruntime as ort
     from onnx import helper, numpy_helper
@@ -204,12 +217,16 @@ def onnxruntime(work: Work, data: Data, n_threads: int) -> Contest:
         helper.make_node("Gemm", ["X", "W1", "b1"], ["z"], transB=1),
         helper.make_node("Sigmoid", ["z"], ["a2"]),
     ]
+    outputs = [helper.make_tensor_value_info("a2", kind, [None, work.n_hidden])]
+    more: list[Any] = []
+    if work.kind == "encode_topk":
+        nodes, outputs, more = _topk.onnx_nodes(work, kind)
     graph = helper.make_graph(
         nodes,
         "encode",
         [helper.make_tensor_value_info("X", kind, [None, work.n_visible])],
-        [helper.make_tensor_value_info("a2", kind, [None, work.n_hidden])],
-        [numpy_helper.from_array(data.W1, "W1"), numpy_helper.from_array(data.b1, "b1")],
+        outputs,
+        [numpy_helper.from_array(data.W1, "W1"), numpy_helper.from_array(data.b1, "b1"), *more],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     buffer = io.BytesIO()

@@ -14,7 +14,7 @@ RATE = 1e-3
 
 
 class Work(NamedTuple):
-    """One thing to do: ``kind`` is cost_and_grad, encode, encode_one, epoch or fine_tune."""
+    """One thing to do: ``kind`` is cost_and_grad, encode, encode_one, encode_topk, epoch or fine_tune."""
 
     kind: str
     n_samples: int
@@ -24,6 +24,8 @@ class Work(NamedTuple):
     quick: bool = False
     more: tuple[int, ...] = ()
     """Layers behind the hidden one, for fine_tune."""
+    k: int = 0
+    """Active latents of a sample, for encode_topk."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -33,7 +35,7 @@ class Work(NamedTuple):
     @property
     def name(self) -> str:
         """As shown in tables."""
-        return f"{self.kind} {self.n_samples} x {' -> '.join(map(str, self.sizes))}"
+        return f"{self.kind} {self.n_samples} x {' -> '.join(map(str, self.sizes))}{f', k {self.k}' if self.k else ''}"
 
     @property
     def multiply_adds(self) -> float:
@@ -61,6 +63,7 @@ WORKS = (
     Work("encode", 10_000, 784, 3136, F32),
     Work("epoch", 60_000, 784, 196, F32),
     Work("fine_tune", 60_000, 784, 200, F32, more=(200, 10)),
+    Work("encode_topk", 10_000, 384, 6144, F32, k=32),
 )
 
 
