@@ -18,8 +18,8 @@ class DataRangeWarning(UserWarning):
     """The data lie where the output unit cannot reach them."""
 
 
-def warn_of_range(X: NDArray[Any], output: Output, advice: str, what: str = "data") -> None:
-    """Warn the caller of the method that calls this of data that the output unit cannot reach."""
+def warn_of_range(X: NDArray[Any], output: Output, advice: str, what: str = "data", stacklevel: int = 3) -> None:
+    """Warn of data that the output unit cannot reach, by default the caller of the method that calls this."""
     low, high = UNITS[output].low, UNITS[output].high
     if np.isinf(low) and np.isinf(high):
         return
@@ -30,5 +30,5 @@ def warn_of_range(X: NDArray[Any], output: Output, advice: str, what: str = "dat
             f"the {what} reach from {found[0]:.4g} to {found[1]:.4g}, but a {output} output unit {reached}: {advice}, "
             "or output='linear'",
             DataRangeWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )

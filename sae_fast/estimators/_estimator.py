@@ -5,8 +5,7 @@ Half of it is the documentation of parameters and attributes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable
 from functools import partial
 from os import PathLike
 from typing import Any, Self, cast
@@ -27,16 +26,13 @@ from ..files._kinds import KIND, register
 from ..network._checks import check_count, check_n_threads
 from ..network._data import Data, check_targets
 from ..network._functional import decode, encode
-from ..network._layers import copy_params
 from ..network._measure import measure
 from ..network._scale import SCALINGS, Clip, Scaling
 from ..network._settings import Settings, check_autoencoder
-from ..network._solvers import EpochSolver, check_solver
-from ..network._types import Cost, EpochInfo, FloatArray, Hidden, Loss, Output, Params
-from ..network._window_solver import rows_of_a_window
+from ..network._solvers import check_solver
+from ..network._types import EpochInfo, FloatArray, Hidden, Loss, Output, Params
 from ..preprocessing._scalers import UFLDLScaler, UnitScaler
-from ..preprocessing._transformer import anew, check_codes, offered_if, restoring, rng_of, weights_of
-from ..streams._open import as_source
+from ..preprocessing._transformer import anew, check_codes, offered_if, rng_of, weights_of
 from ..streams._source import Source
 from ._base import Autoencoder
 from ._checkpoint import Keeper, keeper_of
@@ -44,28 +40,21 @@ from ._data_range import warn_of_range
 from ._estimator_file import estimator_from, save
 from ._fit import FitControl, check_finite
 from ._held_out import Weight, split
-from ._layer_training import Samples, judge_of, options_of, solver_of
+from ._layer_training import Samples, judge_of, solver_of
+from ._partial_fit import go_on
 from ._scoring import Scored
 from ._start import start_of
 from ._streamed import (
     Streamed,
     Survey,
     blocks_of,
-    check_columns,
     ends_of,
     is_source,
     opened,
     set_columns,
     survey,
-    weighted,
-    windows,
 )
 from ._unit_report import BLOCK, UnitReport, judge, judge_codes, warn_of_units
-
-_AS_BEFORE = "; the model is as it was before this call"
-_SCALE_OF_ALL = (
-    "the scale is that of the first samples; let a UnitScaler see all of them (partial_fit) and put it before the model"
-)
 
 
 def _by_epochs(self: SparseAutoencoder) -> bool:
@@ -401,72 +390,8 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         DataRangeWarning
             These samples, as the network sees them, lie where the output unit cannot reach them.
         """
-        settings = self._check_parameters()
-        first = not hasattr(self, "params_")
-        if not first:
-            self._check_unchanged("n_components", "scale", "hidden", "output", "solver")
-        costs: list[tuple[float, ...]] = []
-        masses: list[float] = []
-        with restoring(self, self._learned), ExitStack() as stack:
-            trainer: EpochSolver[Params] | None = None
-            for data, weight in self._pieces(X, sample_weight, first):
-                check_targets(data, self.loss, self._named)
-                if self.scaler_ is None:
-                    warn_of_range(data, self.output, "take scale='minmax'")
-                else:
-                    warn_of_range(data, self.output, _SCALE_OF_ALL, "scaled data")
-                samples = Samples(Data(data), weight)
-                if trainer is None:
-                    trainer = self._going_on(samples, settings)
-                    stack.enter_context(trainer.trial())
-                costs.append(trainer.use(*samples).step()[0])
-                masses.append(float(len(data)) if weight is None else float(weight.sum()))
-            if trainer is None:
-                raise ValueError("X must have at least one row of weight > 0, got none")
-            cost = Cost(*np.average(costs, axis=0, weights=masses)) if len(costs) > 1 else Cost(*costs[0])
-            self._keep(copy_params(trainer.params))
-            if first:
-                self.n_iter_, self.loss_curve_, self.loss_parts_ = 0, np.empty(0), np.empty((0, 3))
-            self.n_iter_ += 1
-            self.loss_curve_ = np.append(self.loss_curve_, cost.total)
-            self.loss_parts_ = np.vstack([self.loss_parts_, cost[1:]])
-            self._measure(samples, settings)
-            self._check_finite(1, trainer.unit, len(data), _AS_BEFORE)
-            self._trainer = trainer
+        go_on(self, X, sample_weight)
         return self
-
-    def _pieces(self, X: Any, sample_weight: ArrayLike | None, first: bool) -> Iterator[tuple[NDArray[Any], Weight]]:
-        """What ``partial_fit`` learns from, as the network sees it: an array in one piece, a source in windows."""
-        if not is_source(X):
-            data = self._validate(X, reset=first)
-            weight = weights_of(sample_weight, data)
-            yield self._learn_scale(data, weight) if first else self._seen(data), weight
-            return
-        source = as_source(X)
-        (set_columns if first else check_columns)(self, source)
-        if first and not source.once:
-            self._scale_by(survey(source, sample_weight, self.scale == "ufldl"), source)
-            first = False
-        n_rows = rows_of_a_window(source.n_features, source.dtype, self.batch_size)
-        for piece, weight in weighted(windows(source, n_rows), sample_weight):
-            yield self._learn_scale(piece, weight) if first else self._seen(piece), weight
-            first = False
-
-    def _seen(self, X: NDArray[Any]) -> NDArray[Any]:
-        """Checked samples as the network sees them, in its dtype if it has one."""
-        data = self._scaled(X)
-        return data.astype(self.params_.W1.dtype, copy=False) if hasattr(self, "params_") else data
-
-    def _going_on(self, samples: Samples, settings: Settings) -> EpochSolver[Params]:
-        """The solver of the last ``partial_fit`` with the options of now, or a new one."""
-        trainer: EpochSolver[Params] | None = getattr(self, "_trainer", None)
-        if trainer is None:
-            rng = rng_of(self.random_state)
-            start = self.params_ if hasattr(self, "params_") else self._start(samples, rng, None)
-            seed = int(rng.randint(2**31 - 1))
-            return EpochSolver(start, settings, options_of(self, self.solver, self.learning_rate, seed))
-        trainer.go_on(self.params_, settings, options_of(self, self.solver, self.learning_rate))
-        return trainer
 
     def _keep(self, params: Params) -> None:
         """What the network is, whatever ``set_params`` says from now on."""
