@@ -45,7 +45,10 @@ def array_name(text: str) -> str:
 
 def codes_name(text: str) -> str:
     """Name of a file of codes to write."""
-    return text if Path(text).suffix.lower() == LINES else array_name(text)
+    try:
+        return text if Path(text).suffix.lower() == LINES else array_name(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; that of k-sparse codes in .npz or {LINES}") from None
 
 
 def contamination(text: str) -> str | float:

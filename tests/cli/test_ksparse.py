@@ -151,6 +151,13 @@ def test_transform_errors(folder, capsys, options, words):
     assert sorted(p.name for p in folder.iterdir()) == before
 
 
+def test_transform_to_a_file_of_an_unknown_kind(folder, capsys):
+    """What there is is told."""
+    with pytest.raises(SystemExit):
+        main(["transform", "m.safetensors", "X.npy", "-o", "c.txt"])
+    assert "got 'c.txt'; that of k-sparse codes in .npz or .jsonl" in capsys.readouterr().err
+
+
 def test_info(folder, capsys):
     """What was recognised in a folder of another package, what was folded, and that known codes are the same."""
     W = np.ones((3, 4), np.float32)
