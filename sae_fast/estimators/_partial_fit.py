@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,17 +22,14 @@ from ._held_out import Weight
 from ._layer_training import Samples, options_of
 from ._streamed import check_columns, is_source, set_columns, survey, weighted, windows
 
-if TYPE_CHECKING:
-    from ._estimator import SparseAutoencoder
-
 _AS_BEFORE = "; the model is as it was before this call"
 _SCALE_OF_ALL = (
     "the scale is that of the first samples; let a UnitScaler see all of them (partial_fit) and put it before the model"
 )
 
 
-def go_on(model: SparseAutoencoder, X: Any, sample_weight: ArrayLike | None) -> None:
-    """One more pass of minibatches over these samples; the model is as it was if that fails."""
+def go_on(model: Any, X: Any, sample_weight: ArrayLike | None) -> None:
+    """One more pass of minibatches over these samples, of a SparseAutoencoder; it is as it was if that fails."""
     settings = model._check_parameters()
     first = not hasattr(model, "params_")
     if not first:
@@ -67,9 +64,7 @@ def go_on(model: SparseAutoencoder, X: Any, sample_weight: ArrayLike | None) -> 
         model._trainer = trainer
 
 
-def _pieces(
-    model: SparseAutoencoder, X: Any, sample_weight: ArrayLike | None, first: bool
-) -> Iterator[tuple[NDArray[Any], Weight]]:
+def _pieces(model: Any, X: Any, sample_weight: ArrayLike | None, first: bool) -> Iterator[tuple[NDArray[Any], Weight]]:
     """What ``partial_fit`` learns from, as the network sees it: an array in one piece, a source in windows."""
     if not is_source(X):
         data = model._validate(X, reset=first)
@@ -87,13 +82,13 @@ def _pieces(
         first = False
 
 
-def _seen(model: SparseAutoencoder, X: NDArray[Any]) -> NDArray[Any]:
+def _seen(model: Any, X: NDArray[Any]) -> NDArray[Any]:
     """Checked samples as the network sees them, in its dtype if it has one."""
-    data = model._scaled(X)
+    data: NDArray[Any] = model._scaled(X)
     return data.astype(model.params_.W1.dtype, copy=False) if hasattr(model, "params_") else data
 
 
-def _going_on(model: SparseAutoencoder, samples: Samples, settings: Settings) -> EpochSolver[Params]:
+def _going_on(model: Any, samples: Samples, settings: Settings) -> EpochSolver[Params]:
     """The solver of the last ``partial_fit`` with the options of now, or a new one."""
     trainer: EpochSolver[Params] | None = getattr(model, "_trainer", None)
     if trainer is None:
