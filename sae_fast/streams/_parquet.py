@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,8 +49,11 @@ class ArrowReader(Reader):
             columns = [batch.column(i) for i in wanted]
             labels = self._columns.labels(columns, done)
             places = range(done + 1, done + n + 1) if isinstance(labels, list) else None
-            yield Rows(self._columns.features(columns, done), labels, places, self._columns.carried(columns))
+            rows = Rows(self._columns.features(columns, done), labels, places, self._columns.carried(columns))
             done += n
+            del batch, columns  # before the next ones are decoded, which may be as large
+            yield rows
+            del rows
 
     def make_labels(self, labels: list[Any], places: list[int]) -> Any:
         """Numbers if all texts are."""
@@ -121,15 +124,18 @@ class ParquetReader(ArrowReader):
         return sum(told) if told and len(told) == len(groups) else None
 
     def _batches(self, file: Any, size: int, begin: int) -> Iterator[Any]:
-        groups = range(begin, file.metadata.num_row_groups)
-        if self._whole_groups:
-            batches = (batch for i in groups for batch in file.read_row_group(i, self._names).to_batches())
-        else:
-            batches = file.iter_batches(size, row_groups=list(groups), columns=self._names)
         ordered = self._names is None
-        for batch in batches:
+        for batch in self._decoded(file, size, range(begin, file.metadata.num_row_groups)):
             ordered = ordered or batch.schema.names == self._names  # which takes a while where they are many
             yield batch if ordered else batch.select(self._names)
+            del batch
+
+    def _decoded(self, file: Any, size: int, groups: Sequence[int]) -> Iterator[Any]:
+        if not self._whole_groups:
+            yield from file.iter_batches(size, row_groups=list(groups), columns=self._names)
+            return
+        for i in groups:
+            yield from file.read_row_group(i, self._names).to_batches()
 
     def _reading(self) -> Any:
         return _Reading(self._arrow, self._file.path, self.title, self._buffer)
