@@ -24,6 +24,7 @@ except ImportError as error:
 from .._public import public_in
 from ..estimators._base import Autoencoder
 from ..estimators._estimator import SparseAutoencoder
+from ..estimators._streamed import check_columns
 from ..estimators._unit_report import BLOCK, UnitWarning
 from ..files._kinds import DETECTOR, register
 from ..monitoring._monitored import Monitored
@@ -31,6 +32,7 @@ from ..network._checks import check_count, check_in
 from ..network._scale import Scaling
 from ..network._types import EpochInfo, FloatArray, Hidden, Loss, Output
 from ..preprocessing._transformer import anew, rng_of
+from ..streams._source import Source
 from ._detector_file import detector_from, save
 from ._feature_scale import FeatureScale, FeatureSums
 from ._threshold import conformal_offset, conformal_p_values, usual_offset
@@ -281,6 +283,16 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
         for rows in _blocks(len(data)):
             errors[rows] = self._errors(data[rows])
         return errors
+
+    def _error_blocks(self, X: ArrayLike | Source) -> Iterator[NDArray[np.float64]]:
+        """The same, block by block, of a source too."""
+        check_is_fitted(self)
+        if isinstance(X, Source):
+            check_columns(self, X)
+            yield from (self._errors(block) for block in X)
+            return
+        data = self._validate(X, reset=False)
+        yield from (self._errors(data[rows]) for rows in _blocks(len(data)))
 
     def explain(self, X: ArrayLike, top: int | None = None) -> list[OddFeature] | list[list[OddFeature]]:
         """The features that make a sample odd, largest error first.

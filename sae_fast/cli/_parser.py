@@ -317,6 +317,12 @@ def _score(p: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write the error of each feature too, in units of training: 1 is usual; for detectors",
     )
+    p.add_argument(
+        "--plot",
+        metavar="FILE",
+        type=picture_name,
+        help="draw scores, the threshold, and what is odd about the oddest rows: .png, .pdf or .svg; for detectors",
+    )
     p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
 
 
@@ -327,6 +333,7 @@ def _watch(p: argparse.ArgumentParser) -> None:
     p.add_argument("--reference", metavar="R", type=input_name, help="rows that are as they shall be, not trained on")
     p.add_argument("--chunk-size", metavar="N", type=count, help="rows that are judged together (default: 500)")
     p.add_argument("-o", "--out", metavar="FILE", type=model_name, help="monitor file to write, .safetensors")
+    p.add_argument("--plot", metavar="FILE", type=picture_name, help="draw the report: .png, .pdf or .svg")
     p.add_argument("--json", action="store_true", help="print all of the report, as JSON")
     p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
 

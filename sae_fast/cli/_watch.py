@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from .. import plot
 from ..monitoring._monitor import Monitor
 from ..streams._files import files_of
 from ..streams._source import Source
 from ._inputs import check_columns, open_inputs, title
 from ._models import for_arrays, load_model, network_of
 from ._outputs import check_out, say
+from ._pictures import check_picture
 
 ALERT = 3
 
@@ -24,6 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = [arguments.model, *files_of(arguments.data)]
     if arguments.out is not None:
         check_out(arguments.out, inputs)
+    if arguments.plot is not None:
+        check_picture(arguments.plot, inputs, arguments.out)
     given = load_model(arguments.model)
     monitor = _monitor(arguments, given)
     reader = open_inputs(arguments)
@@ -38,6 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         monitor.save(arguments.out)
         say(f"wrote {arguments.out}")
+    if arguments.plot is not None:
+        plot.save(plot.monitor(report), arguments.plot)
+        say(f"wrote {arguments.plot}")
     alerts = report.alerts
     for alert in alerts[:5]:
         say("alert: {metric} is {value:.4g} in chunk {chunk}, limits {lower:.4g} and {upper:.4g}".format(**alert))

@@ -11,14 +11,17 @@ from ._samples import latent, reconstructions
 from ._style import new_figure, save, style
 from ._summary import summary
 from ._units import activations, mean_activations
+from ._watching import anomalies, monitor
 
 __all__ = [
     "activations",
+    "anomalies",
     "filters",
     "kl_penalty",
     "latent",
     "loss",
     "mean_activations",
+    "monitor",
     "new_figure",
     "reconstructions",
     "save",

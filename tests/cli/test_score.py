@@ -121,3 +121,16 @@ def test_wrong_data(folder, tmp_path, capsys):
         assert main(command) == 1
         assert words in capsys.readouterr().err
         assert not out.exists()
+
+
+def test_a_picture_is_drawn(folder, tmp_path, capsys):
+    """--plot writes that of the library, for detectors; a name that is taken is refused before any work."""
+    new, out, picture = str(folder / "new.csv"), str(tmp_path / "s.csv"), str(tmp_path / "odd.png")
+    assert main(["score", str(folder / "detector.safetensors"), new, "-o", out, "--plot", picture]) == 0
+    X = pd.read_csv(new)
+    wanted = tmp_path / "wanted.png"
+    sf.plot.save(sf.plot.anomalies(sf.load(folder / "detector.safetensors"), X), wanted)
+    assert (tmp_path / "odd.png").read_bytes() == wanted.read_bytes()
+    capsys.readouterr()
+    assert main(["score", str(folder / "plain.safetensors"), new, "-o", out, "--plot", picture]) == 1
+    assert "--plot is for detectors" in capsys.readouterr().err

@@ -60,3 +60,15 @@ def test_wrong_usage(folder, capsys):
     np.save(folder / "narrow.npy", rows(50)[:, :5])
     assert main(["watch", model, str(folder / "narrow.npy"), "--reference", str(folder / "valid.npy")]) == 1
     assert "must have 12 columns" in capsys.readouterr().err
+
+
+def test_a_picture_is_drawn(folder, tmp_path, capsys):
+    """--plot writes one, of alerts too; a name that is taken is refused before any work."""
+    model, new, valid = (str(folder / name) for name in ("m.safetensors", "moved.npy", "valid.npy"))
+    command = ["watch", model, new, "--reference", valid, "--chunk-size", "300", "--plot"]
+    assert main([*command, str(tmp_path / "watch.svg")]) == 3
+    picture = (tmp_path / "watch.svg").read_text(encoding="utf-8")
+    assert picture.count('<g id="axes_') == 8
+    assert "watch.svg" in capsys.readouterr().err
+    assert main([*command, str(tmp_path / "nowhere" / "watch.svg")]) == 1
+    assert "nowhere" in capsys.readouterr().err
