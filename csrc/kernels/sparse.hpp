@@ -63,46 +63,57 @@ void gather(const T* base, const int* indices, const T* values, Size n, const T*
     }
 }
 
+// By pieces of 16 bytes, which every instruction set adds.
+template <class T>
+inline T sum_pieces(Vec<T> v) noexcept {
+    typedef T Piece __attribute__((vector_size(16)));
+    constexpr Size n = 16 / static_cast<Size>(sizeof(T));
+    T lanes[kLanes<T>];
+    store(lanes, v);
+    Piece sum{};
+#pragma GCC unroll 4
+    for (Size i = 0; i < kLanes<T>; i += n) {
+        Piece piece;
+        __builtin_memcpy(&piece, lanes + i, sizeof piece);
+        sum += piece;
+    }
+    if constexpr (n == 4) return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    return sum[0] + sum[1];
+}
+
 // R rows at a time, so that their chains of sums run side by side.
 template <class T, int R>
 inline void pick_some_dots(const T* x, const int* indices, const T* M, Size ld, Size n_cols, T* out) noexcept {
     const T* rows[R];
-    Vec<T> sum[R][2] = {};
+    Vec<T> even[R], odd[R];
 #pragma GCC unroll 4
-    for (int r = 0; r < R; ++r) rows[r] = M + indices[r] * ld;
+    for (int r = 0; r < R; ++r) {
+        rows[r] = M + indices[r] * ld;
+        even[r] = odd[r] = Vec<T>{};
+    }
     Size c = 0;
     for (; c + 2 * kLanes<T> <= n_cols; c += 2 * kLanes<T>)
 #pragma GCC unroll 4
         for (int r = 0; r < R; ++r) {
-            sum[r][0] += load(x + c) * load(rows[r] + c);
-            sum[r][1] += load(x + c + kLanes<T>) * load(rows[r] + c + kLanes<T>);
+            even[r] += load(x + c) * load(rows[r] + c);
+            odd[r] += load(x + c + kLanes<T>) * load(rows[r] + c + kLanes<T>);
         }
     for (; c < n_cols; c += kLanes<T>) {
         const Size left = n_cols - c < kLanes<T> ? n_cols - c : kLanes<T>;
 #pragma GCC unroll 4
         for (int r = 0; r < R; ++r)
-            sum[r][0] += left == kLanes<T> ? load(x + c) * load(rows[r] + c)
-                                           : load_some(x + c, left) * load_some(rows[r] + c, left);
+            even[r] += left == kLanes<T> ? load(x + c) * load(rows[r] + c)
+                                         : load_some(x + c, left) * load_some(rows[r] + c, left);
     }
-    for (int r = 0; r < R; ++r) {
-        const Vec<T> both = sum[r][0] + sum[r][1];
-        T lanes[kLanes<T>];
-        store(lanes, both);
-        for (Size half = kLanes<T> / 2; half > 0; half /= 2)
-            for (Size i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-        out[r] = lanes[0];
-    }
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) out[r] = sum_pieces<T>(even[r] + odd[r]);
 }
 
+// The rows have just been read by gather(), as a rule, so nothing is asked for in advance.
 template <class T>
 void pick_dots(const T* x, const int* indices, Size n, const T* M, Size ld, Size n_cols, T* out) noexcept {
-    constexpr Size line = 64 / static_cast<Size>(sizeof(T));
     Size i = 0;
-    for (; i + 4 <= n; i += 4) {
-        for (Size r = i + 4; r < n && r < i + 8; ++r)
-            for (Size c = 0; c < n_cols; c += line) __builtin_prefetch(M + indices[r] * ld + c, 0, 3);
-        pick_some_dots<T, 4>(x, indices + i, M, ld, n_cols, out + i);
-    }
+    for (; i + 4 <= n; i += 4) pick_some_dots<T, 4>(x, indices + i, M, ld, n_cols, out + i);
     for (; i < n; ++i) pick_some_dots<T, 1>(x, indices + i, M, ld, n_cols, out + i);
 }
 
