@@ -286,6 +286,19 @@ def test_latents_are_counted(kind):
     assert not fired.all()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_jumprelu_latents_below_their_thresholds_do_not_fire(kind):
+    """Not even those in the window of the kernel, which have a gradient."""
+    trainer, X = trainer_of(kind, "jumprelu")
+    state = trainer.state()
+    state["threshold"][...] = 50
+    trainer.load_state(state)
+    metrics = trainer.step(X, learning_rate=0.01, bandwidth=200.0, l0=0.1)
+    assert metrics["n_active"] == 0
+    assert (trainer.threshold != 50).all()
+    assert (trainer.state()["samples_since_fired"] == N).all()
+
+
 BOTH = [
     *TERMS,
     ("topk", {"multi": (2, 0.5), "groups": (5, H), "aux": (3, 0.7, True)}),
@@ -384,6 +397,8 @@ def test_batchtopk_keeps_the_first_of_equal_numbers():
                 metrics = trainer.step(X, k=2, learning_rate=0.0)
                 assert metrics["n_active"] == (2 * n if fill > 0 else 4)
                 assert trainer.threshold == (1 if fill > 0 else 5)
+                # Of much smaller numbers as many are kept.
+                assert trainer.step(X / 4, k=2, learning_rate=0.0)["n_active"] == metrics["n_active"]
 
 
 @pytest.mark.core
