@@ -139,3 +139,11 @@ def test_a_known_dictionary_is_found(tmp_path):
     done = run("known_dictionary", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(re.findall(r"MMCS 0\.9\d\d", done.stdout)) == 3
+
+
+def test_a_stream_of_digits_is_watched(tmp_path):
+    """The scrambled pictures are found, the change is told in its first chunk and not before, and both are drawn."""
+    done = run("watched_digits", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "chunks with an alert: [20, 21," in done.stdout
+    assert {p.name for p in tmp_path.iterdir()} == {"watched_digits.png", "watched_digits_odd.png"}
