@@ -245,26 +245,26 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
 
     # Scores
 
-    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
+    def score_samples(self, X: ArrayLike | Source) -> NDArray[np.float64]:
         """Minus the mean of each sample's :meth:`feature_errors`; about -1 is usual, the lower the more abnormal.
 
         Parameters
         ----------
-        X : array_like of shape (n_samples, n_features)
+        X : array_like of shape (n_samples, n_features) or Source
+            A source is read block by block, here and in all that judges by scores.
 
         Returns
         -------
         ndarray of shape (n_samples,)
             PyOD's ``decision_function`` has the other sign: there the larger is the more abnormal.
         """
-        check_is_fitted(self)
-        return self._scores(self._validate(X, reset=False))
+        return np.concatenate([-errors.mean(axis=1) for errors in self._error_blocks(X)])
 
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+    def decision_function(self, X: ArrayLike | Source) -> NDArray[np.float64]:
         """``score_samples(X) - offset_``, shape (n_samples,): negative for outliers."""
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X: ArrayLike) -> NDArray[np.intp]:
+    def predict(self, X: ArrayLike | Source) -> NDArray[np.intp]:
         """-1 for outliers, 1 for all others, shape (n_samples,).
 
         PyOD has 1 for outliers and 0 for others: ``(detector.predict(X) == -1).astype(int)``.
@@ -336,7 +336,7 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
 
     # Thresholds
 
-    def calibrate(self, X: ArrayLike, *, fpr: float = 0.01) -> Self:
+    def calibrate(self, X: ArrayLike | Source, *, fpr: float = 0.01) -> Self:
         """Set the threshold by good samples, so that of such samples at most a share ``fpr`` are called outliers.
 
         That is a bound on the probability, over the draw of these samples and of the one to be judged, and it needs
@@ -366,7 +366,7 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
         self.calibration_scores_ = scores
         return self
 
-    def p_values(self, X: ArrayLike) -> NDArray[np.float64]:
+    def p_values(self, X: ArrayLike | Source) -> NDArray[np.float64]:
         """How probable a score as low as each sample's is among ordinary samples, shape (n_samples,).
 
         Conformal p-values: the share of ``calibration_scores_``, the sample's own among them, that are no higher.

@@ -258,3 +258,14 @@ def test_bad_samples(fitted):
         Detector().predict(X)
     with pytest.raises(ValueError, match="top must be >= 1, got 0"):
         fitted.explain(ratios(1), top=0)
+
+
+def test_sources_are_judged(fitted):
+    """Block by block, with the results of an array; of another width they are refused."""
+    X = broken(60)[0]
+    source = sf.open_source(X, batch_size=7)
+    np.testing.assert_allclose(fitted.score_samples(source), fitted.score_samples(X), rtol=1e-9)
+    np.testing.assert_array_equal(fitted.predict(source), fitted.predict(X))
+    np.testing.assert_array_equal(fitted.p_values(source), fitted.p_values(X))
+    with pytest.raises(ValueError, match="X must have 4 features, as the model, got a source of 2"):
+        fitted.score_samples(sf.open_source(X[:, :2]))
