@@ -129,6 +129,25 @@ def top_examples(
     return found if several else found[0]
 
 
+def all_examples(
+    encoder: KSparseEncoder, data: Any, latents: Sequence[int], k: int | None = None, n_threads: int | None = None
+) -> list[TopExamples]:
+    """As :func:`top_examples`, with all rows that excite them: their activations are in memory."""
+    chosen = [_check_latent(one, encoder.n_latents) for one in latents]
+    held: list[list[tuple[NDArray[np.int64], NDArray[Any]]]] = [[] for _ in chosen]
+    n_samples = 0
+    for first, size, codes in code_blocks(encoder, data, k, n_threads):
+        n_samples = first + size
+        for mine, (rows, values) in zip(held, entries_of(codes, chosen), strict=True):
+            mine.append((first + rows, values))
+    found = []
+    for latent, mine in zip(chosen, held, strict=True):
+        rows, values = (np.concatenate(some) for some in zip(*mine, strict=True))
+        order = np.argsort(-values, kind="stable")
+        found.append(TopExamples(latent, rows[order], values[order], len(rows) / n_samples, n_samples))
+    return found
+
+
 def entries_of(codes: Any, latents: Sequence[int]) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
     """Of each of these latents the rows of CSR codes that excite it, rising, and their activations."""
     place = np.zeros(codes.shape[1], bool)

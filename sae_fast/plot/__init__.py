@@ -5,6 +5,7 @@ module's, whatever the caller's settings are, and leaves them alone. Symbols are
 """
 
 from ._filters import filters
+from ._ksparse import dead_latents, densities, pareto
 from ._loss import loss
 from ._penalty import kl_penalty
 from ._samples import latent, reconstructions
@@ -16,6 +17,8 @@ from ._watching import anomalies, monitor
 __all__ = [
     "activations",
     "anomalies",
+    "dead_latents",
+    "densities",
     "filters",
     "kl_penalty",
     "latent",
@@ -23,6 +26,7 @@ __all__ = [
     "mean_activations",
     "monitor",
     "new_figure",
+    "pareto",
     "reconstructions",
     "save",
     "style",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..ksparse._subject import sparse_encoder
 from ..network._checks import check_count
 from ..network._types import Hidden, Output
 from ._inputs import F64, Shape, as_pictures, codes, finite, reconstruction
+from ._one_latent import one_latent
 from ._style import BLUE, CLASSES, CONTINUOUS, INK, SIGNED, axes_or_new, style
 
 if TYPE_CHECKING:
@@ -114,9 +117,13 @@ def latent(
     units: tuple[int, int] | None = None,
     max_points: int = 5000,
     hidden: Hidden | None = None,
+    latent: int | None = None,
+    texts: Sequence[str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Codes in the plane: two units, or the two principal components of all, coloured by labels.
+
+    Of a k-sparse model one latent instead: a histogram of its activations, and the samples that excite it most.
 
     Parameters
     ----------
@@ -133,6 +140,11 @@ def latent(
         Of more samples, this many are drawn, evenly spaced.
     hidden : {"sigmoid", "tanh", "relu", "satlin"}, optional
         Of Params; by default sigmoid.
+    latent : int, optional
+        Which one of a k-sparse model. ``X`` may be whatever :func:`sae_fast.open_source` takes, and is read block by
+        block.
+    texts : sequence of str, optional
+        With ``latent``: what to call the samples, one for each.
     ax : matplotlib.axes.Axes, optional
         Where to draw.
 
@@ -143,7 +155,7 @@ def latent(
     Raises
     ------
     ValueError
-        Codes of one unit, labels that do not fit the samples, or units that do not exist.
+        Codes of one unit, labels or texts that do not fit the samples, or units that do not exist.
 
     Examples
     --------
@@ -153,6 +165,10 @@ def latent(
     >>> ax.get_xlabel()
     'activation of unit 0'
     """
+    if latent is not None or texts is not None or sparse_encoder(model) is not None:
+        if y is not None or units is not None:
+            raise ValueError("y and units are not for one latent of a k-sparse model, whose codes lie in no plane")
+        return one_latent(model, X, latent, texts, ax)
     samples = model if X is None else X
     n = len(np.asarray(samples))
     labels = None if y is None else _labels(y, n)
