@@ -11,12 +11,17 @@ import numpy as np
 
 from ..inspection._compare import compare_with_pca
 from ..ksparse._compare import KSparseComparison, compare_k_sparse
+from ..plot._ksparse import pareto
+from ..plot._style import save
+from ..streams._files import files_of
 from ..streams._source import check_finite
 from ..streams._tables import read_tables
 from ._inputs import check_columns, check_labels_usage, labels_of, read_inputs, table_options, title
 from ._labels import read_labels
 from ._models import for_arrays, load_k_sparse, load_model
 from ._network import check_network
+from ._outputs import say
+from ._pictures import check_picture
 
 _OPTIONS = [
     "n_components", "rho", "beta", "l1", "weight_decay", "loss", "hidden", "output", "scale", "solver", "max_iter",
@@ -27,8 +32,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the table on stdout."""
     _check_k_sparse(arguments)
     if arguments.k_sparse is not None:
+        if arguments.plot is not None:
+            inputs = [*arguments.k_sparse, *files_of(arguments.data), arguments.queries, arguments.relevant]
+            check_picture(arguments.plot, inputs, None)
         result: Any = _k_sparse(arguments)
         print(json.dumps(result.to_dict(), indent=2) if arguments.json else result)
+        if arguments.plot is not None:
+            save(pareto(result), arguments.plot)
+            say(f"wrote {arguments.plot}")
         return 0
     check_labels_usage(arguments)
     if arguments.model is None:
@@ -59,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _check_k_sparse(arguments: argparse.Namespace) -> None:
     """Options of one table with the other one are wrong usage, rather than left out of account."""
     if arguments.k_sparse is None:
-        for name in ("k", "fvu", "queries", "relevant"):
+        for name in ("k", "fvu", "queries", "relevant", "plot"):
             if getattr(arguments, name) is not None:
                 arguments.wrong(f"--{name} needs --k-sparse MODEL")
         return

@@ -10,22 +10,35 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..ksparse._examples import TopExamples, top_examples
+from ..ksparse._examples import TopExamples, all_examples, top_examples
+from ..plot._one_latent import draw_latents
+from ..plot._style import save
+from ..streams._files import files_of
 from ..streams._source import Source
 from ._info import shown
 from ._inputs import open_inputs, title
 from ._models import load_k_sparse
+from ._outputs import say
+from ._pictures import check_picture
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the rows that excite latents most, with their texts."""
+    """Print the rows that excite latents most, with their texts, and draw them where that is asked for."""
+    if arguments.plot is not None:
+        check_picture(arguments.plot, [arguments.model, *files_of(arguments.data), arguments.texts], None)
     encoder = load_k_sparse(arguments.model)
     reader = open_inputs(arguments)
     latents = [latent for some in arguments.latent for latent in some]
     n_texts = None if arguments.texts is None else _count(arguments.texts)
     if n_texts is not None and reader.n_rows is not None:
         _check_same(arguments, n_texts, reader.n_rows)
-    found = top_examples(encoder, Source(reader), latents, arguments.n, k=arguments.k, n_threads=arguments.n_threads)
+    options = {"k": arguments.k, "n_threads": arguments.n_threads}
+    if arguments.plot is None:
+        found = top_examples(encoder, Source(reader), latents, arguments.n, **options)
+    else:  # the histograms are of all
+        every = all_examples(encoder, Source(reader), latents, **options)
+        n = arguments.n
+        found = [one._replace(rows=one.rows[:n], values=one.values[:n]) for one in every]
     texts: dict[int, str] = {}
     if n_texts is not None:
         _check_same(arguments, n_texts, found[0].n_samples)
@@ -34,6 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps([_record(one, texts) for one in found], indent=2))
     else:
         print("\n\n".join("\n".join(_table(one, texts)) for one in found))
+    if arguments.plot is not None:
+        save(draw_latents(every, texts if n_texts is not None else None, arguments.n), arguments.plot)
+        say(f"wrote {arguments.plot}")
     return 0
 
 

@@ -362,6 +362,9 @@ def _explain(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--texts", metavar="FILE", help="text of each row, a line of UTF-8 each, to show beside it")
     p.add_argument("-n", metavar="N", type=count, default=10, help="rows that are shown of each, numbered from 1")
+    p.add_argument(
+        "--plot", metavar="FILE", type=picture_name, help="draw them beside all activations: .png, .pdf or .svg"
+    )
     p.add_argument("--k", metavar="K", type=count, help="active latents of a row, of topk (default: the model's own)")
     p.add_argument("--json", action="store_true", help="as JSON")
     p.add_argument("--n-threads", metavar="N", type=count, help="threads (default: what the machine gives)")
@@ -439,6 +442,7 @@ def _compare(p: argparse.ArgumentParser) -> None:
     sparse.add_argument(
         "--relevant", metavar="R", type=input_name, help="with --queries: of each the row that answers it, from 0"
     )
+    sparse.add_argument("--plot", metavar="FILE", type=picture_name, help="draw FVU over L0: .png, .pdf or .svg")
     p.add_argument("--cv", metavar="N", type=count, default=5, help="folds of the cross-validation, >= 2")
     p.add_argument("--random-state", metavar="SEED", type=index, help="seed (default: a fresh one)")
     p.add_argument("--json", action="store_true", help="as JSON")

@@ -181,3 +181,27 @@ def test_info(folder, capsys):
     (folder / "lens" / "cfg.json").write_text(json.dumps(settings | {"architecture": "skip_transcoder"}))
     assert main(["info", "lens"]) == 1
     assert "'skip_transcoder', whose outputs contain W_skip x" in capsys.readouterr().err
+
+
+def test_pictures_are_drawn(folder, capsys):
+    """--plot of both writes that of the library beside what is printed; other comparisons have none."""
+    explain = ["explain", "m.safetensors", "X.npy", "--latent", "1,2"]
+    assert main(explain) == 0
+    wanted = capsys.readouterr().out
+    assert main([*explain, "--texts", "texts.txt", "--plot", "latents.svg"]) == 0
+    picture = (folder / "latents.svg").read_text(encoding="utf-8")
+    assert picture.count('<g id="axes_') == 2
+    assert main([*explain, "--plot", "latents.png"]) == 0
+    assert capsys.readouterr().out.endswith(wanted)
+    compare = ["compare", "--k-sparse", "m.safetensors", "--k", "1,2", "X.npy"]
+    assert main([*compare, "--plot", "pareto.png"]) == 0
+    sf.plot.save(
+        sf.plot.pareto(sf.compare_k_sparse({"m": sf.load("m.safetensors")}, np.load("X.npy"), k=(1, 2))), "w.png"
+    )
+    assert (folder / "pareto.png").read_bytes() == (folder / "w.png").read_bytes()
+    capsys.readouterr()
+    assert main([*explain, "--plot", "nowhere/latents.png"]) == 1
+    assert "nowhere" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["compare", "X.npy", "--plot", "pareto.png"])
+    assert "--plot needs --k-sparse MODEL" in capsys.readouterr().err
