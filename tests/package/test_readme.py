@@ -41,11 +41,17 @@ def test_python_blocks_run(names):
 def test_accuracies_in_comments_are_what_is_printed(names):
     """Each number beside a print of scores is that score, to the digits shown."""
     lines = re.findall(r"^print\((.*score.*)\)  # (.*)$", README, re.M)
-    assert len(lines) == 3
+    assert len(lines) == 4
     for code, comment in lines:
         scores = eval(f"({code},)", names)
         shown = [float(number) for number in re.findall(r"\d\.\d+", comment)][: len(scores)]
         assert shown == pytest.approx(scores, abs=0.005 + THREE_DIGITS)
+
+
+def test_share_that_sparse_codes_do_not_explain(names):
+    """It is what the comment says, but for what rounding leads to in training."""
+    shown = float(re.search(r"evaluate\(B\)\[\"fvu\"\]\)  # (\d\.\d+)", README).group(1))
+    assert names["latents"].evaluate(names["B"])["fvu"] == pytest.approx(shown, abs=0.015)
 
 
 def test_accuracy_of_the_pixels_beside_convolved_features(names):
