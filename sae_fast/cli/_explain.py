@@ -21,14 +21,18 @@ from ._models import load_k_sparse
 from ._outputs import say
 from ._pictures import check_picture
 
+_DRAWN = 20
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the rows that excite latents most, with their texts, and draw them where that is asked for."""
+    latents = [latent for some in arguments.latent for latent in some]
     if arguments.plot is not None:
+        if len(latents) > _DRAWN:
+            arguments.wrong(f"--plot draws {_DRAWN} latents at most, got {len(latents)}")
         check_picture(arguments.plot, [arguments.model, *files_of(arguments.data), arguments.texts], None)
     encoder = load_k_sparse(arguments.model)
     reader = open_inputs(arguments)
-    latents = [latent for some in arguments.latent for latent in some]
     n_texts = None if arguments.texts is None else _count(arguments.texts)
     if n_texts is not None and reader.n_rows is not None:
         _check_same(arguments, n_texts, reader.n_rows)

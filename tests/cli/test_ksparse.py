@@ -203,5 +203,8 @@ def test_pictures_are_drawn(folder, capsys):
     assert main([*explain, "--plot", "nowhere/latents.png"]) == 1
     assert "nowhere" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
+        main(["explain", "m.safetensors", "X.npy", "--latent", ",".join("1" * 21), "--plot", "latents.png"])
+    assert "--plot draws 20 latents at most, got 21" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
         main(["compare", "X.npy", "--plot", "pareto.png"])
     assert "--plot needs --k-sparse MODEL" in capsys.readouterr().err
