@@ -294,7 +294,7 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
         data = self._validate(X, reset=False)
         yield from (self._errors(data[rows]) for rows in _blocks(len(data)))
 
-    def explain(self, X: ArrayLike, top: int | None = None) -> list[OddFeature] | list[list[OddFeature]]:
+    def explain(self, X: ArrayLike, top: int | None = None) -> list[Any]:
         """The features that make a sample odd, largest error first.
 
         Parameters
