@@ -63,8 +63,8 @@ def monitor(report: Any, *, figure: Figure | SubFigure | None = None) -> Figure 
         raise ValueError("report has no chunk to draw: give the monitor more rows, or flush() it")
     with style():
         made = figure if figure is not None else new_figure(7.2, 5.4)
-        alarmed = f"{found.n_alarmed} of {found.n_chunks} chunks with an alert"
-        made.suptitle(f"{found.n_rows:,} rows, {alarmed}", x=0.01, ha="left")
+        alarmed = f"{found.n_alarmed} of {found.n_chunks} chunks with an alert (dots)"
+        made.suptitle(f"{found.n_rows:,} rows, {alarmed}; limits in gray", x=0.01, ha="left")
         panels = made.subplots(4, 2, sharex=True).ravel()
         chunks = np.arange(found.first_chunk, found.n_chunks)
         for k, ((name, limits), ax) in enumerate(zip(found.limits.items(), panels, strict=True)):

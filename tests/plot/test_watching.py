@@ -44,7 +44,7 @@ def test_panels_show_metrics_and_alerts(monitor):
     report = monitor.update(X).report()
     figure = plot.monitor(report)
     assert [ax.get_title(loc="left") for ax in figure.axes] == [name.replace("_", " ") for name in METRICS]
-    assert figure.get_suptitle() == "700 rows, 2 of 7 chunks with an alert"
+    assert figure.get_suptitle() == "700 rows, 2 of 7 chunks with an alert (dots); limits in gray"
     found = []
     for k, (name, ax) in enumerate(zip(METRICS, figure.axes, strict=True)):
         np.testing.assert_array_equal(ax.lines[0].get_xdata(), np.arange(2, 7))
