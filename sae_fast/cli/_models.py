@@ -16,13 +16,13 @@ from ..ksparse._subject import encoder_of
 from ..ksparse._weight_files import is_ours
 
 
-def load_model(path: str) -> Any:
-    """The fitted estimator of a file; an encoder alone is an error."""
+def load_model(path: str, sparse: str = "which this command does not take") -> Any:
+    """The fitted estimator of a file; an encoder alone is an error, and a k-sparse one, of which ``sparse`` is said."""
     model = load(path)
     if isinstance(model, Encoder | StackEncoder | KSparseEncoder):
         raise ValueError(f"{path} holds an encoder alone, wanted a model as sae-fast fit writes it")
     if is_sparse(model):
-        raise ValueError(f"{path} holds a {type(model).__name__}, which this command does not take")
+        raise ValueError(f"{path} holds a {type(model).__name__}, {sparse}")
     return model
 
 

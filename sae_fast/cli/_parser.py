@@ -40,6 +40,7 @@ PICTURES = (
     "activations",
     "latent",
 )
+K_SPARSE_PICTURES = ("dead-latents", "densities")
 
 _K_SPARSE = "model or encoder file with k-sparse codes, or folder or file that another package wrote"
 
@@ -411,7 +412,8 @@ def _plot(p: argparse.ArgumentParser) -> None:
     p.add_argument("model", metavar="MODEL", help="model file, as written by sae-fast fit")
     _data(p, nargs="*")
     kinds = f"{', '.join(PICTURES[1:-1])} or {PICTURES[-1]} (default: {PICTURES[0]}, one figure with most of them)"
-    p.add_argument("--kind", metavar="KIND", choices=PICTURES, default="summary", help=kinds)
+    kinds += f"; of a k-sparse model {' or '.join(K_SPARSE_PICTURES)}"
+    p.add_argument("--kind", metavar="KIND", choices=PICTURES + K_SPARSE_PICTURES, default="summary", help=kinds)
     p.add_argument(
         "-o", "--out", metavar="FILE", type=picture_name, help=".png, .pdf or .svg (default: MODEL-KIND.png)"
     )

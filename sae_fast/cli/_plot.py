@@ -8,14 +8,16 @@ from typing import Any
 
 from .. import plot
 from ..files._arrays_io import expand
-from ..streams._source import check_finite
-from ._inputs import check_columns, check_labels_usage, labels_of, read_inputs, title
-from ._models import for_arrays, load_model, network_of
+from ..files._model_file import load
+from ..streams._source import Source, check_finite
+from ._inputs import check_columns, check_labels_usage, labels_of, open_inputs, read_inputs, title
+from ._models import for_arrays, is_foreign, is_sparse, load_k_sparse, load_model, network_of
 from ._outputs import check_out, say
+from ._parser import K_SPARSE_PICTURES
 
 # What each kind does with samples.
-_NEED_SAMPLES = ("reconstructions", "activations", "latent")
-_NO_SAMPLES = ("filters", "loss", "kl-penalty")
+_NEED_SAMPLES = ("reconstructions", "activations", "latent", "densities")
+_NO_SAMPLES = ("filters", "loss", "kl-penalty", "dead-latents")
 _LABELLED = ("latent", "summary")
 _SHAPED = ("filters", "reconstructions", "summary")
 
@@ -26,7 +28,23 @@ def run(arguments: argparse.Namespace) -> int:
     kind = arguments.kind
     out = Path(arguments.out or f"{Path(arguments.model).stem}-{kind}.png")
     check_out(out, [arguments.model, *expand(arguments.data or []), arguments.labels])
-    model = network_of(load_model(arguments.model))
+    picture = _of_k_sparse(arguments) if kind in K_SPARSE_PICTURES else _of_network(arguments)
+    plot.save(picture, out, dpi=arguments.dpi)
+    say(f"wrote {out}")
+    return 0
+
+
+def _of_k_sparse(arguments: argparse.Namespace) -> Any:
+    if arguments.kind == "densities":
+        return plot.densities(load_k_sparse(arguments.model), Source(open_inputs(arguments)))
+    if is_foreign(arguments.model) or not is_sparse(model := load(arguments.model)):
+        raise ValueError(f"{arguments.model} must hold a k-sparse autoencoder, as sae-fast fit --k writes it")
+    return plot.dead_latents(model)
+
+
+def _of_network(arguments: argparse.Namespace) -> Any:
+    kind = arguments.kind
+    model = network_of(load_model(arguments.model, f"of which --kind {' or '.join(K_SPARSE_PICTURES)} is drawn"))
     options: dict[str, Any] = {"shape": arguments.shape} if kind in _SHAPED else {}
     samples: list[Any] = []
     if arguments.data:
@@ -36,10 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         model = for_arrays(model)
         labels = labels_of(arguments, table)
         samples = [table.values] if labels is None or kind not in _LABELLED else [table.values, labels]
-    draw = getattr(plot, kind.replace("-", "_"))
-    plot.save(draw(model, *samples, **options), out, dpi=arguments.dpi)
-    say(f"wrote {out}")
-    return 0
+    return getattr(plot, kind.replace("-", "_"))(model, *samples, **options)
 
 
 def _check_usage(arguments: argparse.Namespace) -> None:

@@ -208,3 +208,26 @@ def test_pictures_are_drawn(folder, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["compare", "X.npy", "--plot", "pareto.png"])
     assert "--plot needs --k-sparse MODEL" in capsys.readouterr().err
+
+
+def test_plot(folder, capsys):
+    """The pictures of k-sparse models are those of the functions; other models have none of them."""
+    X = np.load("X.npy")
+    model = sf.KSparseAutoencoder(12, k=2, max_iter=2, batch_size=20, random_state=0).fit(X)
+    model.save("fitted.safetensors")
+    for command, draw in (
+        (["m.safetensors", "X.npy", "--kind", "densities"], lambda: sf.plot.densities(sf.load("m.safetensors"), X)),
+        (["fitted.safetensors", "--kind", "dead-latents"], lambda: sf.plot.dead_latents(model)),
+    ):
+        assert main(["plot", *command, "-o", "found.png"]) == 0
+        sf.plot.save(draw(), "wanted.png")
+        assert (folder / "found.png").read_bytes() == (folder / "wanted.png").read_bytes()
+    sf.SparseAutoencoder(3, max_iter=3, random_state=0).fit(np.abs(X) / 10).save("dense.safetensors")
+    capsys.readouterr()
+    for name in ("m", "dense"):
+        assert main(["plot", f"{name}.safetensors", "--kind", "dead-latents"]) == 1
+        assert f"{name}.safetensors must hold a k-sparse autoencoder" in capsys.readouterr().err
+    assert main(["plot", "dense.safetensors", "X.npy", "--kind", "densities"]) == 1
+    assert "dense.safetensors must hold a model of k-sparse codes" in capsys.readouterr().err
+    assert main(["plot", "fitted.safetensors"]) == 1
+    assert "of which --kind dead-latents or densities is drawn" in capsys.readouterr().err
