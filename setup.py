@@ -150,6 +150,18 @@ def core_jobs(build: Path, openmp: list[str]) -> list[tuple[Path, Path, list[str
     return jobs
 
 
+def in_our_tree(folder: str, name: str) -> str:
+    """A link to headers that pip puts elsewhere for each build: a compiler cache knows them by their path."""
+    link = ROOT / "build" / "include" / name
+    try:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(folder, target_is_directory=True)
+    except OSError:  # where links are not for everyone
+        return folder
+    return str(link)
+
+
 class BuildExt(build_ext):
     """Compiles and links with our own flags per file; setuptools only says where the result goes."""
 
@@ -202,7 +214,7 @@ class BuildExt(build_ext):
         kind = "-".join(",".join(filter(None, kinds)).split(","))
         build = Path(self.build_temp).resolve() / kind
         include = [f"-I{ROOT / 'csrc' / 'include'}", "-isystem", sysconfig.get_paths()["include"]]
-        include += ["-isystem", pybind11.get_include()]
+        include += ["-isystem", in_our_tree(pybind11.get_include(), "pybind11")]
         openmp = toolchain.openmp or []
         jobs = core_jobs(build / "csrc", openmp)
         for source in map(Path, ext.sources):
