@@ -57,6 +57,20 @@ void count_above(const Array& X, const Array& edges, Array counts) {
     });
 }
 
+void add_areas(const Array& X, const Array& edges, Array areas) {
+    if (X.ndim() != 2 || edges.ndim() != 2) throw py::value_error("X and edges must have 2 dimensions");
+    const Size n = X.shape(1);
+    const Size n_edges = edges.shape(0);
+    if (n_edges < 1) throw py::value_error("edges must have a row");
+    with_type(X, [&](auto zero) {
+        using T = decltype(zero);
+        const T* const rows = input<T>(X, X.size(), "X");
+        const T* const limits = input<T>(edges, n_edges * n, "edges");
+        auto* const to = output<double>(areas, (n_edges + 1) * n, "areas");
+        unlocked([&] { sae_fast::add_areas(rows, X.shape(0), n, limits, n_edges, to); });
+    });
+}
+
 Array row_errors(const Array& a3, const Array& target) {
     if (a3.ndim() != 2) throw py::value_error("a3 must have 2 dimensions");
     Array errors = new_array<double>({a3.shape(0)});
@@ -80,6 +94,8 @@ void bind_chunks(py::module_& m) {
           "Count rows of X from `begin` on in the chunks from `first` on, until all are full: how many it counted.");
     m.def("count_above", &count_above, py::arg("X"), py::arg("edges"), py::arg("counts"),
           "counts (n_edges, n_features) += how many rows of X are above each edge.");
+    m.def("add_areas", &add_areas, py::arg("X"), py::arg("edges"), py::arg("areas"),
+          "areas (n_edges + 1, n_features) += how far rows of X go within each interval between edges.");
     m.def("row_errors", &row_errors, py::arg("a3"), py::arg("target"), "1/2 sum (a3 - target)^2 of each row.");
 }
 

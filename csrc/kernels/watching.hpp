@@ -1,4 +1,4 @@
-// Statistics of rows that are watched: column sums, ranges, counts between edges, distances.
+// Statistics of rows that are watched: column sums, ranges, counts and areas between edges, distances.
 #pragma once
 
 #include "simd.hpp"
@@ -78,6 +78,44 @@ void count_above(const T* X, Size ld, Size n_rows, Size n_cols, const T* edges, 
     for (; c < n_cols; ++c)
         for (Size e = 0; e < n_edges; ++e)
             for (Size r = 0; r < n_rows; ++r) counts[e * n_cols + c] += X[r * ld + c] > edges[e * n_cols + c] ? 1 : 0;
+}
+
+// What of x lies above `from`, at most as far as `to`. V: double, or a vector of them.
+template <class V>
+inline V part_above(V x, V from, V to) noexcept {
+    const V end = x < to ? x : to;
+    return end > from ? end - from : V{};
+}
+
+// Every sum goes from row to row, on from what is there: cuts between calls are not seen in it.
+template <class T>
+void add_areas(const T* X, Size ld, Size n_rows, Size n_cols, const T* edges, Size n_edges, double* areas) noexcept {
+    Size c = 0;
+    for (; c + kLanes<T> <= n_cols; c += kLanes<T>)
+        for (Size e = 0; e <= n_edges; ++e) {
+            VecF64 from[kWide<T>];
+            VecF64 to[kWide<T>];
+            VecF64 sum[kWide<T>];
+            widen<T>(load(edges + (e > 0 ? e - 1 : 0) * n_cols + c), from);
+            widen<T>(load(edges + (e < n_edges ? e : 0) * n_cols + c), to);
+            for (int i = 0; i < kWide<T>; ++i) sum[i] = load(areas + e * n_cols + c + i * kLanes<double>);
+            for (Size r = 0; r < n_rows; ++r) {
+                VecF64 x[kWide<T>];
+                widen<T>(load(X + r * ld + c), x);
+                for (int i = 0; i < kWide<T>; ++i)
+                    sum[i] +=
+                        e == 0 ? part_above(to[i], x[i], to[i]) : part_above(x[i], from[i], e < n_edges ? to[i] : x[i]);
+            }
+            for (int i = 0; i < kWide<T>; ++i) store(areas + e * n_cols + c + i * kLanes<double>, sum[i]);
+        }
+    for (; c < n_cols; ++c)
+        for (Size e = 0; e <= n_edges; ++e)
+            for (Size r = 0; r < n_rows; ++r) {
+                const auto x = static_cast<double>(X[r * ld + c]);
+                const auto from = static_cast<double>(edges[(e > 0 ? e - 1 : 0) * n_cols + c]);
+                const auto to = static_cast<double>(edges[(e < n_edges ? e : 0) * n_cols + c]);
+                areas[e * n_cols + c] += e == 0 ? part_above(to, x, to) : part_above(x, from, e < n_edges ? to : x);
+            }
 }
 
 template <class T>

@@ -145,6 +145,13 @@ void count_above(const T* X, Size n_rows, Size n_features, const T* edges, Size 
 }
 
 template <class T>
+void add_areas(const T* X, Size n_rows, Size n_features, const T* edges, Size n_edges, double* areas) noexcept {
+    for (Size i = 0; i < n_rows; i += kBlock)
+        kernels<T>().add_areas(X + i * n_features, n_features, std::min(kBlock, n_rows - i), n_features, edges, n_edges,
+                               areas);
+}
+
+template <class T>
 void row_errors(const T* a3, const T* target, Size n_rows, Size n_features, double* errors) noexcept {
     for (Size i = 0; i < n_rows; ++i)
         errors[i] = 0.5 * kernels<T>().squared_distance(a3 + i * n_features, target + i * n_features, n_features);
@@ -153,6 +160,7 @@ void row_errors(const T* a3, const T* target, Size n_rows, Size n_features, doub
 #define SAE_FAST_CHUNKS(T)                                                                         \
     template Size count_rows(const Samples&, Size, const Chunks<T>&, Size, Size, int, Workspace&); \
     template void count_above(const T*, Size, Size, const T*, Size, Size*) noexcept;               \
+    template void add_areas(const T*, Size, Size, const T*, Size, double*) noexcept;               \
     template void row_errors(const T*, const T*, Size, Size, double*) noexcept;
 SAE_FAST_CHUNKS(float)
 SAE_FAST_CHUNKS(double)

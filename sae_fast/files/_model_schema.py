@@ -229,6 +229,7 @@ def _monitor(contents: _Contents) -> None:
     contents.tensor("reference.sd", (n_visible,), low=0)
     (n_edges, _) = contents.tensor("reference.edges", (None, n_visible)).shape
     contents.tensor("reference.shares", (n_edges + 1, n_visible), low=0, high=1)
+    contents.tensor("reference.areas", (n_edges + 1, n_visible), low=0)
     contents.tensor("reference.rho_hat", (n_hidden,))
     contents.tensor("reference.unit_sd", (n_hidden,), low=0)
     (n_metrics,) = contents.tensor("reference.lower", (N_METRICS,)).shape
@@ -238,6 +239,7 @@ def _monitor(contents: _Contents) -> None:
     contents.tensor("found.rho_hat", (n_chunks, n_hidden), low=-1, finite=False)
     contents.tensor("found.sizes", (n_chunks,), low=1, high=_MOST)
     contents.tensor("found.counts", (n_edges + 1, n_visible), low=0, high=_MOST)
+    contents.tensor("found.areas", (n_edges + 1, n_visible), low=0, finite=False)
     contents.tensor("found.alerts", (n_metrics + 1,), low=0, high=_MOST)
     totals = contents.tensor("found.totals", (2,), low=0, high=_MOST)
     for name in ("chunk_size", "every", "history"):

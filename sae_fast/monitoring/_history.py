@@ -27,13 +27,15 @@ class MonitorHistory:
         Chunks with an alert.
     counts : ndarray of shape (n_bins, n_features)
         Rows between the edges of each feature, of those that went through the network.
+    areas : ndarray of shape (n_bins, n_features)
+        Sums over these of how far they go between the edges.
     """
 
     def __init__(self, length: int, n_metrics: int, n_hidden: int, counts: NDArray[np.int64]) -> None:
         self.length = length
         self.n_rows = self.n_chunks = self.n_alarmed = 0
         self.n_alerts = np.zeros(n_metrics, np.int64)
-        self.counts = counts
+        self.counts, self.areas = counts, np.zeros(counts.shape)
         self._widths = n_metrics, n_hidden
         self._metrics, self._rho_hat = deque[F64](maxlen=length), deque[F64](maxlen=length)
         self._sizes = deque[int](maxlen=length)
@@ -60,6 +62,7 @@ class MonitorHistory:
         self.n_alarmed += other.n_alarmed
         self.n_alerts = self.n_alerts + other.n_alerts
         self.counts = self.counts + other.counts
+        self.areas = self.areas + other.areas
 
     def chunks(self) -> tuple[F64, F64, NDArray[np.intp]]:
         """Metrics, mean activations and sizes of the last chunks, one a row."""

@@ -19,7 +19,7 @@ from ..streams._source import Source
 from ._history import MonitorHistory
 from ._looks import N_ROWS, Chunks
 from ._monitor_file import monitor_from, save
-from ._reference import FEWEST, METRICS, Reference, beyond, counts_of, learn, metrics_of
+from ._reference import FEWEST, METRICS, Reference, areas_of, beyond, counts_of, learn, metrics_of
 from ._report import MonitorReport
 from ._watched import checked_model, is_bounded, kind_of, layers_of, raw_blocks_of, reference_rows, rows_of, see
 
@@ -150,6 +150,7 @@ class Monitor:
         with np.errstate(over="ignore", invalid="ignore"):
             metrics, rho_hat = metrics_of(self.model, self._reference, part, see(self.model, rows))
         self._history.counts += counts_of(self._edges, rows)
+        areas_of(self._edges, rows, self._history.areas)
         self._history.add(metrics, rho_hat, part[1][:, N_ROWS], beyond(self._reference, metrics))
         self._chunks.drop(n)
 
@@ -178,6 +179,7 @@ class Monitor:
                 self._reference,
                 rho_hat,
                 found.counts.astype(np.float64),
+                found.areas.copy(),
                 self.chunk_size // self.every + (self.chunk_size % self.every > 0),
                 None if names is None else tuple(map(str, names)),
                 found.n_rows,

@@ -1,8 +1,8 @@
 """The model file of a monitor: that of its model, with the reference and what was found beside it.
 
 Tensors ``reference.mean``, ...; ``found.metrics``, ``found.rho_hat``, ``found.sizes`` of the chunks that are kept;
-``found.counts``; ``found.alerts``, chunks beyond the limits by metric, and by any; ``found.totals``, rows and chunks.
-Fields ``chunk_size``, ``every`` and ``history``. What no row could tell is NaN in memory and -1 in the file: nothing
+``found.counts``, ``found.areas``; ``found.alerts``, chunks beyond the limits by metric, and by any; ``found.totals``,
+rows and chunks. Fields ``chunk_size``, ``every`` and ``history``. What no row could tell is NaN in memory and -1 in the file: nothing
 else there is < 0.
 """
 
@@ -36,6 +36,7 @@ def save(monitor: Any, path: str | PathLike[str]) -> None:
         "found.rho_hat": np.where(np.isnan(report.rho_hat), -1.0, report.rho_hat),
         "found.sizes": report.sizes.astype(np.float64),
         "found.counts": history.counts.astype(np.float64),
+        "found.areas": history.areas,
         "found.alerts": np.array([*history.n_alerts, history.n_alarmed], np.float64),
         "found.totals": np.array([history.n_rows, history.n_chunks], np.float64),
     }
@@ -57,6 +58,7 @@ def monitor_from(
     metrics, rho_hat = (np.where(a < 0, np.nan, a) for a in (own["found.metrics"], own["found.rho_hat"]))
     history.remember(metrics, rho_hat, own["found.sizes"].astype(np.int64))
     history.counts = own["found.counts"].astype(np.int64)
+    history.areas = own["found.areas"]
     alerts = own["found.alerts"].astype(np.int64)
     history.n_alerts, history.n_alarmed = alerts[:-1], int(alerts[-1])
     history.n_rows, history.n_chunks = map(int, own["found.totals"])

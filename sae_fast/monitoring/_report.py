@@ -57,6 +57,7 @@ class MonitorReport:
     _reference: Reference
     rho_hat: F64
     _counts: F64
+    _areas: F64
     _n_looked: int
     _names: tuple[str, ...] | None
     n_rows: int
@@ -110,8 +111,14 @@ class MonitorReport:
 
     @property
     def wasserstein(self) -> F64:
-        """Distance of each feature's values from the reference's, in its standard deviations, by deciles."""
-        return wasserstein(self._reference, self._counts)
+        """Distance of each feature's values from the reference's, in its standard deviations.
+
+        Of the rows that went through the network, within the reference's range and beyond it: a feature that moves as
+        a whole moves by its distance. Where both distribution functions cross between two deciles of the reference,
+        what lies between them there is not counted in full.
+        """
+        n_rows = float(self._counts[:, 0].sum())
+        return wasserstein(self._reference, self._areas, n_rows)
 
     @property
     def psi(self) -> F64:

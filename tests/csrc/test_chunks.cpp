@@ -111,6 +111,30 @@ void counts_edges(Size n) {
     const std::vector<T> edges = numbers<T>(2 * n, 4, 0.5);
     std::vector<Size> counts(static_cast<std::size_t>(2 * n), 1);
     count_above(X.data(), n_rows, n, edges.data(), Size(2), counts.data());
+    std::vector<double> areas(static_cast<std::size_t>(3 * n), 0.0);
+    const std::vector<T> rising = [&] {
+        std::vector<T> both = edges;
+        for (Size c = 0; c < n; ++c) {
+            const auto i = static_cast<std::size_t>(c);
+            const auto j = static_cast<std::size_t>(n + c);
+            if (both[i] > both[j]) std::swap(both[i], both[j]);
+        }
+        return both;
+    }();
+    add_areas(X.data(), Size(17), n, rising.data(), Size(2), areas.data());  // in two calls: sums go on
+    add_areas(X.data() + 17 * n, n_rows - 17, n, rising.data(), Size(2), areas.data());
+    for (Size c = 0; c < n; ++c) {
+        double wanted[3] = {};
+        const auto a = static_cast<double>(rising[static_cast<std::size_t>(c)]);
+        const auto b = static_cast<double>(rising[static_cast<std::size_t>(n + c)]);
+        for (Size r = 0; r < n_rows; ++r) {
+            const auto x = static_cast<double>(X[static_cast<std::size_t>(r * n + c)]);
+            wanted[0] += x < a ? a - x : 0.0;
+            wanted[1] += std::min(std::max(x, a), b) - a;
+            wanted[2] += x > b ? x - b : 0.0;
+        }
+        for (Size e = 0; e < 3; ++e) CHECK(areas[static_cast<std::size_t>(e * n + c)] == wanted[e]);
+    }
     std::vector<double> errors(static_cast<std::size_t>(n_rows / 2));
     row_errors(X.data(), X.data() + (n_rows / 2) * n, n_rows / 2, n, errors.data());
     for (Size e = 0; e < 2 * n; ++e) {

@@ -44,6 +44,11 @@ Size count_rows(const Samples& X, Size begin, const Chunks<T>& chunks, Size firs
 template <class T>
 void count_above(const T* X, Size n_rows, Size n_features, const T* edges, Size n_edges, Size* counts) noexcept;
 
+/// areas (n_edges + 1, n_features) += how far the rows of X (n_rows, n_features) are below the first edge, and how far
+/// above each edge, at most to the next one. The edges of a feature rise.
+template <class T>
+void add_areas(const T* X, Size n_rows, Size n_features, const T* edges, Size n_edges, double* areas) noexcept;
+
 /// errors (n_rows,) = 1/2 sum (a3 - target)^2 of each row.
 template <class T>
 void row_errors(const T* a3, const T* target, Size n_rows, Size n_features, double* errors) noexcept;
