@@ -23,7 +23,8 @@ ALERT = 3
 
 def run(arguments: argparse.Namespace) -> int:
     """Judge rows chunk by chunk, print the report; 3 if there is an alert."""
-    inputs = [arguments.model, *files_of(arguments.data)]
+    references = [] if arguments.reference is None else files_of([arguments.reference])
+    inputs = [arguments.model, *files_of(arguments.data), *references]
     if arguments.out is not None:
         check_out(arguments.out, inputs)
     if arguments.plot is not None:

@@ -51,6 +51,19 @@ def test_an_alert_of_long_ago_counts(folder, tmp_path, capsys):
     assert "6 chunks have one or several" in captured.err
 
 
+def test_the_reference_is_not_overwritten(folder, tmp_path, capsys):
+    """Neither by the monitor nor by a picture, whatever it is called; it is an input like the others."""
+    reference = tmp_path / "valid.npy"
+    reference.write_bytes((folder / "valid.npy").read_bytes())
+    before = reference.read_bytes()
+    (tmp_path / "other.svg").symlink_to(reference)
+    command = ["watch", str(folder / "m.safetensors"), str(folder / "new.npy"), "--reference", str(reference)]
+    for out in (["-o", str(reference)], ["--plot", str(tmp_path / "other.svg")]):
+        assert main([*command, *out]) == 1
+        assert f"is the input {reference} itself, which would be overwritten" in capsys.readouterr().err
+        assert reference.read_bytes() == before
+
+
 def test_wrong_usage(folder, capsys):
     """A model alone has no reference; a table of another width is refused."""
     model = str(folder / "m.safetensors")
