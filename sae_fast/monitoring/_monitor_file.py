@@ -2,8 +2,8 @@
 
 Tensors ``reference.mean``, ...; ``found.metrics``, ``found.rho_hat``, ``found.sizes`` of the chunks that are kept;
 ``found.counts``, ``found.areas``; ``found.alerts``, chunks beyond the limits by metric, and by any; ``found.totals``,
-rows and chunks. Fields ``chunk_size``, ``every`` and ``history``. What no row could tell is NaN in memory and -1 in the file: nothing
-else there is < 0.
+rows and chunks. Fields ``chunk_size``, ``every`` and ``history``. What no row could tell is NaN in memory and -1 in
+the file: nothing else there is < 0.
 """
 
 from __future__ import annotations

@@ -56,9 +56,10 @@ def test_the_reference_is_not_overwritten(folder, tmp_path, capsys):
     reference = tmp_path / "valid.npy"
     reference.write_bytes((folder / "valid.npy").read_bytes())
     before = reference.read_bytes()
-    (tmp_path / "other.svg").symlink_to(reference)
+    for name in ("other.svg", "other.safetensors"):
+        (tmp_path / name).symlink_to(reference)
     command = ["watch", str(folder / "m.safetensors"), str(folder / "new.npy"), "--reference", str(reference)]
-    for out in (["-o", str(reference)], ["--plot", str(tmp_path / "other.svg")]):
+    for out in (["-o", str(tmp_path / "other.safetensors")], ["--plot", str(tmp_path / "other.svg")]):
         assert main([*command, *out]) == 1
         assert f"is the input {reference} itself, which would be overwritten" in capsys.readouterr().err
         assert reference.read_bytes() == before
