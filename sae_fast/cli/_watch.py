@@ -64,7 +64,7 @@ def _monitor(arguments: argparse.Namespace, given: Any) -> Monitor:
         arguments.wrong(f"{arguments.model} is no monitor: give --reference, rows that are as they shall be")
     model = network_of(given)
     if not hasattr(model, "monitor"):
-        raise ValueError(f"{arguments.model} holds a {type(model).__name__}, wanted a single layer")
+        raise ValueError(f"{arguments.model} holds a {type(model).__name__}, wanted a model with reconstructions")
     options = copy.copy(arguments)
     options.data = [arguments.reference]
     reader = open_inputs(options)

@@ -23,6 +23,11 @@ _CURVES = ("fine_tune_loss_curve", "head_loss_curve", "validation_curve")
 
 def save(model: Any, path: str | PathLike[str]) -> None:
     """Write a fitted stack; see :meth:`sae_fast.StackedAutoencoder.save`."""
+    write_tensors(path, *contents_of(model))
+
+
+def contents_of(model: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Tensors and JSON of a fitted stack."""
     arrays: dict[str, NDArray[Any]] = {}
     for name in ("encoder", "decoder"):
         for k, layer in enumerate(getattr(model, f"{name}_", ())):
@@ -44,7 +49,7 @@ def save(model: Any, path: str | PathLike[str]) -> None:
         about["classes"] = _labels(model.classes_)
     else:
         about |= {"output_units": list(model.output_units_), "loss": model._loss_}
-    write_tensors(path, arrays, about)
+    return arrays, about
 
 
 def _labels(classes: NDArray[Any]) -> dict[str, Any]:

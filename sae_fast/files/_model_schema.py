@@ -18,7 +18,17 @@ from ..network._checks import check_count, check_rho
 from ..network._losses import RECONSTRUCTION, serves
 from ..network._settings import check_loss
 from ..network._units import HIDDEN, OUTPUT, UNITS
-from ._kinds import DETECTOR, KIND, KINDS, KSPARSE, KSPARSE_MODEL, KSPARSE_NORMALIZATIONS, KSPARSE_TENSORS, MONITOR
+from ._kinds import (
+    DETECTOR,
+    KIND,
+    KINDS,
+    KSPARSE,
+    KSPARSE_MODEL,
+    KSPARSE_NORMALIZATIONS,
+    KSPARSE_TENSORS,
+    MONITOR,
+    STACKS,
+)
 from ._model_fields import (
     Check,
     check_cost,
@@ -222,8 +232,11 @@ def _detector(contents: _Contents) -> None:
 
 
 def _monitor(contents: _Contents) -> None:
-    _single_layer(contents, check_hyper_parameters)
-    n_hidden, n_visible = contents.tensor("W1", (None, None), (np.float32, np.float64)).shape
+    if "units" in contents.about:
+        (n_visible, *_, n_hidden) = _stack(contents, STACKS[0])
+    else:
+        _single_layer(contents, check_hyper_parameters)
+        n_hidden, n_visible = contents.tensor("W1", (None, None), (np.float32, np.float64)).shape
     for name in ("mean", "low", "high"):
         contents.tensor(f"reference.{name}", (n_visible,))
     contents.tensor("reference.sd", (n_visible,), low=0)
@@ -265,7 +278,8 @@ def _scale(contents: _Contents, n_visible: int, dtype: np.dtype[Any]) -> None:
         raise ValueError(f"scale.limit must be a number that {dtype} holds, got {scale['limit']}")
 
 
-def _stack(contents: _Contents, kind: str) -> None:
+def _stack(contents: _Contents, kind: str) -> list[int]:
+    """Sizes of its layers, from the features up."""
     units = contents.field("units", units_of(HIDDEN))
     (n_visible, *sizes), dtype = _layers(contents, "encoder", units, None, None)
     if kind == "StackedAutoencoder":
@@ -286,6 +300,7 @@ def _stack(contents: _Contents, kind: str) -> None:
     contents.field("fitted", numbers(n_iter=check_integer, cost=check_cost))
     contents.field("feature_names", names_of(n_visible))
     contents.field("hyper_parameters", check_stack_parameters(n_more=0 if kind == "StackedAutoencoder" else 1))
+    return [n_visible, *sizes]
 
 
 def _reach(unit: str) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The model file of a monitor: that of its model, with the reference and what was found beside it.
+"""The model file of a monitor: that of its model, a single layer or a stack (which has ``units``), with more beside it.
 
 Tensors ``reference.mean``, ...; ``found.metrics``, ``found.rho_hat``, ``found.sizes`` of the chunks that are kept;
 ``found.counts``, ``found.areas``; ``found.alerts``, chunks beyond the limits by metric, and by any; ``found.totals``,
@@ -15,23 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..estimators._estimator_file import contents_of, hyper_parameters
-from ..files._kinds import KIND, MONITOR
-from ..files._model_file import maker_of, write
+from ..estimators._stack_file import contents_of as contents_of_stack
+from ..files._kinds import KIND, MONITOR, STACKS
+from ..files._model_file import maker_of, write, write_tensors
 from ._reference import Reference
+from ._watched import is_stack
 
 
 def save(monitor: Any, path: str | PathLike[str]) -> None:
     """Write a monitor; see :meth:`sae_fast.Monitor.save`."""
-    if not hasattr(monitor.model, "params_"):
-        raise TypeError(
-            f"a monitor of a {type(monitor.model).__name__} has no model file: save the model, and make the monitor "
-            "anew from its reference, or pickle it"
-        )
-    contents = contents_of(monitor.model, hyper_parameters(monitor.model))
     report = monitor.report()
     history = monitor._history
-    contents.arrays |= {f"reference.{name}": array for name, array in monitor._reference._asdict().items()}
-    contents.arrays |= {
+    arrays = {f"reference.{name}": array for name, array in monitor._reference._asdict().items()}
+    arrays |= {
         "found.metrics": np.where(np.isnan(report.metrics), -1.0, report.metrics),
         "found.rho_hat": np.where(np.isnan(report.rho_hat), -1.0, report.rho_hat),
         "found.sizes": report.sizes.astype(np.float64),
@@ -41,6 +37,12 @@ def save(monitor: Any, path: str | PathLike[str]) -> None:
         "found.totals": np.array([history.n_rows, history.n_chunks], np.float64),
     }
     settings = {name: getattr(monitor, name) for name in ("chunk_size", "every", "history")}
+    if is_stack(monitor.model):
+        stack, about = contents_of_stack(monitor.model)
+        write_tensors(path, stack | arrays, about | {"kind": MONITOR, **settings})
+        return
+    contents = contents_of(monitor.model, hyper_parameters(monitor.model))
+    contents.arrays |= arrays
     write(path, contents, {"kind": MONITOR, **settings})
 
 
@@ -52,7 +54,7 @@ def monitor_from(
     rest = {name: array for name, array in tensors.items() if name not in own}
     monitor: Any = object.__new__(kind)
     reference = Reference(*(own[f"reference.{name}"] for name in Reference._fields))
-    model = maker_of(KIND)(path, rest, about)
+    model = maker_of(STACKS[0] if "units" in about else KIND)(path, rest, about)
     monitor._begin(model, reference, about["chunk_size"], about["every"], about["history"])
     history = monitor._history
     metrics, rho_hat = (np.where(a < 0, np.nan, a) for a in (own["found.metrics"], own["found.rho_hat"]))

@@ -47,7 +47,7 @@ def checked_model(model: Any) -> Any:
 
 def layers_of(model: Any) -> list[NDArray[Any]]:
     """Weights and biases, by which two models are compared."""
-    return [array for layer in (model.encoder_ if _is_stack(model) else [model.params_]) for array in layer]
+    return [array for layer in (model.encoder_ if is_stack(model) else [model.params_]) for array in layer]
 
 
 def kind_of(model: Any) -> np.dtype[Any]:
@@ -58,17 +58,18 @@ def kind_of(model: Any) -> np.dtype[Any]:
 
 def hidden_of(model: Any) -> str:
     """The units of the last hidden layer."""
-    return str(model.units_[-1] if _is_stack(model) else model._units[0])
+    return str(model.units_[-1] if is_stack(model) else model._units[0])
 
 
 def rho_of(model: Any) -> float:
     """The mean activation that was wanted of them."""
-    if not _is_stack(model):
+    if not is_stack(model):
         return float(model._rho_fitted_)
     return float(np.ravel(model.rho)[-1])
 
 
-def _is_stack(model: Any) -> bool:
+def is_stack(model: Any) -> bool:
+    """Has the model several layers?"""
     return hasattr(model, "encoder_")
 
 
@@ -80,7 +81,7 @@ def see(model: Any, X: NDArray[Any]) -> Seen:
     errors, codes = np.empty(len(X)), np.empty((len(X), model._n_features_out))
     for i in range(0, len(X), BLOCK):
         rows = X[i : i + BLOCK]
-        if _is_stack(model):
+        if is_stack(model):
             a2 = deep_forward(model.encoder_, rows, units=model.units_, n_threads=model.n_threads)
             target = rows
         else:

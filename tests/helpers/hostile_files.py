@@ -95,6 +95,12 @@ KINDS = {
     "StackedAutoencoderClassifier of numbers": lambda: _classifier([3, -1, 7]),
     "SparseAutoencoderOutlierDetector": lambda: sf.SparseAutoencoderOutlierDetector(4, **FEW).fit(_named()),
     "Monitor": lambda: sf.SparseAutoencoder(4, **FEW).fit(_named()).monitor(_named(), chunk_size=20).update(_named()),
+    "Monitor of a stack": lambda: (
+        sf.StackedAutoencoder((4, 3), fine_tune_max_iter=2, **FEW)
+        .fit(_named())
+        .monitor(_named(), chunk_size=20)
+        .update(_named())
+    ),
     "SparseAutoencoderOutlierDetector of some": lambda: sf.SparseAutoencoderOutlierDetector(
         4, contamination=0.1, scale="none", **FEW
     ).fit(np.c_[X[:, 1:], X[:, :1] > 0].astype(np.float32)),

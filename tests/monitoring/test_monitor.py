@@ -308,8 +308,18 @@ def test_stacks_and_detectors_are_watched(model):
     classifier = sf.StackedAutoencoderClassifier((4,), max_iter=2, random_state=0).fit(rows(500), y)
     with pytest.raises(TypeError, match=r"got StackedAutoencoderClassifier, which has no reconstructions"):
         sf.Monitor(classifier, reference)
-    with pytest.raises(TypeError, match="a monitor of a StackedAutoencoder has no model file"):
-        stack.monitor(reference).save("unused.safetensors")
+
+
+def test_a_file_holds_the_monitor_of_a_stack(tmp_path):
+    """With its layers; what is loaded goes on as the monitor itself."""
+    stack = sf.StackedAutoencoder((8, 5), max_iter=5, random_state=0).fit(rows(200))
+    monitor = stack.monitor(rows(500, seed=1), chunk_size=100, every=8).update(rows(300, seed=2))
+    monitor.save(tmp_path / "m.safetensors")
+    again = sf.load(tmp_path / "m.safetensors")
+    assert isinstance(again.model, sf.StackedAutoencoder)
+    np.testing.assert_array_equal(again.model.transform(rows(5)), stack.transform(rows(5)))
+    X = rows(300, seed=3)
+    assert again.update(X).report().to_dict() == monitor.update(X).report().to_dict()
 
 
 def test_monitors_are_copied_with_what_they_saw(model):
