@@ -6,8 +6,9 @@ Half of it is the documentation of parameters and attributes.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from os import PathLike
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -24,7 +25,7 @@ except ImportError as error:
 from .._public import public_in
 from ..estimators._base import Autoencoder
 from ..estimators._estimator import SparseAutoencoder
-from ..estimators._streamed import check_columns
+from ..estimators._streamed import Streamed, check_columns, opened, set_columns
 from ..estimators._unit_report import BLOCK, UnitWarning
 from ..files._kinds import DETECTOR, register
 from ..monitoring._monitored import Monitored
@@ -40,6 +41,11 @@ from ._threshold import conformal_offset, conformal_p_values, usual_offset
 __all__ = ["OddFeature", "SparseAutoencoderOutlierDetector"]
 
 _HELD_OUT = 20  # rows at least, or half of all: fewer tell no threshold
+_ONCE = (
+    "X is an iterator, which gives its rows once, and fit takes many passes over them: give what begins anew (a Source "
+    "of files or of a list of arrays, an object whose __iter__ makes a new iterator), or spool=folder, which writes "
+    "the rows to a file first"
+)
 _OWN = ("contamination", "calibration_fraction")
 
 
@@ -187,16 +193,27 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
         self.verbose = verbose
         self.callback = callback
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike | Source | Iterable[ArrayLike],
+        y: object = None,
+        *,
+        spool: str | PathLike[str] | None = None,
+    ) -> Self:
         """Learn what is usual.
+
+        Of a :class:`Source`, or an iterable of arrays that begins anew whenever it is asked, in memory that does not
+        grow with the features of all samples: the detector is the one that the same samples in an array give.
 
         Parameters
         ----------
-        X : array_like of shape (n_samples, n_features)
+        X : array_like of shape (n_samples, n_features), Source or iterable of arrays
             Ordinary samples, which a few odd ones may be among; fewer samples than features are enough.
             float32 is worked on in float32, everything else in float64.
         y : None
             Ignored.
+        spool : path-like, optional
+            A folder, to which an iterator, which gives its rows once, is written first.
 
         Returns
         -------
@@ -205,36 +222,44 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
         Raises
         ------
         ValueError
-            NaN, infinity, fewer than two samples, or what :meth:`SparseAutoencoder.fit` refuses. The detector is then
-            as it was.
+            NaN, infinity, fewer than two samples, an iterator without ``spool``, a source that is not the same in each
+            pass, or what :meth:`SparseAutoencoder.fit` refuses. The detector is then as it was.
         KeyboardInterrupt
             Only before the first iteration. Later, Ctrl-C ends the training with the best parameters so far and a
             warning.
         """
         contamination, fraction = self._check_parameters()
-        with anew(self, self._learned):
-            data = self._validate(X, reset=True)
+        with opened(X, spool, _ONCE) as given, anew(self, self._learned):
+            data = self._samples(given)
             rng = rng_of(self.random_state)
-            train, held_out = _split(len(data), fraction, rng)
+            train, held_out = (_part(data, rows) for rows in _split(len(data), fraction, rng))
             options = {k: v for k, v in self.get_params(deep=False).items() if k not in _OWN}
             options["random_state"] = int(rng.randint(2**31 - 1))
             autoencoder = SparseAutoencoder(**options)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UnitWarning)  # a dead unit is one that these samples do not need
-                autoencoder.fit(data[train])
+                autoencoder.fit(train)
             self.autoencoder_ = autoencoder.set_params(random_state=self.random_state, callback=None, verbose=0)
             if hasattr(self, "feature_names_in_"):
                 autoencoder.feature_names_in_ = self.feature_names_in_
-            sums = FeatureSums(data[train[0]])
-            for rows in _blocks(len(train)):
-                sums.add(data[train[rows]], autoencoder._reconstruct(data[train[rows]]))
+            sums = FeatureSums()
+            for block in _pieces(train):
+                sums.add(block, autoencoder._reconstruct(block))
             self.feature_scale_, self.feature_mean_ = sums.scale()
-            self.calibration_scores_ = np.sort(self._scores(data[held_out]))
+            self.calibration_scores_ = np.sort(self._scores(held_out))
             if contamination is None:
                 self.offset_ = usual_offset(self.calibration_scores_)
             else:
                 self.offset_ = float(np.percentile(self._scores(data), 100 * contamination))
         return self
+
+    def _samples(self, X: Any) -> NDArray[Any] | Streamed:
+        """What ``fit`` is given, checked; of a source when it is read."""
+        if isinstance(X, Source):
+            set_columns(self, X)
+            return Streamed(X)
+        data: NDArray[Any] = self._validate(X, reset=True)
+        return data
 
     def _check_parameters(self) -> tuple[float | None, float]:
         """Share of outliers, None for "auto", and of samples held out; the network's own are checked by its fit."""
@@ -375,11 +400,8 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
         """
         return conformal_p_values(self.calibration_scores_, self.score_samples(X))
 
-    def _scores(self, X: NDArray[Any]) -> NDArray[np.float64]:
-        scores = np.empty(len(X))
-        for rows in _blocks(len(X)):
-            scores[rows] = -self._errors(X[rows]).mean(axis=1)
-        return scores
+    def _scores(self, X: NDArray[Any] | Streamed) -> NDArray[np.float64]:
+        return np.concatenate([-self._errors(block).mean(axis=1) for block in _pieces(X)])
 
     def _errors(self, X: NDArray[Any]) -> NDArray[np.float64]:
         return self._judged(X)[1]
@@ -419,6 +441,15 @@ def _shares(errors: NDArray[np.float64]) -> NDArray[np.float64]:
     parts = endless.astype(np.float64) if endless.any() else errors
     total = parts.sum()
     return parts / total if total > 0 else parts
+
+
+def _part(X: NDArray[Any] | Streamed, rows: NDArray[np.intp]) -> Any:
+    return X.rows(rows) if isinstance(X, Streamed) else X[rows]
+
+
+def _pieces(X: NDArray[Any] | Streamed) -> Iterator[NDArray[Any]]:
+    """The same blocks of an array and of a source: sums over them round alike."""
+    return X.windows(BLOCK) if isinstance(X, Streamed) else (X[rows] for rows in _blocks(len(X)))
 
 
 def _blocks(n: int) -> Iterator[slice]:

@@ -41,20 +41,24 @@ class FeatureScale(NamedTuple):
 class FeatureSums:
     """Makes a :class:`FeatureScale` of training samples that come block by block."""
 
-    def __init__(self, first: NDArray[Any]) -> None:
-        self._first = first.astype(np.float64)  # sums are taken about it: they round like what varies, not the level
+    def __init__(self) -> None:
         self._n = 0
-        self._squares, self._sum, self._spread = (np.zeros(len(first)) for _ in range(3))
-        self._varies = np.zeros(len(first), bool)
 
     def add(self, X: NDArray[Any], reconstruction: NDArray[Any]) -> None:
         """Count these samples."""
+        if self._n == 0:
+            self._begin(X[0])
         away = X - self._first
         self._n += len(X)
         self._squares += ((reconstruction.astype(np.float64) - X) ** 2).sum(axis=0)
         self._sum += away.sum(axis=0)
         self._spread += (away * away).sum(axis=0)
         self._varies |= (away != 0).any(axis=0)
+
+    def _begin(self, first: NDArray[Any]) -> None:
+        self._first = first.astype(np.float64)  # sums are taken about it: they round like what varies, not the level
+        self._squares, self._sum, self._spread = (np.zeros(len(first)) for _ in range(3))
+        self._varies = np.zeros(len(first), bool)
 
     def scale(self) -> FeatureScale:
         """That of all samples so far."""

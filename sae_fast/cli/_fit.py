@@ -105,8 +105,6 @@ def _samples(arguments: argparse.Namespace) -> tuple[NDArray[Any] | Source, list
     """The samples, in memory or to be read again and again, and the names of their columns."""
     dtype = None if arguments.dtype == "keep" else np.dtype(arguments.dtype)
     if arguments.stream:
-        if arguments.detector:
-            arguments.wrong("--stream is for autoencoders, and not for --detector")
         reader = open_inputs(arguments)
         if reader.once:
             raise ValueError(f"--stream needs files that can be read again, and {title(arguments)} is a pipe")

@@ -39,8 +39,8 @@ def is_source(X: object) -> bool:
 
 
 @contextlib.contextmanager
-def opened(X: Any, spool: str | PathLike[str] | None) -> Iterator[Any]:
-    """``X`` as it is, or as a source that can be read again and again.
+def opened(X: Any, spool: str | PathLike[str] | None, once: str = _ONCE) -> Iterator[Any]:
+    """``X`` as it is, or as a source that can be read again and again; ``once`` is said of an iterator without spool.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def opened(X: Any, spool: str | PathLike[str] | None) -> Iterator[Any]:
         yield source
         return
     if spool is None:
-        raise ValueError(_ONCE)
+        raise ValueError(once)
     with spooled(source, spool) as again:
         yield again
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -269,3 +270,23 @@ def test_sources_are_judged(fitted):
     np.testing.assert_array_equal(fitted.p_values(source), fitted.p_values(X))
     with pytest.raises(ValueError, match="X must have 4 features, as the model, got a source of 2"):
         fitted.score_samples(sf.open_source(X[:, :2]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("contamination", ["auto", 0.1])
+def test_of_a_source_it_is_the_detector_of_the_array(dtype, contamination, tmp_path):
+    """To the bit: of a source, of what is iterated anew, and of an iterator that is spooled."""
+    X = np.random.default_rng(0).normal(size=(900, 5)).astype(dtype)
+    X[:, 3] = 0.1
+    made = sf.SparseAutoencoderOutlierDetector(3, max_iter=5, contamination=contamination, random_state=0)
+    wanted = clone(made).fit(X)
+    for given, spool in ((sf.open_source(X, batch_size=70), None), (iter([X[:300], X[300:]]), tmp_path)):
+        found = clone(made).fit(given, spool=spool)
+        assert found.offset_ == wanted.offset_
+        for name in ("feature_scale_", "feature_mean_", "calibration_scores_"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
+        np.testing.assert_array_equal(found.score_samples(X), wanted.score_samples(X))
+    with pytest.raises(ValueError, match=r"gives its rows once.*spool=folder"):
+        clone(made).fit(iter([X]))
+    with pytest.raises(ValueError, match="must have two samples"):
+        clone(made).fit(sf.open_source(X[:1]))

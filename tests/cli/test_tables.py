@@ -290,7 +290,9 @@ def test_fit_of_files_that_are_read_again(frame, capsys):
     found = sf.load("m.safetensors")
     np.testing.assert_allclose(found.cost_, wanted.cost_, rtol=1e-10)
     assert list(found.feature_names_in_) == ["red", "green", "blue"]
-    with pytest.raises(SystemExit):
-        main(["fit", "1.csv", "--stream", "--detector", "-o", "m.safetensors"])
-    assert "--stream is for autoencoders, and not for --detector" in capsys.readouterr().err
+    detectors = [["fit", "1.csv", "2.csv", "--detector", "--random-state=0", *more] for more in ([], ["--stream"])]
+    for k, command in enumerate(detectors):
+        assert main([*command, "--max-iter=3", "-o", f"{k}.safetensors"]) == 0
+    assert Path("0.safetensors").read_bytes() == Path("1.safetensors").read_bytes()
+    capsys.readouterr()
     assert main(["fit", "-", "--stream", *FIT]) == 1
