@@ -50,6 +50,11 @@ def opened(X: Any, spool: str | PathLike[str] | None, once: str = _ONCE) -> Iter
     if not is_source(X):
         if spool is not None:
             raise ValueError("spool must be None for data in memory: it is a folder for rows that can be read once")
+        if isinstance(X, (list, tuple)) and X and isinstance(X[0], np.ndarray) and X[0].ndim == 2:
+            raise ValueError(
+                f"X must be one table or a source, got a {type(X).__name__} of arrays: give open_source(X), in which "
+                "their rows follow one another"
+            )
         yield X
         return
     source = as_source(X)

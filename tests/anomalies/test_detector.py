@@ -290,3 +290,13 @@ def test_of_a_source_it_is_the_detector_of_the_array(dtype, contamination, tmp_p
         clone(made).fit(iter([X]))
     with pytest.raises(ValueError, match="must have two samples"):
         clone(made).fit(sf.open_source(X[:1]))
+
+
+@pytest.mark.parametrize("kind", [sf.SparseAutoencoder, sf.SparseAutoencoderOutlierDetector])
+def test_a_list_of_arrays_is_refused_with_advice(kind):
+    """Whether or not they would make an array of three dimensions."""
+    X = np.random.default_rng(0).uniform(size=(50, 4))
+    for at in (25, 20):
+        with pytest.raises(ValueError, match=r"got a list of arrays: give open_source\(X\)"):
+            kind(2, max_iter=2).fit([X[:at], X[at:]])
+    assert kind(2, max_iter=2).fit(sf.open_source([X[:20], X[20:]])).n_features_in_ == 4
