@@ -22,6 +22,7 @@ ARGUMENTS = {
     "top": (X, 1, 1),
     "__call__": (X,),
     "run_epoch": (X, None, None, None),
+    "load_state": ({},),
 }
 
 NONE = np.zeros(0)
@@ -38,6 +39,8 @@ def use(thing, name):
     """The method with arguments of its kind, or the property."""
     found = getattr(thing, name)
     given = ARGUMENTS.get(name, ())
+    if isinstance(thing, sf._core.KSparseTrainer) and name == "step":
+        return found(X, learning_rate=0.1)
     if name == "restore":
         given = RESTORE.get(type(thing).__name__.rstrip("F3264"), (0, NONE, NONE))
     return found(*given) if callable(found) else found
