@@ -57,8 +57,6 @@ def test_ctrl_c_and_go_on(tmp_path, monkeypatch, solver, kind, where):
         monkeypatch.setattr(_window_solver, "_WINDOW_BYTES", 12 * 8 * 100)
     X = patches(300) if where == "memory" else Again(patches(300))
     options = {"solver": solver, "max_iter": 8, "batch_size": 50} | KINDS[kind]
-    if options.get("early_stopping") and where != "memory":
-        pytest.skip("early stopping needs the rows in memory")
     made = options.get("random_state")
 
     def new(**more):
