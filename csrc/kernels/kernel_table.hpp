@@ -329,8 +329,8 @@ struct Kernels {
     bool (*strays)(const T* x, const T* low, const T* high, Size n);
     /// counts (n_edges, n_cols) += how many rows of X, ld apart, are above each edge. edges: (n_edges, n_cols).
     void (*count_above)(const T* X, Size ld, Size n_rows, Size n_cols, const T* edges, Size n_edges, Size* counts);
-    /// areas (n_edges + 1, n_cols) += what of the rows of X, ld apart, lies within each interval between edges: below the
-    /// first edge how far they are from it, above each edge how far they go, at most to the next one.
+    /// areas (n_edges + 1, n_cols) += what of the rows of X, ld apart, lies within each interval between edges: below
+    /// the first edge how far they are from it, above each edge how far they go, at most to the next one.
     void (*add_areas)(const T* X, Size ld, Size n_rows, Size n_cols, const T* edges, Size n_edges, double* areas);
     /// sum (a - b)^2, in double.
     double (*squared_distance)(const T* a, const T* b, Size n);
