@@ -1,8 +1,8 @@
 """The model in NumPy: the same names and signatures as ``sae_fast``, short enough to be read and believed.
 
 ``_network.py`` is the evaluation, with the formulas of ``_units.py``, ``_losses.py`` and ``_sparsity.py``;
-``_training.py`` what trains by it; ``_ksparse.py`` is sparse codes,
-``_ksparse_training.py`` a step of their training. ``n_threads`` is checked and otherwise ignored.
+``_training.py`` what trains by it; ``_ksparse.py`` is sparse codes, ``_ksparse_training.py`` a step of their training,
+``_ksparse_figures.py`` and ``_ksparse_judging.py`` how good they are. ``n_threads`` is checked and otherwise ignored.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from ..network._objective import compare_gradient
 from ..network._settings import Settings, check_autoencoder
 from ..network._types import Cost, Deltas, FloatArray, Forward, Hidden, Loss, Output, Params, Pooling
 from ._ksparse import KSparseEncoder
+from ._ksparse_judging import evaluate_retrieval, latent_similarities, match_dictionary, top_examples
 from ._ksparse_training import KSparseTrainer
 from ._network import Pass, evaluate, gradient
 from ._training import SGD, Adam, train
@@ -52,9 +53,13 @@ __all__ = [
     "decode",
     "deltas",
     "encode",
+    "evaluate_retrieval",
     "flatten",
     "forward",
     "init_params",
+    "latent_similarities",
+    "match_dictionary",
+    "top_examples",
     "train",
     "unflatten",
 ]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..network._types import FloatArray
+from ._ksparse_figures import figures
 
 
 def largest(z: FloatArray, k: int) -> NDArray[np.intp]:
@@ -103,3 +104,17 @@ class KSparseEncoder:
         mean, std, length = moments(np.asarray(X))
         restored = found * std + mean if self.normalize == "layer_norm" else found * (length / np.sqrt(found.shape[1]))
         return restored.astype(found.dtype)
+
+    def evaluate(self, X: ArrayLike, k: int | None = None, *, fvu: str = "total") -> dict[str, Any]:
+        """Figures of all samples at once; see :meth:`sae_fast.KSparseEncoder.evaluate`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> encoder = KSparseEncoder(np.eye(4), np.zeros(4), np.eye(4), np.zeros(4), k=1)
+        >>> found = encoder.evaluate(np.array([[3.0, 0, 0, 0], [0, 2, 1, 0]]), fvu="openai")
+        >>> float(found["fvu"]), float(found["l0"]), float(found["dead"])
+        (0.1, 1.0, 0.5)
+        """
+        codes = self.dense(X, k)
+        return figures(np.asarray(X), codes, self.decode(codes, X=X), fvu)

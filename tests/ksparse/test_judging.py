@@ -1,4 +1,4 @@
-"""KSparseEncoder.evaluate: its figures are those of their formulas, over all rows at once."""
+"""KSparseEncoder.evaluate: figures are those of the twin, from all samples at once, and of their formulas by hand."""
 
 from __future__ import annotations
 
@@ -20,45 +20,75 @@ def example():
     return weights, (rng.normal(size=(N, D)) + 2).astype(np.float16)
 
 
+FVU = ("total", "per_sample", "openai", "sparsify", "saebench")
+
+
+def assert_same(found, wanted, rel):
+    assert found.keys() == wanted.keys()
+    for name, value in wanted.items():
+        assert found[name] == pytest.approx(value, rel=rel, abs=1e-12), name
+
+
 @pytest.mark.parametrize("k", [None, 9])
 def test_figures(example, k):
-    """Each figure, from dense codes of the twin."""
+    """Those of the twin, of float16 samples; latents that are never active are counted as dead."""
     weights, X = example
-    twin = reference.KSparseEncoder(*weights, k=3)
-    codes, rows = twin.dense(X, k), X.astype(np.float64)
-    x_hat = codes.astype(np.float64) @ weights[2] + weights[3]
-    error, spread = ((x_hat - rows) ** 2).sum(1), ((rows - rows.mean(0)) ** 2).sum(1)
-    size = (rows**2).sum(1)
-    inner = (rows * x_hat).sum(1)
-    wanted = {
-        "mse": np.mean((x_hat - rows) ** 2),
-        "cosine": np.mean(inner / np.linalg.norm(rows, axis=1) / np.linalg.norm(x_hat, axis=1)),
-        "relative_bias": (x_hat**2).sum() / inner.sum(),
-        "l0": np.count_nonzero(codes) / N,
-        "l1": codes.sum(dtype=np.float64) / N,
-        "dead": np.mean((codes > 0).sum(0) == 0),
-    }
-    encoder = sf.KSparseEncoder(*weights, k=3)
-    for fvu, value in {
-        "total": error.sum() / spread.sum(),
-        "sparsify": error.sum() / spread.sum(),
-        "per_sample": np.mean(error / spread),
-        "openai": np.mean(error / size),
-        "saebench": error.mean() / (size.mean() - np.mean(rows**2) ** 2),
-    }.items():
-        found = encoder.evaluate(X, k, fvu=fvu)
-        assert found["fvu"] == pytest.approx(value, rel=1e-5)
-    for name, value in wanted.items():
-        assert found[name] == pytest.approx(value, rel=1e-5), name
-    assert found["dead"] >= 5 / H
-    np.testing.assert_allclose(found["density"], np.mean(codes > 0, axis=0), atol=1e-3)
+    wide = [part.astype(np.float64) for part in weights]
+    encoder, twin = sf.KSparseEncoder(*wide, k=3), reference.KSparseEncoder(*wide, k=3)
+    for fvu in FVU:
+        assert_same(encoder.evaluate(X, k, fvu=fvu), twin.evaluate(X.astype(np.float64), k, fvu=fvu), 1e-9)
+    single = sf.KSparseEncoder(*weights, k=3).evaluate(X, k)
+    wanted = reference.KSparseEncoder(*weights, k=3).evaluate(X, k)
+    np.testing.assert_allclose(single.pop("density"), wanted.pop("density"), atol=1e-3)  # near ties of float32
+    assert_same(single, wanted, 1e-5)
+    assert single["dead"] >= 5 / H
+
+
+@pytest.mark.parametrize("normalize", [None, "layer_norm"])
+@pytest.mark.parametrize("activation", ["relu", "topk"])
+@pytest.mark.parametrize("rows", ["random", "ties", "all alike", "zeros", "one", "short"])
+def test_edges(rows, activation, normalize):
+    """Equal activations, samples without variance or length, a sample alone: both divide, or do not, alike."""
+    rng = np.random.default_rng(3)
+    W = rng.integers(-2, 3, (8, 4)).astype(np.float64)
+    weights = W, np.repeat([0.5, -1e6], [6, 2]), W / 8, np.zeros(4)
+    options = {"activation": activation, "normalize": normalize, "k": 3 if activation == "topk" else None}
+    samples = {
+        "random": rng.normal(size=(20, 4)),
+        "ties": rng.integers(-1, 2, (20, 4)).astype(np.float64),
+        "all alike": np.tile([1.0, -2, 0, 4], (5, 1)),
+        "zeros": np.zeros((5, 4)),
+        "one": np.ones((1, 4)),
+        "short": np.array([[0.0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1e-9]]),
+    }[rows]
+    for fvu in FVU:
+        found = sf.KSparseEncoder(*weights, **options).evaluate(samples, fvu=fvu)
+        assert_same(found, reference.KSparseEncoder(*weights, **options).evaluate(samples, fvu=fvu), 1e-10)
+    assert found["dead"] >= 2 / 8
+
+
+@pytest.mark.parametrize(
+    "kind", [sf.KSparseEncoder, pytest.param(reference.KSparseEncoder, marks=pytest.mark.reference)]
+)
+def test_figures_by_hand(kind):
+    """Two samples, three latents: each figure worked out from its formula."""
+    W = np.array([[1.0, 0], [0, 1], [-1, -1]])
+    X = np.array([[4.0, 0], [0, 2]])
+    encoder = kind(W, np.zeros(3), W / 2, np.zeros(2), activation="relu")  # to halves: errors 2 and 1, mean (2, 1)
+    figures = encoder.evaluate(X)
+    assert (figures["mse"], figures["cosine"], figures["relative_bias"]) == (1.25, 1, 0.5)
+    assert (figures["l0"], figures["l1"], figures["dead"]) == (1, 3, pytest.approx(1 / 3))
+    assert figures["density"].tolist() == [0.5, 0.5, 0]
+    wanted = {"total": 5 / 10, "sparsify": 5 / 10, "per_sample": (4 / 5 + 1 / 5) / 2, "openai": 1 / 4}
+    for fvu, value in (wanted | {"saebench": 2.5 / (10 - 5**2)}).items():
+        assert encoder.evaluate(X, fvu=fvu)["fvu"] == pytest.approx(value), fvu
 
 
 def test_what_is_reconstructed_exactly():
     """No variance is left unexplained, also where there is none; without active latents nothing divides by 0."""
     eye = np.eye(3)
     encoder = sf.KSparseEncoder(eye, np.zeros(3), eye, np.zeros(3), activation="relu")
-    for fvu in ("total", "per_sample", "openai", "sparsify", "saebench"):
+    for fvu in FVU:
         assert encoder.evaluate(np.ones((4, 3)), fvu=fvu)["fvu"] == 0.0
     found = encoder.evaluate(-np.ones((4, 3)), fvu="openai")
     assert (found["fvu"], found["cosine"], found["l0"], found["dead"]) == (1.0, 0.0, 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""evaluate_retrieval: scikit-learn's nDCG, and recall, of rankings over all documents."""
+"""evaluate_retrieval: the twin's nDCG and recall, and scikit-learn's nDCG, of rankings over all documents."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sklearn.metrics import ndcg_score
 from sklearn.preprocessing import normalize
 
 import sae_fast as sf
+from sae_fast import reference
 
 N_QUERIES, N_DOCUMENTS = 41, 130
 
@@ -26,19 +27,6 @@ def _small_blocks(monkeypatch):
     monkeypatch.setattr("sae_fast.ksparse._retrieval._COLUMNS", 50)
 
 
-def expected(queries, documents, gains, n, similarity):
-    if similarity == "cosine":
-        queries, documents = normalize(queries), normalize(documents)
-    scores = np.asarray(queries, np.float64) @ np.asarray(documents, np.float64).T
-    some = gains.sum(axis=1) > 0
-    # Ties to the earlier row: scikit-learn's stand in falling order of rows, or are averaged.
-    order = np.argsort(-scores, axis=1, kind="stable")
-    ranks = np.empty_like(order)
-    np.put_along_axis(ranks, order, np.arange(order.shape[1]), axis=1)
-    recall = ((ranks < n) & (gains > 0)).sum(axis=1)[some] / (gains > 0).sum(axis=1)[some]
-    return ndcg_score(gains[some], -ranks[some], k=n, ignore_ties=True), recall.mean()
-
-
 @pytest.mark.parametrize("similarity", ["cosine", "dot"])
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, sparse.coo_array])
 def test_graded_gains(vectors, similarity, form):
@@ -48,10 +36,12 @@ def test_graded_gains(vectors, similarity, form):
     gains[3] = 0
     found = sf.evaluate_retrieval(*vectors, form(gains), at=(1, 10, 500), similarity=similarity)
     assert list(found) == ["ndcg@1", "recall@1", "ndcg@10", "recall@10", "ndcg@500", "recall@500"]
-    for n in (1, 10, 500):
-        ndcg, recall = expected(*vectors, gains, n, similarity)
-        assert found[f"ndcg@{n}"] == pytest.approx(ndcg, rel=1e-12)
-        assert found[f"recall@{n}"] == pytest.approx(recall, rel=1e-12)
+    wanted = reference.evaluate_retrieval(*vectors, gains, at=(1, 10, 500), similarity=similarity)
+    assert found == pytest.approx(wanted, rel=1e-12)
+    some = gains.any(axis=1)
+    queries, documents = vectors if similarity == "dot" else map(normalize, vectors)
+    for n in (1, 10, 500):  # no two similarities are equal
+        assert wanted[f"ndcg@{n}"] == pytest.approx(ndcg_score(gains[some], (queries @ documents.T)[some], k=n))
     assert found["recall@500"] == 1
 
 
@@ -66,16 +56,21 @@ def test_one_relevant_document_and_sparse_codes(similarity):
     gains[np.arange(N_QUERIES), relevant] = 1
     codes = [sparse.csr_array(part.astype(np.float64)) for part in (queries, documents)]
     found = sf.evaluate_retrieval(*codes, relevant, at=10, similarity=similarity)
-    dots = queries @ documents.T
-    lengths = np.linalg.norm(documents, axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scores = dots * np.where(lengths > 0, 1 / lengths, 0) if similarity == "cosine" else dots
-    own = np.take_along_axis(scores, relevant[:, None], axis=1)
-    earlier = np.arange(N_DOCUMENTS) < relevant[:, None]
-    ranks = (scores > own).sum(axis=1) + ((scores == own) & earlier).sum(axis=1)
-    assert found["recall@10"] == pytest.approx(np.mean(ranks < 10))
-    assert found["ndcg@10"] == pytest.approx(np.mean(np.where(ranks < 10, 1 / np.log2(ranks + 2), 0)))
+    assert found == pytest.approx(reference.evaluate_retrieval(queries, documents, relevant, similarity=similarity))
     assert sf.evaluate_retrieval(*codes, gains, at=10, similarity=similarity) == pytest.approx(found)
+
+
+@pytest.mark.parametrize("function", [sf.evaluate_retrieval, reference.evaluate_retrieval])
+def test_ranks_by_hand(function):
+    """The third of equal documents has rank 3; a query that nothing answers is left out."""
+    documents, queries = np.array([[1.0, 0], [0, 0], [1, 0], [1, 0]]), np.array([[2.0, 1], [1, 1], [0, 0]])
+    gains = np.array([[0, 0, 0, 2], [0, 0, 0, 0], [0, 1, 0, 3]])
+    found = function(queries, documents, gains, at=(2, 3))
+    ideal = 3 + 1 / np.log2(3)
+    assert found["recall@2"] == pytest.approx((0 + 1 / 2) / 2)
+    assert found["recall@3"] == pytest.approx((1 + 1 / 2) / 2)
+    assert found["ndcg@2"] == pytest.approx((1 / np.log2(3)) / ideal / 2)
+    assert found["ndcg@3"] == pytest.approx((1 / np.log2(4) + (1 / np.log2(3)) / ideal) / 2)
 
 
 def test_half_precision(vectors):
