@@ -307,9 +307,11 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
     def _begin(self, rows: NDArray[Any], plan: Plan, groups: tuple[int, ...], rng: Any, keeper: Any) -> Training:
         """A training of new weights, for samples like these."""
         recipe = plan.recipe
+        scaled = np.array(rows, np.float64)
+        scaled /= self._unit_
         unit_output = min(self.k, self.n_components) if recipe.unit_output else 0
         weights = weights_of(
-            np.asarray(rows, np.float64) / self._unit_,
+            scaled,
             self.n_components,
             self.architecture,
             np.dtype(self.dtype),

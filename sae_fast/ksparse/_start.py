@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Weights = dict[str, Any]
+_BLOCK = 256  # rows
 
 
 def geometric_median(X: NDArray[Any], max_iter: int = 100, tol: float = 1e-6) -> NDArray[np.float64]:
@@ -20,7 +21,7 @@ def geometric_median(X: NDArray[Any], max_iter: int = 100, tol: float = 1e-6) ->
     rows = np.asarray(X, np.float64)
     median: NDArray[np.float64] = rows.mean(axis=0)
     for _ in range(max_iter):
-        distances = np.sqrt(np.einsum("ij,ij->i", rows - median, rows - median))
+        distances = _distances(rows, median)
         typical = distances.mean()
         if typical == 0:
             break
@@ -29,6 +30,17 @@ def geometric_median(X: NDArray[Any], max_iter: int = 100, tol: float = 1e-6) ->
         if np.linalg.norm(median - last) <= tol * typical:
             break
     return median
+
+
+def _distances(rows: NDArray[np.float64], point: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each row to a point; no more rows at a time than a cache holds."""
+    found = np.empty(len(rows))
+    differences = np.empty_like(rows[:_BLOCK])
+    for i in range(0, len(rows), _BLOCK):
+        block = rows[i : i + _BLOCK]
+        e = np.subtract(block, point, out=differences[: len(block)])
+        np.einsum("ij,ij->i", e, e, out=found[i : i + _BLOCK])
+    return np.sqrt(found, out=found)
 
 
 def unit_of(X: NDArray[Any]) -> float:

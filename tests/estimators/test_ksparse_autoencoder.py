@@ -177,6 +177,10 @@ def test_geometric_median():
     np.testing.assert_allclose(geometric_median(points, max_iter=2000, tol=1e-12), [2, 0], atol=1e-3)
     np.testing.assert_allclose(geometric_median(np.array([[1.0, 2]] * 5 + [[9, 9]])), [1, 2], atol=1e-4)
     np.testing.assert_array_equal(geometric_median(np.ones((3, 2))), [1, 1])
+    many = np.random.default_rng(0).exponential(size=(1001, 3))  # more than are read at a time
+    away = many - geometric_median(many, tol=1e-9)
+    directions = away / np.linalg.norm(away, axis=1, keepdims=True)
+    np.testing.assert_allclose(directions.sum(axis=0), 0, atol=1e-4)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
