@@ -304,14 +304,13 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
         training.history = {name: self.history_[name].tolist() for name in HISTORY}
         return training
 
-    def _begin(self, rows: NDArray[Any], plan: Plan, groups: tuple[int, ...], rng: Any, keeper: Any) -> Training:
-        """A training of new weights, for samples like these."""
+    def _begin(self, rows: NDArray[np.float64], plan: Plan, groups: tuple[int, ...], rng: Any, keeper: Any) -> Training:
+        """A training of new weights, for samples like these, which are divided by the unit where they are."""
         recipe = plan.recipe
-        scaled = np.array(rows, np.float64)
-        scaled /= self._unit_
+        rows /= self._unit_
         unit_output = min(self.k, self.n_components) if recipe.unit_output else 0
         weights = weights_of(
-            scaled,
+            rows,
             self.n_components,
             self.architecture,
             np.dtype(self.dtype),
@@ -443,10 +442,11 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
         return tags
 
 
-def _first_rows(samples: NDArray[Any] | Source) -> NDArray[Any]:
+def _first_rows(samples: NDArray[Any] | Source) -> NDArray[np.float64]:
+    """A copy of them."""
     if isinstance(samples, Source):
-        return next(iter(windows(samples, min(_SAMPLE, len(samples)))))
-    return samples[:_SAMPLE]
+        return np.array(next(iter(windows(samples, min(_SAMPLE, len(samples))))), np.float64)
+    return np.array(samples[:_SAMPLE], np.float64)
 
 
 register(KSPARSE_MODEL, partial(estimator_from, KSparseAutoencoder))
