@@ -8,10 +8,10 @@ fitted to the documents. Of each k: sparse codes, PCA with k dimensions, and PCA
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 import numpy as np
+from _contest import embeddings
 
 import sae_fast as sf
 from sae_fast.ksparse._compare import principal_axes
@@ -24,8 +24,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="default: the shared set of sentence embeddings")
     parser.add_argument("--k", type=int, nargs="+", default=[8, 16, 32, 64])
     given = parser.parse_args()
-    data = given.data or Path(os.environ["SAE_FAST_SHARED"], "data", "embeddings", "wordnet_minilm.npz")
-    with np.load(data) as arrays:
+    with np.load(given.data or embeddings()) as arrays:
         documents, queries, relevant = arrays["glosses"], arrays["queries"], arrays["relevant"]
 
     def tell(name: str, n_bytes: int, asked: object, sought: object) -> None:
