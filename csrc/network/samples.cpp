@@ -14,18 +14,23 @@ struct Half {
     std::uint16_t bits;
 };
 
-// IEEE 754 half precision by its fields: sign, 5 bits of exponent, 10 of fraction.
-double value(Half h) noexcept {
-    const int exponent = (h.bits >> 10) & 31;
-    const double fraction = (h.bits & 1023) / 1024.0;
-    double size = 0;
-    if (exponent == 31)
-        size = fraction == 0 ? __builtin_inf() : __builtin_nan("");
-    else if (exponent == 0)
-        size = fraction * 0x1p-14;
-    else
-        size = (1 + fraction) * (exponent >= 15 ? double(1 << (exponent - 15)) : 1.0 / (1 << (15 - exponent)));
-    return (h.bits >> 15) != 0 ? -size : size;
+float float_of(std::uint32_t bits) noexcept {
+    float x;
+    std::memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+// IEEE 754 half precision, 5 bits of exponent and 10 of fraction, moved to where a float has them. Exponents differ by
+// 112, those of infinity and NaN by 224. Numbers below 2^-14 have 2^-14 added and subtracted, by which they become
+// normal floats: some programs let processors take others for 0.
+float value(Half h) noexcept {
+    constexpr std::uint32_t exponents = 31 << 23;
+    const std::uint32_t size = std::uint32_t(h.bits & 0x7fff) << 13;
+    const std::uint32_t exponent = size & exponents;
+    const float large = float_of(size + ((exponent == exponents ? 224U : 112U) << 23));
+    const float small = float_of(size + (113U << 23)) - 0x1p-14F;
+    const float found = exponent == 0 ? small : large;
+    return (h.bits & 0x8000) != 0 ? -found : found;
 }
 
 template <class S>
@@ -34,12 +39,19 @@ S value(S x) noexcept {
 }
 
 template <class S, class T>
-void convert(const char* from, Size stride, Size n, T* to) noexcept {
-    for (Size j = 0; j < n; ++j, from += stride) {
+inline void convert_by(Size stride, const char* from, Size n, T* to) noexcept {
+    for (Size j = 0; j < n; ++j) {
         S x;
-        std::memcpy(&x, from, sizeof x);
+        std::memcpy(&x, from + j * stride, sizeof x);
         to[j] = static_cast<T>(value(x));
     }
+}
+
+template <class S, class T>
+void convert(const char* from, Size stride, Size n, T* to) noexcept {
+    constexpr Size size = static_cast<Size>(sizeof(S));
+    if (stride == size) return convert_by<S>(size, from, n, to);  // which compilers make vectors of
+    convert_by<S>(stride, from, n, to);
 }
 
 const char* row_of(const Samples& X, Size i) noexcept {

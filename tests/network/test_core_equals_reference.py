@@ -155,12 +155,18 @@ def test_any_dtype_of_data(kind, dtype):
     assert error(got[1], wanted[1]) == 0
 
 
-def test_half_precision_is_read_exactly():
-    """Every finite float16 is the number that NumPy reads."""
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("width", [1, 32])
+@pytest.mark.parametrize("step", [1, 2])
+def test_half_precision_is_read_exactly(dtype, width, step):
+    """Every float16 is the number that NumPy reads: in rows of one and of many, side by side and not."""
     bits = np.arange(2**16, dtype=np.uint16).view(np.float16)
-    X = bits[np.isfinite(bits)][:, None]
-    identity = sf.Params(np.ones((1, 1)), np.zeros(1), np.ones((1, 1)), np.zeros(1))
-    np.testing.assert_array_equal(sf.decode(identity, X, output="linear"), X.astype(np.float64))
+    if width > 1:
+        bits = bits[np.isfinite(bits)]  # others would spoil a row
+    X = np.repeat(bits.reshape(-1, width), step, axis=1)[:, ::step]
+    eye, zeros = np.eye(width, dtype=dtype), np.zeros(width, dtype)
+    found = sf.decode(sf.Params(eye, zeros, eye, zeros), X, output="linear")
+    np.testing.assert_array_equal(found, X.astype(dtype))
 
 
 def test_read_only_and_big_endian():
