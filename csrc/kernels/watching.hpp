@@ -23,6 +23,24 @@ inline void widen(Vec<T> v, VecF64* wide) noexcept {
     }
 }
 
+// As many elements as V has, in double. V: double, or a vector of them.
+template <class V, class T>
+inline V load_as(const T* x) noexcept {
+    if constexpr (sizeof(V) == sizeof(double)) {
+        return static_cast<double>(*x);
+    } else {
+        typedef T Some __attribute__((vector_size(kLanes<double> * sizeof(T))));
+        Some some;
+        __builtin_memcpy(&some, x, sizeof some);
+        return __builtin_convertvector(some, V);
+    }
+}
+
+template <class V>
+inline void store_as(double* to, V v) noexcept {
+    __builtin_memcpy(to, &v, sizeof v);
+}
+
 // NR rows in one walk along the columns: the total is read and written once for all of them.
 template <class T, int NR>
 inline void add_some_rows(const T* X, Size ld, Size n_cols, double* total) noexcept {
@@ -32,12 +50,9 @@ inline void add_some_rows(const T* X, Size ld, Size n_cols, double* total) noexc
 #pragma GCC unroll 2
         for (int i = 0; i < kWide<T>; ++i) sum[i] = load(total + c + i * kLanes<double>);
 #pragma GCC unroll 4
-        for (int r = 0; r < NR; ++r) {
-            VecF64 x[kWide<T>];
-            widen<T>(load(X + r * ld + c), x);
+        for (int r = 0; r < NR; ++r)
 #pragma GCC unroll 2
-            for (int i = 0; i < kWide<T>; ++i) sum[i] += x[i];
-        }
+            for (int i = 0; i < kWide<T>; ++i) sum[i] += load_as<VecF64>(X + r * ld + c + i * kLanes<double>);
 #pragma GCC unroll 2
         for (int i = 0; i < kWide<T>; ++i) store(total + c + i * kLanes<double>, sum[i]);
     }
@@ -80,42 +95,56 @@ void count_above(const T* X, Size ld, Size n_rows, Size n_cols, const T* edges, 
             for (Size r = 0; r < n_rows; ++r) counts[e * n_cols + c] += X[r * ld + c] > edges[e * n_cols + c] ? 1 : 0;
 }
 
-// What of x lies above `from`, at most as far as `to`. V: double, or a vector of them.
+// The smaller one. V: double, or a vector of them.
 template <class V>
-inline V part_above(V x, V from, V to) noexcept {
-    const V end = x < to ? x : to;
-    return end > from ? end - from : V{};
+inline V smaller(V a, V b) noexcept {
+    return a < b ? a : b;
 }
 
-// Every sum goes from row to row, on from what is there: cuts between calls are not seen in it.
+// How far each x goes between two edges is what lies between the x that both cut off. NR rows walk along the edges
+// together: a sum is read and written once for all of them, and goes on from row to row.
+template <class V, class T, int NR>
+inline void add_some_areas(const T* X, Size ld, Size n_cols, const T* edges, Size n_edges, double* areas) noexcept {
+    V x[NR];
+    V below[NR];
+    const V first = load_as<V>(edges);
+    V sum = load_as<V>(areas);
+#pragma GCC unroll 4
+    for (int r = 0; r < NR; ++r) {
+        x[r] = load_as<V>(X + r * ld);
+        below[r] = smaller(x[r], first);
+        sum += first - below[r];
+    }
+    store_as(areas, sum);
+    for (Size e = 1; e < n_edges; ++e) {
+        const V edge = load_as<V>(edges + e * n_cols);
+        sum = load_as<V>(areas + e * n_cols);
+#pragma GCC unroll 4
+        for (int r = 0; r < NR; ++r) {
+            const V cut = smaller(x[r], edge);
+            sum += cut - below[r];
+            below[r] = cut;
+        }
+        store_as(areas + e * n_cols, sum);
+    }
+    sum = load_as<V>(areas + n_edges * n_cols);
+#pragma GCC unroll 4
+    for (int r = 0; r < NR; ++r) sum += x[r] - below[r];
+    store_as(areas + n_edges * n_cols, sum);
+}
+
 template <class T>
 void add_areas(const T* X, Size ld, Size n_rows, Size n_cols, const T* edges, Size n_edges, double* areas) noexcept {
+    const auto columns = [=](auto zero, Size c) {
+        using V = decltype(zero);
+        Size r = 0;
+        for (; r + 4 <= n_rows; r += 4)
+            add_some_areas<V, T, 4>(X + r * ld + c, ld, n_cols, edges + c, n_edges, areas + c);
+        for (; r < n_rows; ++r) add_some_areas<V, T, 1>(X + r * ld + c, ld, n_cols, edges + c, n_edges, areas + c);
+    };
     Size c = 0;
-    for (; c + kLanes<T> <= n_cols; c += kLanes<T>)
-        for (Size e = 0; e <= n_edges; ++e) {
-            VecF64 from[kWide<T>];
-            VecF64 to[kWide<T>];
-            VecF64 sum[kWide<T>];
-            widen<T>(load(edges + (e > 0 ? e - 1 : 0) * n_cols + c), from);
-            widen<T>(load(edges + (e < n_edges ? e : 0) * n_cols + c), to);
-            for (int i = 0; i < kWide<T>; ++i) sum[i] = load(areas + e * n_cols + c + i * kLanes<double>);
-            for (Size r = 0; r < n_rows; ++r) {
-                VecF64 x[kWide<T>];
-                widen<T>(load(X + r * ld + c), x);
-                for (int i = 0; i < kWide<T>; ++i)
-                    sum[i] +=
-                        e == 0 ? part_above(to[i], x[i], to[i]) : part_above(x[i], from[i], e < n_edges ? to[i] : x[i]);
-            }
-            for (int i = 0; i < kWide<T>; ++i) store(areas + e * n_cols + c + i * kLanes<double>, sum[i]);
-        }
-    for (; c < n_cols; ++c)
-        for (Size e = 0; e <= n_edges; ++e)
-            for (Size r = 0; r < n_rows; ++r) {
-                const auto x = static_cast<double>(X[r * ld + c]);
-                const auto from = static_cast<double>(edges[(e > 0 ? e - 1 : 0) * n_cols + c]);
-                const auto to = static_cast<double>(edges[(e < n_edges ? e : 0) * n_cols + c]);
-                areas[e * n_cols + c] += e == 0 ? part_above(to, x, to) : part_above(x, from, e < n_edges ? to : x);
-            }
+    for (; c + kLanes<double> <= n_cols; c += kLanes<double>) columns(VecF64{}, c);
+    for (; c < n_cols; ++c) columns(0.0, c);
 }
 
 template <class T>

@@ -11,7 +11,8 @@ namespace sae_fast {
 
 namespace {
 
-constexpr Size kBlock = 16;  // summed rows: what is compared with the range is in cache
+constexpr Size kBlock = 16;     // summed rows: what is compared with the range is in cache
+constexpr Size kCounted = 128;  // rows that are counted in registers
 
 // The first of these samples whose number in the chunk, which has `seen` rows, is a multiple of `step`.
 Size first_of(Size seen, Size step) noexcept { return (step - seen % step) % step; }
@@ -57,6 +58,7 @@ private:
             const Size some = std::min(kBlock, n_summed - i);
             const Size at = first + i * kSummed;
             const Left<T> plain = plain_rows<T>(X, begin + at);
+            if (plain.ld > 0) ask_for(plain.data, plain.ld * kSummed, kBlock, std::min(2 * kBlock, n_summed - i));
             if (plain.ld == 0)
                 for (Size r = 0; r < some; ++r) read_sample(X, begin + at + r * kSummed, rows + r * n);
             const T* const from = plain.ld > 0 ? plain.data : rows;
@@ -68,6 +70,13 @@ private:
                 tally.n_outside += k.strays(from + r * ld, chunks.low, chunks.high, n) ? 1 : 0;
             }
         }
+    }
+
+    // Rows from `first` on, before they are summed: they lie too far apart for the machine to see what comes next.
+    void ask_for(const T* from, Size ld, Size first, Size end) noexcept {
+        constexpr Size line = 64 / static_cast<Size>(sizeof(T));
+        for (Size r = first; r < end; ++r)
+            for (Size c = 0; c < chunks.n_features; c += line) __builtin_prefetch(from + r * ld + c);
     }
 
     // In the order of add(), from the same beginning.
@@ -86,7 +95,11 @@ private:
         for (Size i = first_of(tally.n_rows, chunks.every); i < n_rows; i += chunks.every) {
             if (tally.n_kept >= chunks.room) return;
             T* const to = kept + tally.n_kept * chunks.n_features;
-            read_sample(X, begin + i, to);
+            const Left<T> plain = plain_rows<T>(X, begin + i);
+            if (plain.ld > 0)
+                std::copy_n(plain.data, chunks.n_features, to);
+            else
+                read_sample(X, begin + i, to);
             if (k.shift(to, nullptr, chunks.n_features, nullptr)) tally.n_kept += 1;
         }
     }
@@ -139,8 +152,8 @@ Size count_rows(const Samples& X, Size begin, const Chunks<T>& chunks, Size firs
 
 template <class T>
 void count_above(const T* X, Size n_rows, Size n_features, const T* edges, Size n_edges, Size* counts) noexcept {
-    for (Size i = 0; i < n_rows; i += kBlock)
-        kernels<T>().count_above(X + i * n_features, n_features, std::min(kBlock, n_rows - i), n_features, edges,
+    for (Size i = 0; i < n_rows; i += kCounted)
+        kernels<T>().count_above(X + i * n_features, n_features, std::min(kCounted, n_rows - i), n_features, edges,
                                  n_edges, counts);
 }
 

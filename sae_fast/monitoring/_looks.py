@@ -16,8 +16,8 @@ from .. import _core
 from .._public import public_in
 
 SUMMED, RANGED = _core.CHUNK_STEPS
-CAPACITY = 64  # chunks that are judged together,
-KEPT_BYTES = 1 << 22  # or fewer, if their rows for the network take more than this
+CAPACITY = 256  # chunks that are judged together,
+KEPT_BYTES = 1 << 22  # or fewer, if their rows for the network, or these rows' codes, take more than this
 # The columns of a tally: numbers of rows, but for N_MISSING, a number of values.
 N_ROWS, N_SUMMED, N_RANGED, N_MISSING, N_OUTSIDE, N_KEPT = range(6)
 
@@ -38,11 +38,13 @@ class Chunks:
         Chunks that are full.
     """
 
-    def __init__(self, limits: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], chunk_size: int, every: int) -> None:
+    def __init__(
+        self, limits: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], chunk_size: int, every: int, n_codes: int
+    ) -> None:
         self.limits, self.chunk_size, self.every = limits, chunk_size, every
         low = limits[0]
         room = -(-chunk_size // every)
-        n_chunks = max(1, min(CAPACITY, KEPT_BYTES // (room * low.nbytes)))
+        n_chunks = max(1, min(CAPACITY, KEPT_BYTES // (room * max(low.nbytes, 8 * n_codes))))
         self.totals = np.zeros((n_chunks, len(low)))
         self.tallies = np.zeros((n_chunks, 6), np.int64)
         self.kept = np.zeros((n_chunks, room, len(low)), low.dtype)

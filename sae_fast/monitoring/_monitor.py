@@ -32,8 +32,8 @@ class Monitor:
     """Judges rows, chunk by chunk, beside reference rows; :meth:`SparseAutoencoder.monitor` makes one.
 
     To cost little beside ``transform`` it takes the means of features from every fourth row, compares ranges in every
-    16th, and sends every 64th through the network, that of up to 64 chunks at once: when so many are full, or somebody
-    asks for a report. Many threads may call at once; one works at a time.
+    16th, and sends every 64th through the network, those of up to 256 chunks at once: when so many are full, or
+    somebody asks for a report. Many threads may call at once; one works at a time.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class Monitor:
         self._reference = reference
         kind = kind_of(model)
         low, high, mean = (a.astype(kind) for a in (reference.low, reference.high, reference.mean))
-        self._chunks = Chunks((low, high, mean), chunk_size, every)
+        self._chunks = Chunks((low, high, mean), chunk_size, every, len(reference.rho_hat))
         self._edges = reference.edges.astype(kind)
         counts = np.zeros(reference.shares.shape, np.int64)
         self._history = MonitorHistory(history, len(METRICS), len(reference.rho_hat), counts)

@@ -106,7 +106,10 @@ def _of_shift(shift: F64, metrics: F64) -> None:
 
 
 def _standardised(away: F64, sd: F64) -> F64:
-    return np.divide(away, sd, out=np.zeros_like(away), where=sd > 0)
+    varies = sd > 0
+    if varies.all():  # by far the quicker division
+        return away / sd
+    return np.divide(away, sd, out=np.zeros_like(away), where=varies)
 
 
 def beyond(reference: Reference, metrics: F64) -> NDArray[np.bool_]:
