@@ -68,7 +68,8 @@ void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, Panel
             }
             Trickle<T> trickle{b, 0};
             if (A.coming != nullptr && p.begin == part.begin)
-                trickle = {A.coming + r * A.n_coming / n_rows, rows * A.n_coming / (n_rows * split.n)};
+                trickle = {A.coming + r * A.n_coming / n_rows,
+                           (rows * A.n_coming * kAskSteps + n_rows * split.n - 1) / (n_rows * split.n)};
             with_rows<ProductTile<T, NV>>(rows, &A, r, &split, p.begin, p.end, b, C + r * width, p.begin == 0, trickle);
             r += rows;
         }

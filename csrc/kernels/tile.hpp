@@ -6,12 +6,25 @@
 namespace sae_fast {
 namespace {
 
-/// Memory that will be read soon, asked for a little with each k, since a burst would keep the kernel's own reads
-/// waiting.
+/// Steps of k for which a product asks once. A tile's share of a panel that comes from far away is some bytes a step,
+/// so that a step each would ask for a line many times.
+#if SAE_FAST_VECTOR_BYTES == 64
+constexpr Size kAskSteps = 2;
+#else
+constexpr Size kAskSteps = 4;
+#endif
+
+/// Memory that will be read soon, asked for a little with each kAskSteps of k, since a burst would keep the kernel's
+/// own reads waiting.
 template <class T>
 struct Trickle {
     const T* at;
     Size step;
+
+    inline void ask() noexcept {
+        __builtin_prefetch(at, 0, 2);
+        at += step;
+    }
 };
 
 /// Asks for columns of rows row ... row + n_rows - 1.
@@ -22,6 +35,19 @@ inline void prefetch(const Ask<T>& ask, Size row, Size n_rows) noexcept {
         for (Size k = 0; k < ask.n; k += line) __builtin_prefetch(ask.data + i * ask.ld + k, Write, Write != 0 ? 3 : 2);
 }
 
+template <class T, int R, int NV>
+inline void tile_step(const T* const (&rows)[R], Size k, const T* b, Vec<T> (&acc)[R][NV]) noexcept {
+    Vec<T> bv[NV];
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) bv[j] = load(b + j * kLanes<T>);
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) {
+        const T x = rows[i][k];
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; ++j) acc[i][j] += x * bv[j];
+    }
+}
+
 /// C (R, NV vectors, width apart) (+)= sum over k of a[i * a_stride + k] * b[k].
 template <class T, int R, int NV>
 inline void tile_product(const T* a, Size a_stride, Size n_k, const T* b, Vec<T> (&acc)[R][NV],
@@ -30,18 +56,13 @@ inline void tile_product(const T* a, Size a_stride, Size n_k, const T* b, Vec<T>
     const T* rows[R];
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) rows[i] = a + i * a_stride;
-    for (Size k = 0; k < n_k; ++k, b += width, trickle.at += trickle.step) {
-        __builtin_prefetch(trickle.at, 0, 2);
-        Vec<T> bv[NV];
+    Size k = 0;
+    for (; k + kAskSteps <= n_k; k += kAskSteps, b += kAskSteps * width) {
+        trickle.ask();
 #pragma GCC unroll 4
-        for (int j = 0; j < NV; ++j) bv[j] = load(b + j * kLanes<T>);
-#pragma GCC unroll 16
-        for (int i = 0; i < R; ++i) {
-            const T x = rows[i][k];
-#pragma GCC unroll 4
-            for (int j = 0; j < NV; ++j) acc[i][j] += x * bv[j];
-        }
+        for (Size j = 0; j < kAskSteps; ++j) tile_step<T, R, NV>(rows, k + j, b + j * width, acc);
     }
+    for (; k < n_k; ++k, b += width) tile_step<T, R, NV>(rows, k, b, acc);
 }
 
 template <class T, int R, int NV>
