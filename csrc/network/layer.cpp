@@ -9,6 +9,9 @@ namespace sae_fast {
 
 namespace {
 
+// Panels of outputs that ask for the strip of samples to come: more would keep it in cache for longer than it has to.
+constexpr Size kAskingPanels = 8;
+
 // One panel of outputs for some rows: product, activation, and out it goes while it is in the first-level cache.
 template <class T>
 void apply_panel(const Kernels<T>& k, const PackedLayer<T>& layer, Left<T> A, Size n_rows, Size p, T* out,
@@ -60,7 +63,17 @@ void apply_layer(Team team, const PackedLayer<T>& layer, const Samples& X, T* ou
             pack_samples(X, row, n_rows, strip, kStrip, 0, buffer.rows + team.id * layer.n_in);
             A = {strip, kStrip, 0, 0};
         }
+        // The last panels ask for the next strip, each for its share of the columns.
+        const Size silent = std::max(split.count() - kAskingPanels, Size(0));
+        const bool asks =
+            buffer.strips == nullptr && row + 2 * kStrip <= X.n_samples && worth_asking<T>(layer.n_in, A.ld);
+        const T* const next_rows = asks ? plain_rows<T>(X, row + kStrip).data : nullptr;
         for (Size p = 0; p < split.count(); ++p) {
+            if (asks && p >= silent) {
+                const Size begin = layer.n_in * (p - silent) / (split.count() - silent);
+                const Size end = layer.n_in * (p + 1 - silent) / (split.count() - silent);
+                A.ask = {next_rows + begin, A.ld, end - begin};
+            }
             if (team.stops(n_rows, layer.n_in, split.width(p))) return;
             if (far) {
                 const Size next = p + 1 < split.count() ? p + 1 : 0;
