@@ -91,6 +91,10 @@ inline const T* shared_product(const T* a, Size a_stride, Size n_k, const T* b, 
                 const Vec<T> first = load(b), second = load(b + n), both = load(b + 2 * n);
 #pragma GCC unroll 8
                 for (int i = 0; i < R; ++i) {
+                    if constexpr (Part && !Whole) {  // one load
+                        tile.part[i] += repeat<T, F>(rows[i] + j) * both;
+                        continue;
+                    }
                     const Vec<T> x = splat(rows[i][j]), y = in_register<T>(splat(rows[i][j + 1]));
                     if constexpr (Whole) tile.whole[i] += x * first;
                     if constexpr (Part) tile.part[i] += alternate<T>(x, y) * both;
