@@ -59,7 +59,9 @@ struct PanelSplit {
     SAE_FAST_INLINE PanelSplit(Size n_, Size lanes_) noexcept : n(n_), lanes(lanes_) {
         const Size last = n % lanes;
         const Size all = (n + lanes - 1) / lanes;
-        shared = last > 0 && 4 * last <= 3 * lanes && (all % 3 == 2 || (all % 3 == 1 && all > 1));
+        // Vectors before the last one that are all in panels of three would lose more than it gains beside one of them.
+        const bool threes = all % 3 == 1 && all > 4 && 2 * last <= lanes;
+        shared = last > 0 && 4 * last <= 3 * lanes && all > 1 && all % 3 != 0 && !threes;
         if (last > 0 && 2 * last <= lanes) ways = ways_of(last);
         if (shared && 2 * last > lanes) {
             ways = 2;
