@@ -20,6 +20,7 @@ from ._judging import check_definition, evaluate
 from ._normalize import check_normalize, restore
 from ._saelens import write_saelens
 from ._selections import SELECTORS, Activation, check_activation, check_given, check_numbers
+from ._step import Step
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _WEIGHTS = ("W_enc", "b_enc", "W_dec", "b_dec")
@@ -27,7 +28,7 @@ _GIVEN = ("threshold", "b_gate", "r_mag")
 
 
 @public_in("sae_fast")
-class KSparseEncoder:
+class KSparseEncoder(Step):
     """Encode samples to the few latents, of many, that they excite; and decode.
 
     With ``z = (x - b_dec) W_enc^T + b_enc``, a code keeps, of each sample,
@@ -49,7 +50,8 @@ class KSparseEncoder:
 
     All others are no entries of the code. Product, bias and selection are one pass over tiles: memory does not grow
     with the number of samples times latents. Weights are copied; immutable and thread-safe; can be pickled. Codes do
-    not depend on the number of threads, to the last bit.
+    not depend on the number of threads, to the last bit. It can be a step of a scikit-learn pipeline, which learns
+    nothing: :meth:`transform` is a call.
 
     Parameters
     ----------

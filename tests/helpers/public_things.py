@@ -101,12 +101,10 @@ def codes(thing, X):
     """What a thing makes of samples; None of one that makes nothing."""
     if hasattr(thing, "score_samples") and not hasattr(thing, "transform"):
         return thing.score_samples(X)
-    if isinstance(thing, sf.KSparseAutoencoder):
+    if isinstance(thing, (sf.KSparseAutoencoder, sf.KSparseEncoder)):
         return thing.transform(X).toarray()
     if hasattr(thing, "transform"):
         return None if isinstance(thing, sf.PatchExtractor) else thing.transform(X)
-    if isinstance(thing, sf.KSparseEncoder):
-        return thing(X).toarray()
     return thing(X) if isinstance(thing, (sf.Encoder, sf.StackEncoder)) else None
 
 
