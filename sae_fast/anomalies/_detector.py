@@ -88,9 +88,10 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
     n_components : int
         Hidden units.
     contamination : "auto" or float in (0, 0.5]
-        Where the threshold is. ``"auto"`` needs no guess: it is 2.5 robust standard deviations (by median and median
-        absolute deviation, of cube roots) above the usual error of samples that were held out of training, or lower,
-        such that at least one in a hundred of these is beyond.
+        Where the threshold is. ``"auto"`` needs no guess: it is Tukey's outer fence of the errors of samples that were
+        held out of training, three interquartile ranges beyond their third quartile, of cube roots, or so near that of
+        a hundred samples or more one at least is beyond. Of good samples of real data about one in a hundred is, and
+        hardly any without long tails; :meth:`calibrate` sets the threshold by a rate.
         A number is the share of the training samples that shall be outliers.
     calibration_fraction : float
         Share of the samples that is held out of training, in (0, 1), for the threshold and :meth:`p_values`; at least
@@ -247,10 +248,11 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
                 sums.add(block, autoencoder._reconstruct(block))
             self.feature_scale_, self.feature_mean_ = sums.scale()
             self.calibration_scores_ = np.sort(self._scores(held_out))
+            scores = self._scores(data)
             if contamination is None:
-                self.offset_ = usual_offset(self.calibration_scores_)
+                self.offset_ = usual_offset(self.calibration_scores_, scores)
             else:
-                self.offset_ = float(np.percentile(self._scores(data), 100 * contamination))
+                self.offset_ = float(np.percentile(scores, 100 * contamination))
         return self
 
     def _samples(self, X: Any) -> NDArray[Any] | Streamed:

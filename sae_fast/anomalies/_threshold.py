@@ -8,24 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
-_DEVIATIONS = 2.5
-_ORDINARY = 0.99
-_NORMAL = 1.482602218505602  # standard deviation of a normal distribution by its median absolute deviation
+_FAR = 3.0  # ranges beyond the quartile
+_MANY = 100  # samples, of which one is an outlier
 
 
-def usual_offset(scores: F64) -> float:
-    """2.5 standard deviations below the middle, of cube roots, or higher: at least 1 % of the scores are not above it.
+def usual_offset(scores: F64, all_scores: F64) -> float:
+    """Tukey's outer fence: three interquartile ranges beyond the third quartile, of cube roots of errors.
 
-    Middle and deviation are robust, by medians: outliers among the scores, as long as they are less than half of them,
-    move them little, and 2.5 is the number that is advised (Leys et al., "Detecting outliers: do not use standard
-    deviation around the mean, use absolute deviation around the median", 2013). Cube roots of sums of squares are
-    nearly normal (Wilson and Hilferty, "The distribution of chi-square", 1931).
+    What lies there he calls far out (Tukey, "Exploratory Data Analysis", 1977). Outliers among ``scores``, as long as
+    they are less than a quarter of them, move it little. Cube roots, because those of sums of squares are nearly normal
+    (Wilson and Hilferty, "The distribution of chi-square", 1931), of which one in a million is beyond; errors of real
+    data have longer tails. Of a hundred samples or more, whose scores are ``all_scores``, the oddest one is beyond in
+    any case: scikit-learn's contract wants outliers among them.
     """
-    roots = np.cbrt(np.minimum(-scores, np.finfo(np.float64).max))
-    middle = np.median(roots)
-    width = _NORMAL * np.median(np.abs(roots - middle))
-    limit = min(middle + _DEVIATIONS * width, np.quantile(roots, _ORDINARY))
-    return -min(float(limit) ** 3, float(np.finfo(np.float64).max))
+    largest = np.cbrt(np.finfo(np.float64).max) * (1 - 1e-15)  # whose cube is still a number
+    first, third = np.quantile(np.minimum(np.cbrt(-scores), largest), [0.25, 0.75])
+    fence = -(float(min(third + _FAR * (third - first), largest)) ** 3)
+    if len(all_scores) < _MANY:
+        return fence
+    return max(fence, float(np.partition(all_scores, 1)[:2].mean()))
 
 
 def conformal_offset(scores: F64, fpr: float) -> float:

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sae_fast as sf
+from sae_fast.anomalies._threshold import usual_offset
 from sae_fast.files._model_file import ModelFileError
 from tests.helpers.networks import DTYPES
 
@@ -133,15 +135,39 @@ def test_a_constant_feature_alone_can_make_a_sample_odd(dtype):
 
 
 def test_auto_is_no_guess():
-    """The threshold stays nearly where it is with a tenth of outliers among the training samples."""
+    """Few good samples are beyond the threshold, with a tenth of outliers among the training samples too."""
     good, odd = ratios(1000), broken(1000)[0][1000:1100]
     clean = Detector(8, max_iter=150, random_state=0).fit(good)
     mixed = Detector(8, max_iter=150, random_state=0).fit(np.r_[good, odd])
     fresh = ratios(1000, seed=9)
-    assert np.mean(clean.predict(fresh) == -1) < 0.1
-    assert np.mean(mixed.predict(fresh) == -1) < 0.1
+    assert np.mean(clean.predict(fresh) == -1) < 0.01
+    assert np.mean(mixed.predict(fresh) == -1) < 0.03
+    assert np.mean(clean.predict(odd) == -1) > 0.7
     assert np.mean(mixed.predict(odd) == -1) > 0.5
     assert len(clean.calibration_scores_) == 100
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_auto_calls_few_digits_odd(seed):
+    """Of good ones at most three in a hundred, whose errors have long tails; of scrambled ones all."""
+    X = np.random.default_rng(seed).permutation(load_digits().data)
+    scrambled = np.random.default_rng(1).permuted(X[900:940], axis=1)
+    detector = Detector(25, random_state=seed).fit(X[:900])
+    assert np.mean(detector.predict(X[940:]) == -1) < 0.03
+    assert np.mean(detector.predict(scrambled) == -1) == 1
+
+
+def test_auto_is_tukeys_outer_fence():
+    """Of cube roots of errors, which may be endless; of a hundred samples one is beyond, of fewer perhaps none."""
+    roots = np.r_[np.arange(1.0, 6.0), 40.0]
+    none = np.zeros(99)
+    first, third = np.quantile(roots, [0.25, 0.75])
+    assert usual_offset(-(roots**3), none) == pytest.approx(-((third + 3 * (third - first)) ** 3), rel=1e-12)
+    assert usual_offset(-np.array([2.0]), none) == pytest.approx(-2.0)
+    assert usual_offset(np.array([-np.inf, -1.0]), none) == pytest.approx(-np.finfo(np.float64).max)
+    scores = np.r_[none, -4.0, -2.0]
+    assert usual_offset(-np.full(20, 8.0), scores) == pytest.approx(-3.0)
+    assert usual_offset(-np.full(20, 1.0), scores) == pytest.approx(-1.0)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5])
