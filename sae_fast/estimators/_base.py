@@ -84,7 +84,8 @@ class Autoencoder(OnnxConvertible, BaseEstimator):  # type: ignore[misc]
         if is_source(X):
             raise TypeError(
                 f"X must be samples in memory for this method of {type(self).__name__}, got a source: fit of "
-                "SparseAutoencoder and StackedAutoencoder, and transform, score_samples and score read sources"
+                "SparseAutoencoder, StackedAutoencoder and KSparseAutoencoder, and transform, score_samples, score and "
+                "evaluate read sources"
             )
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -407,14 +407,18 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
     def reconstruct(self, X: ArrayLike, k: int | None = None) -> FloatArray:
         """Reconstructions of the samples, ``inverse_transform(transform(X, k))``."""
         check_is_fitted(self)
+        self._refuse_source(X)
         return self.encoder_.decode(self._encode(self._array(X, reset=False), k), n_threads=self.n_threads)
 
-    def evaluate(self, X: ArrayLike, k: int | None = None, *, fvu: str = "total") -> dict[str, Any]:
+    def evaluate(
+        self, X: ArrayLike | Source | Iterable[ArrayLike], k: int | None = None, *, fvu: str = "total"
+    ) -> dict[str, Any]:
         """How well the codes of samples reconstruct them; see :meth:`KSparseEncoder.evaluate`."""
         check_is_fitted(self)
-        return self.encoder_.evaluate(self._array(X, reset=False), k, fvu=fvu, n_threads=self.n_threads)
+        data = as_source(X) if is_source(X) else self._array(X, reset=False)  # type: ignore[arg-type]
+        return self.encoder_.evaluate(data, k, fvu=fvu, n_threads=self.n_threads)
 
-    def score(self, X: ArrayLike, y: object = None) -> float:
+    def score(self, X: ArrayLike | Source | Iterable[ArrayLike], y: object = None) -> float:
         """The fraction of variance that is explained, ``1 - evaluate(X)["fvu"]``; larger is better."""
         return 1.0 - float(self.evaluate(X)["fvu"])
 

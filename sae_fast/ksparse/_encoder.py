@@ -16,9 +16,11 @@ from ..files._kinds import KSPARSE, KSPARSE_NORMALIZATIONS, KSPARSE_TENSORS, SPA
 from ..network._checks import check_count, check_n_threads, check_out, check_X
 from ..network._rows import check_feature_names, check_names, real_rows
 from ..network._types import FloatArray
+from ..streams._source import Source
 from ._judging import check_definition, evaluate
 from ._normalize import check_normalize, restore
 from ._saelens import write_saelens
+from ._samples import check_again, check_columns
 from ._selections import SELECTORS, Activation, check_activation, check_given, check_numbers
 from ._step import Step
 
@@ -290,18 +292,24 @@ class KSparseEncoder(Step):
             They name the argument.
         """
         if not _sparse().issparse(codes):
-            raise TypeError(f"codes must be a sparse array of SciPy, got {type(codes).__name__}")
+            raise TypeError(
+                f"codes must be a sparse array of SciPy, got {type(codes).__name__}: use scipy.sparse.csr_array(codes)"
+            )
         if codes.ndim != 2 or codes.shape[1] != self.n_latents:
             raise ValueError(f"codes must have shape (n_samples, {self.n_latents}), got {codes.shape}")
         if codes.dtype.kind not in "fiub":
             raise TypeError(f"codes must have a real dtype, got {codes.dtype}")
         found = codes.tocsr()
         n_threads = check_n_threads(n_threads)
-        values = np.ascontiguousarray(found.data, self.dtype)
+        with np.errstate(over="ignore"):
+            values = np.ascontiguousarray(found.data, self.dtype)
         kind = np.int32 if found.indptr.dtype == found.indices.dtype == np.int32 else np.int64
         starts, indices = (np.ascontiguousarray(a, kind) for a in (found.indptr, found.indices))
         if len(values) != len(indices):
             raise ValueError(f"codes must have as many indices as values, got {len(indices)} and {len(values)}")
+        if not np.isfinite(values).all():
+            row = int(np.searchsorted(starts, np.argmin(np.isfinite(values)), side="right")) - 1
+            raise ValueError(f"codes must be finite, got NaN or infinity in row {row}")
         shape = found.shape[0], self.n_outputs
         samples = None if X is None or self.normalize is None else self._samples_of(X, shape)
         inputs = [values, indices, starts]
@@ -320,14 +328,14 @@ class KSparseEncoder(Step):
         return rows
 
     def evaluate(
-        self, X: ArrayLike, k: int | None = None, *, fvu: str = "total", n_threads: int | None = None
+        self, X: ArrayLike | Source, k: int | None = None, *, fvu: str = "total", n_threads: int | None = None
     ) -> dict[str, Any]:
         """How well the codes of samples reconstruct them, and how many latents they use.
 
         Parameters
         ----------
-        X : array_like of shape (n_samples, n_features)
-            Read some rows at a time; a memory map is never in memory as a whole.
+        X : array_like of shape (n_samples, n_features) or Source
+            Read some rows at a time, twice; a memory map or a source is never in memory as a whole.
         k, n_threads
             As for a call.
         fvu : {"total", "per_sample", "openai", "sparsify", "saebench"}
@@ -366,7 +374,11 @@ class KSparseEncoder(Step):
                 f"the encoder must reconstruct its samples, but it is a transcoder: {self.n_features} features, "
                 f"{self.n_outputs} outputs"
             )
-        number, data = self._check_k(k, self.k), self._rows(X)
+        number = self._check_k(k, self.k)
+        if isinstance(X, Source):
+            check_columns(X, self.n_features, self.feature_names, "X")
+            check_again(X, "X")
+        data = X if isinstance(X, Source) else self._rows(X)
         return evaluate(data, lambda rows: self(rows, k=number, n_threads=n_threads), self.decode, fvu)
 
     @classmethod

@@ -13,6 +13,7 @@ from .._public import public_in
 from ..network._checks import check_count
 from ..streams._open import as_source
 from ._encoder import KSparseEncoder
+from ._samples import check_columns
 from ._subject import encoder_of
 
 _ENTRIES = 1 << 22  # of codes that are in memory at a time, at most
@@ -165,12 +166,7 @@ def code_blocks(
 ) -> Iterator[tuple[int, int, Any]]:
     """Codes of consecutive rows: number of the first, how many, CSR."""
     source = as_source(data)
-    if source.n_features != encoder.n_features:
-        raise ValueError(f"data must have {encoder.n_features} columns, as the model, got {source.n_features}")
-    names, known = source.feature_names, encoder.feature_names
-    if names is not None and known is not None and list(names) != list(known):
-        i = next(i for i, pair in enumerate(zip(names, known, strict=True)) if pair[0] != pair[1])
-        raise ValueError(f"column {i + 1} of data must be {known[i]!r}, as of the model, got {names[i]!r}")
+    check_columns(source, encoder.n_features, encoder.feature_names, "data")
     step = max(1, _ENTRIES // encoder.n_latents)
     done = 0
     with contextlib.closing(source.passing()) as blocks:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..network._checks import listed
+from ..streams._source import Source
+from ._samples import blocks_of
 
 _BLOCK = 4096
 Array: TypeAlias = NDArray[np.float64]
@@ -37,7 +39,9 @@ def _ratio(error: float, by: float) -> float:
     return float(_ratios(np.asarray(error), np.asarray(by)))
 
 
-def evaluate(X: NDArray[Any], encode: Callable[..., Any], decode: Callable[..., Any], fvu: str) -> dict[str, Any]:
+def evaluate(
+    X: NDArray[Any] | Source, encode: Callable[..., Any], decode: Callable[..., Any], fvu: str
+) -> dict[str, Any]:
     """See :meth:`sae_fast.KSparseEncoder.evaluate`; codes of blocks are ``encode(block)``."""
     active: Any = 0
     l1: list[Array] = []
@@ -60,16 +64,12 @@ def evaluate(X: NDArray[Any], encode: Callable[..., Any], decode: Callable[..., 
 
 
 def reconstruction_figures(
-    X: NDArray[Any], reconstruct: Callable[[NDArray[Any]], NDArray[Any]], fvu: str
+    X: NDArray[Any] | Source, reconstruct: Callable[[NDArray[Any]], NDArray[Any]], fvu: str
 ) -> dict[str, Any]:
     """What can be said of any reconstruction; ``reconstruct`` is given some rows at a time, each once, in order."""
-
-    def blocks() -> Iterator[NDArray[Any]]:
-        return (X[i : i + _BLOCK] for i in range(0, len(X), _BLOCK))
-
-    mean = sum(block.sum(axis=0, dtype=np.float64) for block in blocks()) / len(X)
+    mean = sum(block.sum(axis=0, dtype=np.float64) for block in blocks_of(X, _BLOCK)) / len(X)
     parts: list[tuple[Array, ...]] = []
-    for block in blocks():
+    for block in blocks_of(X, _BLOCK):
         rows, found = block.astype(np.float64), reconstruct(block).astype(np.float64)
         columns = (found - rows, found - rows), (rows - mean, rows - mean), (rows, rows), (found, found), (rows, found)
         parts.append(tuple(np.einsum("ij,ij->i", a, b) for a, b in columns))
@@ -77,8 +77,8 @@ def reconstruction_figures(
     with np.errstate(divide="ignore", invalid="ignore"):
         cosine = np.where(inner == 0, 0.0, inner / np.sqrt(size * found_size))
     return {
-        "fvu": DEFINITIONS[fvu](error, spread, size, X.shape[1]),
-        "mse": float(error.mean()) / X.shape[1],
+        "fvu": DEFINITIONS[fvu](error, spread, size, len(mean)),
+        "mse": float(error.mean()) / len(mean),
         "cosine": float(cosine.mean()),
         "relative_bias": _ratio(found_size.sum(), inner.sum()),
     }

@@ -126,6 +126,12 @@ def test_sums_out_of_range(activation):
             r"codes must have shape \(n_samples, 6\), got \(5, 5\)",
         ),
         (lambda e: e.decode(scipy.sparse.eye_array(6), out=np.ones((6, 3))), TypeError, "out must have dtype float32"),
+        (
+            lambda e: e.decode(scipy.sparse.csr_array(np.diag([1, 0, 0, np.nan, 1, 1]))),
+            ValueError,
+            "codes must be finite, got NaN or infinity in row 3",
+        ),
+        (lambda e: e.decode(1e300 * scipy.sparse.eye_array(6)), ValueError, "codes must be finite, .* in row 0"),
         (lambda e: e.decode(1j * scipy.sparse.eye_array(6)), TypeError, "codes must have a real dtype"),
     ],
 )

@@ -103,3 +103,24 @@ def test_errors(example):
         encoder.evaluate(example[1], k=41)
     with pytest.raises(ValueError, match="X must be finite"):
         encoder.evaluate(np.full((3, D), np.nan))
+
+
+def test_sources(example, tmp_path):
+    """A source, in blocks of its own, gives the figures of the array to the bit, and is checked as an array is."""
+    weights, X = example
+    encoder = sf.KSparseEncoder(*weights, k=3)
+    np.save(tmp_path / "X.npy", X.astype(np.float32))
+    source = sf.open_source(tmp_path / "X.npy", batch_size=1000)
+    found, wanted = encoder.evaluate(source, 5, fvu="openai"), encoder.evaluate(X, 5, fvu="openai")
+    np.testing.assert_array_equal(found.pop("density"), wanted.pop("density"))
+    assert found == wanted
+    model = sf.KSparseAutoencoder(H, k=3, max_iter=1, random_state=0).fit(source)
+    assert model.score(source) == model.score(X.astype(np.float32))
+    with pytest.raises(TypeError, match="X must be samples in memory for this method of KSparseAutoencoder"):
+        model.reconstruct(source)
+    with pytest.raises(ValueError, match="X must have 12 columns, as the model, got 3"):
+        encoder.evaluate(sf.open_source(np.ones((5, 3), np.float32)))
+    with pytest.raises(ValueError, match="X must be a source that can be read again"):
+        model.evaluate(iter([X]))
+    with pytest.raises(ValueError, match="row 3"):
+        encoder.evaluate(sf.open_source(np.where(np.arange(5)[:, None] == 2, np.nan, np.ones((5, D)))))
