@@ -94,6 +94,7 @@ public:
     LayerPenalty(const Problem<T>& problem, const Results<T>& results, Size l, const Memory& layer,
                  const T* row_weight) noexcept
         : settings_(problem.network.settings[l]),
+          wanted_(settings_.penalty.beta > 0 ? settings_.penalty.rho : 0.5),
           m_(problem.X.n_samples),
           running_(problem.running),
           row_weight_(row_weight),
@@ -121,7 +122,7 @@ public:
         mean_[j] = mean;
         if (rho_hat_ != nullptr) rho_hat_[j] = mean.s;
         if (!exists()) return;
-        divergence_[j] = divergence(settings_.penalty.rho, mean);
+        divergence_[j] = divergence(wanted_, mean);
         slope_[j] = slope_of(mean);
     }
 
@@ -147,6 +148,7 @@ public:
 
 private:
     const LayerSettings& settings_;
+    const Wanted wanted_;
     Size m_;
     const RunningMean* running_;
     const T* row_weight_;

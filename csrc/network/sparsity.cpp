@@ -32,13 +32,14 @@ Mean blend(const Mean& before, const Mean& now, double momentum) noexcept {
             log_add(log_old + before.log_s, log_new + now.log_s), log_add(log_old + before.log_c, log_new + now.log_c)};
 }
 
-double divergence(double rho, const Mean& mean) noexcept {
+double divergence(const Wanted& wanted, const Mean& mean) noexcept {
+    const double rho = wanted.rho;
     const double d = excess(rho, mean);
     const double x = d / rho;
     const double y = -d / (1 - rho);
     // The terms of first order cancel: rho x + (1 - rho) y = 0.
     if (std::fabs(x) < 0.1 && std::fabs(y) < 0.1) return rho * surplus(x) + (1 - rho) * surplus(y);
-    return rho * (std::log(rho) - mean.log_s) + (1 - rho) * (std::log1p(-rho) - mean.log_c);
+    return rho * (wanted.log_rho - mean.log_s) + (1 - rho) * (wanted.log_rest - mean.log_c);
 }
 
 double penalty_delta(double z, double rho, const Mean& mean) noexcept {

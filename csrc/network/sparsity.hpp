@@ -34,8 +34,15 @@ Mean blend(const Mean& before, const Mean& now, double momentum) noexcept;
 /// rho_hat - rho without cancellation when both are near 1.
 inline double excess(double rho, const Mean& mean) noexcept { return rho <= 0.5 ? mean.s - rho : (1 - rho) - mean.c; }
 
+/// A wanted mean, and the logarithms of it and of its complement.
+struct Wanted {
+    double rho, log_rho, log_rest;
+
+    explicit Wanted(double wanted) noexcept : rho(wanted), log_rho(std::log(wanted)), log_rest(std::log1p(-wanted)) {}
+};
+
 /// KL(rho || rho_hat).
-double divergence(double rho, const Mean& mean) noexcept;
+double divergence(const Wanted& wanted, const Mean& mean) noexcept;
 
 /// Its derivative by rho_hat: -rho / rho_hat + (1 - rho) / (1 - rho_hat) = (rho_hat - rho) / (rho_hat (1 - rho_hat)).
 inline double divergence_slope(double rho, const Mean& mean) noexcept { return excess(rho, mean) / mean.s / mean.c; }
