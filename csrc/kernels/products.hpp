@@ -329,9 +329,14 @@ double dot(const T* a, const T* b, Size n) noexcept {
             for (Size j = 0; j < 8; ++j) sum[j] += load(a + i + j * kLanes<T>) * load(b + i + j * kLanes<T>);
         total.add(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
     }
-    double rest = 0;
-    for (; i < n; ++i) rest += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-    return total.value() + rest;
+    if (i < n) {  // what is left: a vector for each chain, and some of one
+        Vec<T> sum[8] = {};
+        Size j = 0;
+        for (; i + kLanes<T> <= n; i += kLanes<T>) sum[j++] = load(a + i) * load(b + i);
+        if (i < n) sum[j] = load_some(a + i, n - i) * load_some(b + i, n - i);
+        total.add(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
+    }
+    return total.value();
 }
 
 template <class T>
