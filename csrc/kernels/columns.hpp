@@ -2,36 +2,113 @@
 // that are padding.
 #pragma once
 
-#include "interleaved.hpp"
-#include "losses.hpp"
+#include "epilogues.hpp"
 
 namespace sae_fast {
 namespace {
 
-/// Sum of all lanes, in pairs of pairs.
+/// Lanes 0, 2, 4, ... plus lanes 1, 3, 5, ... of a, and then those of b.
 template <class T>
-inline T sum_in_pairs(Vec<T> v) noexcept {
-    return sum_ways<T, static_cast<int>(kLanes<T>)>(v)[0];
+inline Vec<T> pairs_of(Vec<T> a, Vec<T> b) noexcept {
+    constexpr int n = static_cast<int>(kLanes<T>);
+    Vec<T> even{}, odd{};
+#if defined(__clang__)
+    for (int l = 0; l < n; ++l) {
+        even[l] = l < n / 2 ? a[2 * l] : b[2 * l - n];
+        odd[l] = l < n / 2 ? a[2 * l + 1] : b[2 * l + 1 - n];
+    }
+#else
+    IntVec<T> at{};
+#pragma GCC unroll 16
+    for (int l = 0; l < n; ++l) at[l] = 2 * l;
+    even = __builtin_shuffle(a, b, at);
+    odd = __builtin_shuffle(a, b, at + 1);
+#endif
+    return even + odd;
 }
+
+/// The lanes of N vectors, each summed in pairs of pairs until there are N numbers for each vector's lanes divided by
+/// N.
+template <class T, int N>
+inline Vec<T> sum_vectors(const T* rows) noexcept {
+    if constexpr (N == 1)
+        return load(rows);
+    else
+        return pairs_of<T>(sum_vectors<T, N / 2>(rows), sum_vectors<T, N / 2>(rows + N / 2 * kLanes<T>));
+}
+
+/// Rows of columns, some at a time: what is long in their units is computed ahead for all of them, and the lanes of
+/// their sums are added together.
+template <class T>
+struct RowSums {
+    static constexpr Size most = 16;
+    alignas(64) T rows[most * kLanes<T>];
+
+    void set(Size r, Vec<T> sum) noexcept { store(rows + r * kLanes<T>, sum); }
+    /// to[r] += the sum of row r.
+    void add_to(double* to, Size n_rows) noexcept {
+        constexpr Size n = kLanes<T>;
+        for (Size r = n_rows; r % n != 0; ++r) set(r, Vec<T>{});
+        for (Size r0 = 0; r0 < n_rows; r0 += n) {
+            alignas(64) T sums[n];
+            store(sums, sum_vectors<T, static_cast<int>(n)>(rows + r0 * n));
+            for (Size r = r0; r < n_rows && r < r0 + n; ++r) to[r] += static_cast<double>(sums[r - r0]);
+        }
+    }
+};
+
+/// Rows of n_vec vectors of which kShortSum are the first part of a sum.
+inline Size rows_at_once(Size n_vec) noexcept { return n_vec < kShortSum ? kShortSum / n_vec : 1; }
+
+/// The first part of what a unit makes of some rows, with their biases.
+template <class T, class U>
+struct AheadOfRows {
+    alignas(64) T parts[U::goes_ahead ? kShortSum * kLanes<T> : 1];
+
+    void compute(const T* z, Size n_rows, Size n_vec, const T* bias) noexcept {
+        if constexpr (U::goes_ahead) {
+            T* to = parts;
+            for (Size r = 0; r < n_rows; ++r)
+                for (Size v = 0; v < n_vec; ++v, z += kLanes<T>, to += kLanes<T>)
+                    store(to, U::ahead(load(z) + bias[r]));
+        }
+    }
+    Vec<T> of(Size i, Vec<T> z) const noexcept {
+        if constexpr (U::goes_ahead)
+            return load(parts + i);
+        else
+            return z;
+    }
+};
 
 template <class T, class U>
 void hidden_columns_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* weight, double* sum_s,
                        double* sum_c) noexcept {
     constexpr Size n = kLanes<T>;
     const Size width = n_vec * n;
-    for (Size r = 0; r < n_rows; ++r, z += width) {
-        Vec<T> beyond{}, big{}, small{};
-        for (Size j = 0; j < width; j += n) {
-            const Vec<T> w = load(weight + j);
-            const Vec<T> own = load(z + j) + bias[r];
-            const Hidden<T> h = U::hidden(own, U::ahead(own));
-            store(z + j, h.stored);
-            beyond += w * h.beyond;
-            big += sign_bit<T>(h.beyond) ? w : Vec<T>{};
-            small += sign_bit<T>(h.beyond) ? Vec<T>{} : w;
+    AheadOfRows<T, U> ahead;
+    RowSums<T> s, c;
+    for (Size r0 = 0; r0 < n_rows; r0 += rows_at_once(n_vec)) {
+        const Size some = n_rows - r0 < rows_at_once(n_vec) ? n_rows - r0 : rows_at_once(n_vec);
+        ahead.compute(z, some, n_vec, bias + r0);
+        Size i = 0;
+        for (Size r = 0; r < some; ++r) {
+            Vec<T> beyond{}, big{}, small{};
+            for (Size j = 0; j < width; j += n, i += n) {
+                const Vec<T> w = load(weight + j);
+                const Vec<T> own = load(z + i) + bias[r0 + r];
+                const Hidden<T> h = U::hidden(own, ahead.of(i, own));
+                store(z + i, h.stored);
+                beyond += w * h.beyond;
+                big += sign_bit<T>(h.beyond) ? w : Vec<T>{};
+                small += sign_bit<T>(h.beyond) ? Vec<T>{} : w;
+            }
+            s.set(r, big + beyond);
+            c.set(r, small - beyond);
         }
-        sum_s[r] += static_cast<double>(sum_in_pairs<T>(big + beyond));
-        sum_c[r] += static_cast<double>(sum_in_pairs<T>(small - beyond));
+        s.add_to(sum_s + r0, some);
+        c.add_to(sum_c + r0, some);
+        z += some * width;
     }
 }
 
@@ -47,19 +124,29 @@ double output_columns_as(T* z, const T* X, Size n_rows, Size n_vec, const T* bia
                          double* sum_delta) noexcept {
     constexpr Size n = kLanes<T>;
     const Size width = n_vec * n;
+    AheadOfRows<T, U> ahead;
+    RowSums<T> deltas;
     DoubleSum<T> total;
-    for (Size r = 0; r < n_rows; ++r, z += width, X += width) {
-        Vec<T> sum{}, losses{};
-        for (Size j = 0; j < width; j += n) {
-            const Vec<T> at = load(z + j) + bias[r];
-            const Vec<T> x = load(X + j);
-            const Error<T> e = U::error(at, U::ahead(at), x);
-            const Vec<T> delta = L::add(at, x, e, load(weight + j), losses);
-            sum += delta;
-            store(z + j, delta);
+    for (Size r0 = 0; r0 < n_rows; r0 += rows_at_once(n_vec)) {
+        const Size some = n_rows - r0 < rows_at_once(n_vec) ? n_rows - r0 : rows_at_once(n_vec);
+        ahead.compute(z, some, n_vec, bias + r0);
+        Size i = 0;
+        for (Size r = 0; r < some; ++r) {
+            Vec<T> sum{}, losses{};
+            for (Size j = 0; j < width; j += n, i += n) {
+                const Vec<T> at = load(z + i) + bias[r0 + r];
+                const Vec<T> x = load(X + i);
+                const Error<T> e = U::error(at, ahead.of(i, at), x);
+                const Vec<T> delta = L::add(at, x, e, load(weight + j), losses);
+                sum += delta;
+                store(z + i, delta);
+            }
+            total.add(losses);
+            deltas.set(r, sum);
         }
-        total.add(losses);
-        sum_delta[r] += static_cast<double>(sum_in_pairs<T>(sum));
+        deltas.add_to(sum_delta + r0, some);
+        z += some * width;
+        X += some * width;
     }
     return total.value();
 }
@@ -77,15 +164,20 @@ void hidden_delta_columns_as(T* d, const T* stored, Size n_rows, Size n_vec, con
                              double* sum_delta) noexcept {
     constexpr Size n = kLanes<T>;
     const Size width = n_vec * n;
-    for (Size r = 0; r < n_rows; ++r, d += width, stored += width) {
-        Vec<T> sum{};
-        for (Size j = 0; j < width; j += n) {
-            const Vec<T> pull = load(weight + j) * slope[r];
-            const Vec<T> delta = U::slope(load(stored + j)) * (load(d + j) + pull);
-            sum += delta;
-            store(d + j, delta);
+    RowSums<T> deltas;
+    for (Size r0 = 0; r0 < n_rows; r0 += RowSums<T>::most) {
+        const Size some = n_rows - r0 < RowSums<T>::most ? n_rows - r0 : RowSums<T>::most;
+        for (Size r = 0; r < some; ++r, d += width, stored += width) {
+            Vec<T> sum{};
+            for (Size j = 0; j < width; j += n) {
+                const Vec<T> pull = load(weight + j) * slope[r0 + r];
+                const Vec<T> delta = U::slope(load(stored + j)) * (load(d + j) + pull);
+                sum += delta;
+                store(d + j, delta);
+            }
+            deltas.set(r, sum);
         }
-        sum_delta[r] += static_cast<double>(sum_in_pairs<T>(sum));
+        deltas.add_to(sum_delta + r0, some);
     }
 }
 
