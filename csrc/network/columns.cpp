@@ -287,7 +287,8 @@ private:
             // Columns of padding stay 0, whatever the bias: z of the next layer is then finite there where it is for
             // all samples.
             const Size used = std::clamp<Size>(problem_.X.n_samples - samples_.offset(p), 0, width);
-            for (Size r = 0; r < n_rows; ++r) std::fill(a + r * width + used, a + (r + 1) * width, T(0));
+            for (Size r = 0; r < n_rows && used < width; ++r)
+                std::fill(a + r * width + used, a + (r + 1) * width, T(0));
         }
         if (network_.settings[l].penalty.on_activations()) activation_penalty(l, unit, n_rows);
         if (results_.unit_range != nullptr) unit_ranges(l, unit, n_rows);
@@ -444,7 +445,7 @@ bool worth_columns(const Problem<T>& problem, const Results<T>& results) noexcep
         narrowest = std::min(narrowest, layer.n_in);
         n_bytes = std::max(n_bytes, layer.n_in * layer.n_out * static_cast<Size>(sizeof(T)));
     }
-    if (narrowest < 2 * lanes || padded / lanes * kernels<T>().tile_rows < 8) return false;
+    if (narrowest < lanes || padded / lanes * kernels<T>().tile_rows < 8) return false;
     if (n_bytes > 4 * kCache) return m <= 256 && padded <= 2 * m;
     return m <= (n_bytes > kCache ? 128 : 64) && padded + padded / 32 <= m + 4;
 }
