@@ -428,7 +428,8 @@ def cost_and_grad(
     if out is not None and sample_weight is None:
         quick = _core.quick_cost_and_grad(params, X, rho, beta, weight_decay, hidden, output, out, n_threads, loss, l1)
         if quick is not None:
-            check_result(quick, np.asarray(X), loss)
+            if quick != quick:  # NaN
+                check_result(quick, np.asarray(X), loss)
             return quick, out
     params, _ = check_params(params)
     X = check_X(X, params.W1.shape[1])
