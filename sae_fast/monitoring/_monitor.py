@@ -102,6 +102,10 @@ class Monitor:
         vars(self).update(state, _turn=threading.RLock())
 
     @property
+    def _size(self) -> tuple[int, int]:
+        return self.chunk_size, self.every
+
+    @property
     def n_rows(self) -> int:
         """Rows seen."""
         chunks = self._chunks
@@ -151,7 +155,8 @@ class Monitor:
             metrics, rho_hat = metrics_of(self.model, self._reference, part, see(self.model, rows))
         self._history.counts += counts_of(self._edges, rows)
         areas_of(self._edges, rows, self._history.areas)
-        self._history.add(metrics, rho_hat, part[1][:, N_ROWS], beyond(self._reference, metrics))
+        sizes = part[1][:, N_ROWS]
+        self._history.add(metrics, rho_hat, sizes, beyond(self._reference, metrics, sizes, self._size))
         self._chunks.drop(n)
 
     def _judge_full(self) -> None:
@@ -159,7 +164,7 @@ class Monitor:
             self._judge(self._chunks.n_full)
 
     def flush(self) -> Self:
-        """Judge the rows of the last chunk, which is not full; it strays more than full ones, and may alert sooner."""
+        """Judge the rows of the last chunk, which is not full, by limits that are the wider, the fewer they are."""
         with self._turn:
             self._judge_full()
             if self._chunks.n_open:
@@ -180,7 +185,7 @@ class Monitor:
                 rho_hat,
                 found.counts.astype(np.float64),
                 found.areas.copy(),
-                self.chunk_size // self.every + (self.chunk_size % self.every > 0),
+                self._size,
                 None if names is None else tuple(map(str, names)),
                 found.n_rows,
                 found.n_chunks,

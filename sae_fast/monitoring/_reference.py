@@ -18,12 +18,14 @@ METRICS = (
     "reconstruction_error", "rho_hat_shift", "dead", "saturated", "out_of_range", "missing", "largest_shift",
     "mean_shift",
 )  # fmt: skip
+OF_NOISE = np.array([name.endswith("shift") for name in METRICS])  # distances, of which chance alone makes some
 LARGEST = np.array([np.inf, np.inf, 1, 1, 1, 1, np.inf, np.inf])  # that each of them can be; none is below 0
 BINS = 10
 DRAWS = 2000
 RARE = 0.01  # of the rows, above and below, may have other values than a feature that counts as constant
 DEVIATIONS = 3.0
 FEWEST = 40
+FEW = 4  # rows, by whose mean is judged with care
 _HOW: tuple[np.ufunc, ...] = (np.add, np.minimum, np.maximum)
 ENTRIES = 1 << 18  # of activations that are drawn at a time
 
@@ -112,11 +114,35 @@ def _standardised(away: F64, sd: F64) -> F64:
     return np.divide(away, sd, out=np.zeros_like(away), where=varies)
 
 
-def beyond(reference: Reference, metrics: F64) -> NDArray[np.bool_]:
+def limits_of(reference: Reference, sizes: NDArray[Any], size: tuple[int, int]) -> tuple[F64, F64]:
+    """Lower and upper limits of the metrics of chunks of these sizes, each (n_chunks, n_metrics).
+
+    What is a mean over rows strays the more, the fewer they are: in a chunk that is not full, of ``size``'s rows,
+    limits are wider by the square root of how many more a full one has, or by that number itself where fewer than four
+    rows were looked at, whose mean may have long tails. Units are not called dead or saturated by less than a full one.
+    """
+    chunk_size, every = size
+    steps = np.array([every, every, 1, 1, RANGED, SUMMED, SUMMED, SUMMED])
+    rows = np.minimum(sizes, chunk_size)[:, None]
+    looked = -(-rows // steps)
+    wider = -(-chunk_size // steps) / looked
+    wider = np.where(looked < FEW, wider, np.sqrt(wider))
+    about = np.where(OF_NOISE, 0.0, reference.usual)  # that, too, is larger where rows are few
+    lower = np.where(OF_NOISE, reference.lower, about - (about - reference.lower) * wider)
+    upper = about + (reference.upper - about) * wider
+    lower, upper = np.maximum(lower, 0.0), np.minimum(upper, LARGEST)
+    short = rows < chunk_size
+    lower[:, 2:4] = np.where(short, 0.0, lower[:, 2:4])
+    upper[:, 2:4] = np.where(short, 1.0, upper[:, 2:4])
+    return np.where(short, lower, reference.lower), np.where(short, upper, reference.upper)
+
+
+def beyond(reference: Reference, metrics: F64, sizes: NDArray[Any], size: tuple[int, int]) -> NDArray[np.bool_]:
     """Whether each metric of each chunk is beyond its limits; NaN is not."""
-    slack = 1e-12 * (np.abs(reference.lower) + np.abs(reference.upper))
+    lower, upper = limits_of(reference, sizes, size)
+    slack = 1e-12 * (np.abs(lower) + np.abs(upper))
     with np.errstate(invalid="ignore"):
-        found: NDArray[np.bool_] = (metrics < reference.lower - slack) | (metrics > reference.upper + slack)
+        found: NDArray[np.bool_] = (metrics < lower - slack) | (metrics > upper + slack)
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._public import public_in
-from ._reference import DEVIATIONS, METRICS, Reference, beyond, psi, wasserstein
+from ._reference import DEVIATIONS, METRICS, Reference, beyond, limits_of, psi, wasserstein
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,7 @@ class MonitorReport:
 
     The limits of a metric are its mean over chunks of reference rows, less and plus three standard deviations, or as
     far as one of these chunks went, where that is farther, and within what the metric can be. A metric beyond its
-    limits is an alert. Metrics are
+    limits is an alert. Limits are wider for a chunk that was flushed before it was full. Metrics are
 
     - ``reconstruction_error``: mean of 1/2 sum (a3 - x)^2, as the network sees the data;
     - ``rho_hat_shift``: how far the mean activations of the units are from those of the reference, in standard
@@ -58,7 +58,7 @@ class MonitorReport:
     rho_hat: F64
     _counts: F64
     _areas: F64
-    _n_looked: int
+    _size: tuple[int, int]  # rows of a full chunk, and of how many one goes through the network
     _names: tuple[str, ...] | None
     n_rows: int
     n_chunks: int
@@ -73,7 +73,7 @@ class MonitorReport:
 
     @property
     def limits(self) -> dict[str, tuple[float, float]]:
-        """Lower and upper limit of each metric."""
+        """Lower and upper limit of each metric of a full chunk; those of chunks with fewer rows are wider."""
         pairs = zip(self._reference.lower.tolist(), self._reference.upper.tolist(), strict=True)
         return dict(zip(METRICS, pairs, strict=True))
 
@@ -83,13 +83,14 @@ class MonitorReport:
 
         With many units some are beyond theirs in any chunk: alerts come of ``rho_hat_shift`` alone.
         """
-        usual, width = self._reference.rho_hat, DEVIATIONS * self._reference.unit_sd / np.sqrt(self._n_looked)
+        chunk_size, every = self._size
+        usual, width = self._reference.rho_hat, DEVIATIONS * self._reference.unit_sd / np.sqrt(-(-chunk_size // every))
         return np.maximum(usual - width, 0.0), np.minimum(usual + width, self._highest)
 
     @property
     def beyond(self) -> NDArray[np.bool_]:
         """Whether each metric is beyond its limits in each chunk, shape of ``metrics``."""
-        return beyond(self._reference, self.metrics)
+        return beyond(self._reference, self.metrics, self.sizes, self._size)
 
     @property
     def alerts(self) -> list[dict[str, Any]]:
@@ -97,14 +98,14 @@ class MonitorReport:
 
         Chunks are counted from 0, those that are no longer kept among them.
         """
-        limits = self.limits
+        lower, upper = limits_of(self._reference, self.sizes, self._size)
         return [
             {
                 "chunk": self.first_chunk + int(chunk),
                 "metric": METRICS[k],
                 "value": float(self.metrics[chunk, k]),
-                "lower": limits[METRICS[k]][0],
-                "upper": limits[METRICS[k]][1],
+                "lower": float(lower[chunk, k]),
+                "upper": float(upper[chunk, k]),
             }
             for chunk, k in zip(*np.nonzero(self.beyond), strict=True)
         ]

@@ -34,6 +34,8 @@ def checked_model(model: Any) -> Any:
     """A fitted model that has reconstructions: that of a detector, or the model itself."""
     from sklearn.utils.validation import check_is_fitted
 
+    if hasattr(model, "calibration_fraction"):  # a detector, which has its network when it is fitted
+        check_is_fitted(model)
     network = getattr(model, "autoencoder_", model)
     if not hasattr(network, "_decoder_layers") or not hasattr(network, "get_params"):
         why = ", which has no reconstructions" if hasattr(network, "predict") else ""

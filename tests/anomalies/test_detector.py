@@ -283,6 +283,8 @@ def test_bad_samples(fitted):
         Detector().fit(X[:1])
     with pytest.raises(NotFittedError):
         Detector().predict(X)
+    with pytest.raises(NotFittedError):
+        Detector().monitor(reference=ratios(100))
     with pytest.raises(ValueError, match="top must be >= 1, got 0"):
         fitted.explain(ratios(1), top=0)
 

@@ -39,6 +39,15 @@ def test_exit_code_tells_of_alerts(folder, tmp_path, capsys):
     assert found == json.loads(json.dumps(wanted.report().to_dict()))
 
 
+@pytest.mark.parametrize("n", [1, 607])
+def test_rows_that_fill_no_chunk_raise_no_alarm(folder, tmp_path, capsys, n):
+    """Those behind the last full chunk, or a file of one row, are judged by wider limits."""
+    np.save(tmp_path / "some.npy", rows(n, seed=2))
+    reference = ["--reference", str(folder / "valid.npy"), "--chunk-size", "300"]
+    assert main(["watch", str(folder / "m.safetensors"), str(tmp_path / "some.npy"), *reference]) == 0
+    assert f"{n} rows in {n // 300 + 1} chunks, 0 of them with an alert" in capsys.readouterr().out
+
+
 def test_an_alert_of_long_ago_counts(folder, tmp_path, capsys):
     """Also where its chunk is no longer kept."""
     monitor = sf.load(folder / "m.safetensors").monitor(rows(2000, seed=1), chunk_size=100, history=2)

@@ -354,3 +354,19 @@ def test_on_digits(shared_data):
         assert alerts(monitor.reset().update(moved))
     for digits in ([0, 1, 2, 3, 4], [1, 7], [5, 6, 8, 9]):
         assert alerts(monitor.reset().update(T[np.isin(digit, digits)][:1000]))
+
+
+@pytest.mark.parametrize("n", [1, 10, 70, 150])
+def test_a_chunk_that_is_not_full_is_judged_by_wider_limits(model, n):
+    """Usual rows raise hardly an alarm, however few they are; rows that are far away do."""
+    monitor = model.monitor(reference=rows(4000, seed=1), chunk_size=200, every=8)
+    alarms = [monitor.reset().update(rows(n, seed=i)).flush().report().n_alarmed for i in range(20, 60)]
+    assert sum(alarms) <= 2
+    far = rows(n, seed=9)
+    far[:, 4] += 50
+    report = monitor.reset().update(far).flush().report()
+    found = {alert["metric"]: alert for alert in report.to_dict()["alerts"]}
+    assert found["largest_shift"]["upper"] > report.limits["largest_shift"][1]
+    assert report.n_alerts["largest_shift"] == 1
+    full = monitor.reset().update(np.concatenate([far] * 200)[:200]).report().to_dict()["alerts"]
+    assert next(a["upper"] for a in full if a["metric"] == "largest_shift") == report.limits["largest_shift"][1]
