@@ -82,7 +82,13 @@ class Checkpoint(NamedTuple):
 
 
 def plain(W_enc: NDArray[Any], b_enc: NDArray[Any], W_dec: NDArray[Any], b_dec: NDArray[Any]) -> Arguments:
-    """The weights that all have."""
+    """The weights that all have: ``W_enc`` (n_latents, n_features), ``W_dec`` (n_latents, n_outputs), their biases."""
+    fit = W_enc.ndim == W_dec.ndim == 2 and len(W_enc) == len(W_dec)
+    if not fit or b_enc.shape != W_enc.shape[:1] or b_dec.shape != W_dec.shape[1:]:
+        raise ValueError(
+            f"an encoder {W_enc.shape} with biases {b_enc.shape} and a decoder {W_dec.shape} with biases {b_dec.shape} "
+            "are not (n_latents, n_features) with (n_latents,), and (n_latents, n_outputs) with (n_outputs,)"
+        )
     return {"W_enc": W_enc, "b_enc": b_enc, "W_dec": W_dec, "b_dec": b_dec}
 
 

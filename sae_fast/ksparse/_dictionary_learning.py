@@ -29,7 +29,9 @@ def dictionary_learning(found: Checkpoint) -> Arguments:
         told = fitting[0]
     if told not in _CLASSES:
         got = (
-            f"dict_class {told!r:.60}" if told is not None else f"no dict_class, and tensors {', '.join(sorted(names))}"
+            f"dict_class {told!r:.60}"
+            if told is not None
+            else f"no dict_class, which config.json beside it tells, and tensors {', '.join(sorted(names))}"
         )
         raise found.wrong(f"must be of a class among {', '.join(_CLASSES)}, got {got:.400}")
     kind = _CLASSES[told]

@@ -26,6 +26,8 @@ _SCALED = ("expected_average_only_in", True)  # samples are multiplied by a numb
 def saelens(found: Checkpoint, factor: float | None = None) -> Arguments:
     """Its ``encode`` and ``decode``; ``factor`` is what samples are multiplied by, where the settings tell of one."""
     config = found.config
+    if not config:
+        raise found.wrong(f"needs the settings of {SETTINGS} beside it, which tell the architecture, and has none")
     told = config.get("architecture", "standard")
     if told in ("skip_transcoder", "jumprelu_skip_transcoder"):
         raise found.no_counterpart(f"architecture {told!r}, whose outputs contain W_skip x")
@@ -71,7 +73,7 @@ def _weights(found: Checkpoint, kind: str) -> tuple[Checkpoint, Arguments]:
     if factor is not None:
         made["W_dec"] = scaled(made["W_dec"], np.asarray(factor)[:, None])
         found.folded.append("a factor on the codes of each latent, into the decoder")
-    if kind in _BATCH and t[needs[1]].ndim == 0:
+    if kind in _BATCH and t[needs[1]].size == 1:
         return found, made | {"activation": "batchtopk", "threshold": max(found.scalar(needs[1]), 0.0)}
     if kind in ("jumprelu", *_BATCH):
         return found, made | {"activation": "jumprelu", "threshold": t[needs[1]]}

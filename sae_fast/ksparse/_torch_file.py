@@ -43,6 +43,7 @@ _OPCODES = frozenset(
         "EMPTY_LIST",
         "EMPTY_TUPLE",
         "GLOBAL",
+        "STACK_GLOBAL",
         "BINPUT",
         "LONG_BINPUT",
         "MEMOIZE",
@@ -109,6 +110,14 @@ _KNOWN: dict[tuple[str, str], Any] = {
 }
 
 
+def _check_known(module: str, name: str) -> None:
+    if (module, name) not in _KNOWN:
+        raise ValueError(
+            f"it holds a {module}.{name}, which only running its code could load; what is understood is a state "
+            "dict: tensors and plain containers"
+        )
+
+
 class _Reader(pickle._Unpickler):
     """The one in Python: what it keeps in memory is as large as what is there."""
 
@@ -120,11 +129,7 @@ class _Reader(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module == "torch" and name in _STORAGES:
             return name
-        if (module, name) not in _KNOWN:
-            raise ValueError(
-                f"it holds a {module}.{name}, which only running its code could load; what is understood is a state "
-                "dict: tensors and plain containers"
-            )
+        _check_known(module, name)
         return _KNOWN[module, name]
 
     def persistent_load(self, pid: Any) -> _Storage:
@@ -147,6 +152,9 @@ class _Reader(pickle._Unpickler):
 def read_torch(path: Path) -> Any:
     """The object in the file."""
     try:
+        with open(path, "rb") as file:
+            if not zipfile.is_zipfile(file):
+                raise ValueError("it is no zip archive, as torch.save has written them since version 1.6")
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name == "data.pkl" or name.endswith("/data.pkl")]
             if len(names) != 1:
@@ -155,7 +163,11 @@ def read_torch(path: Path) -> Any:
             if archive.getinfo(names[0]).file_size > _LONGEST:
                 raise ValueError("its pickle is larger than any state dict's")
             text = archive.read(names[0])
-            for opcode, _, _ in pickletools.genops(text):
+            for opcode, argument, _ in pickletools.genops(text):
+                if opcode.name == "GLOBAL":  # before what is made of it
+                    module, _, name = str(argument).partition(" ")
+                    if module != "torch" or name not in _STORAGES:
+                        _check_known(module, name)
                 if opcode.name not in _OPCODES:
                     raise ValueError(f"its pickle does what no state dict does ({opcode.name})")
             has_order = f"{folder}byteorder" in archive.namelist()

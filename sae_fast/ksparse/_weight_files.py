@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import zipfile
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -162,7 +163,11 @@ def read_sharded(index: Path) -> Tensors:
 def read_npz(path: Path) -> Tensors:
     """Arrays of an .npz file; objects are refused."""
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with open(path, "rb") as file:
+            if not zipfile.is_zipfile(file):
+                raise ValueError("it is no zip archive")
+            file.seek(0)
+            arrays = np.load(file, allow_pickle=False)
             found = {name: arrays[name] for name in arrays.files}
     except OSError:
         raise

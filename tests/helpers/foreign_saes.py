@@ -76,7 +76,7 @@ def _wrapped(state, tensors):
     return wrapped
 
 
-def write_torch(path, state, compression=zipfile.ZIP_STORED):
+def write_torch(path, state, compression=zipfile.ZIP_STORED, protocol=2):
     """A zip archive with a pickle, and a record for each tensor; a state dict with ``_metadata``, as modules have."""
     torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
     for name in _STORAGES.values():
@@ -95,7 +95,7 @@ def write_torch(path, state, compression=zipfile.ZIP_STORED):
         wrapped = _wrapped(state, tensors)
         with zipfile.ZipFile(path, "w", compression) as archive:
             with archive.open("model/data.pkl", "w") as file:
-                _Pickler(file, 2).dump(wrapped)
+                _Pickler(file, protocol).dump(wrapped)
             archive.writestr("model/byteorder", "little")
             for thing in tensors:
                 archive.writestr(f"model/data/{thing.key}", thing.array.tobytes(order="A"))

@@ -369,7 +369,12 @@ def test_our_own_files(tmp_path):
         (lambda p: saelens(p, more={"b_enc": B, "extra": B}), "beyond what is understood, the tensors extra"),
         (lambda p: saelens(p, "jumprelu"), "lacks the tensors threshold"),
         (lambda p: saelens(p, more={"b_enc": B, "scaling_factor": T + 1}), "scaling_factor, of which its settings say"),
-        (lambda p: saelens(p, more={"b_enc": B[1:]}), "b_enc must have shape"),
+        (lambda p: saelens(p, more={"b_enc": B[1:]}), r"an encoder \(40, 12\) with biases \(39,\)"),
+        (lambda p: (saelens(p), settings(p, {})), "needs the settings of cfg.json beside it"),
+        (
+            lambda p: dictionary(p, "AutoEncoder", **LINEAR | {"encoder.weight": W.T, "bias": C}),
+            r"an encoder \(12, 40\)",
+        ),
         (lambda p: saelens(p, more={"b_enc": B * np.float32("nan")}), "b_enc must be finite"),
         (lambda p: sparsify(p, activation="groupmax"), "activation 'groupmax'"),
         (lambda p: sparsify(p, skip_connection=True), "skip_connection True"),
@@ -393,7 +398,8 @@ def test_our_own_files(tmp_path):
         ),
         (lambda p: dictionary(p, "AutoEncoderTopK", **LINEAR), "lacks the tensors b_dec, k"),
         (lambda p: settings(p, {}), "must hold one of sae_weights.safetensors, .*; it has cfg.json"),
-        (lambda p: (p / "params.npz").write_bytes(b"PK"), "params.npz is damaged"),
+        (lambda p: (p / "params.npz").write_bytes(b"PK"), "params.npz is damaged.*no zip archive"),
+        (lambda p: (p / "ae.pt").write_bytes(b"\x80\x02}."), "no zip archive, as torch.save has written them since"),
         (lambda p: np.savez(p / "params.npz", a=np.array([{}], object)), "no .npz file of plain arrays"),
     ],
 )
@@ -544,6 +550,30 @@ def test_pickles_run_nothing(tmp_path, capsys, protocol):
         with pytest.raises(sf.ModelFileError, match=r"only running its code could load|does what no state dict does"):
             sf.load_sae(tmp_path)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_protocols_of_pickle(tmp_path, protocol):
+    """torch.save takes any; later ones name classes by another opcode."""
+    write_torch(tmp_path / "ae.pt", LINEAR | {"bias": C}, protocol=protocol)
+    assert sf.load_sae(tmp_path).activation == "relu"
+
+
+def test_whole_modules_are_named(tmp_path):
+    """Of a module that was pickled as a whole, the error names the class, before anything is made of it."""
+    (tmp_path / "ae.pt").write_bytes(b"")
+    with zipfile.ZipFile(tmp_path / "ae.pt", "w") as archive:
+        archive.writestr("ae/data.pkl", pickle.dumps(zipfile.ZipInfo("x"), 2))
+    with pytest.raises(sf.ModelFileError, match=r"it holds a copy_reg.*_reconstructor|it holds a zipfile.ZipInfo"):
+        sf.load_sae(tmp_path)
+
+
+def test_a_threshold_in_an_array(tmp_path):
+    """One number of shape (1,) is that number."""
+    more = {"b_enc": B, "topk_threshold": np.array([1.5])}
+    saelens(tmp_path, "batchtopk", more=more, rescale_acts_by_decoder_norm=True)
+    encoder = sf.load_sae(tmp_path)
+    assert (encoder.activation, encoder.threshold) == ("batchtopk", 1.5)
 
 
 def test_records_that_are_larger_than_the_file(tmp_path):
