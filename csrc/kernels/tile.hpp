@@ -10,8 +10,10 @@ namespace {
 /// so that a step each would ask for a line many times.
 #if SAE_FAST_VECTOR_BYTES == 64
 constexpr Size kAskSteps = 2;
-#else
+#elif SAE_FAST_VECTOR_BYTES == 32
 constexpr Size kAskSteps = 4;
+#else  // the steps of a round side by side would not fit into the registers
+constexpr Size kAskSteps = 1;
 #endif
 
 /// Memory that will be read soon, asked for a little with each kAskSteps of k, since a burst would keep the kernel's
