@@ -4,8 +4,8 @@ from . import plot as plot
 from . import reference as reference
 from ._public import skops_types as skops_types
 from ._version import __version__ as __version__
-from .anomalies._detector import OddFeature as OddFeature
 from .anomalies._detector import SparseAutoencoderOutlierDetector as SparseAutoencoderOutlierDetector
+from .anomalies._odd_features import OddFeature as OddFeature
 from .encoders._encoder import Encoder as Encoder
 from .encoders._fold import fold as fold
 from .encoders._stack_encoder import StackEncoder as StackEncoder

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 HOMES = {
     "_public": ("skops_types",),
-    "anomalies._detector": ("OddFeature", "SparseAutoencoderOutlierDetector"),
+    "anomalies._detector": ("SparseAutoencoderOutlierDetector",),
+    "anomalies._odd_features": ("OddFeature",),
     "encoders._encoder": ("Encoder",),
     "encoders._fold": ("fold",),
     "encoders._stack_encoder": ("StackEncoder",),

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from os import PathLike
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,7 +26,7 @@ from .._public import public_in
 from ..estimators._base import Autoencoder
 from ..estimators._estimator import SparseAutoencoder
 from ..estimators._streamed import Streamed, check_columns, opened, set_columns
-from ..estimators._unit_report import BLOCK, UnitWarning
+from ..estimators._unit_report import UnitWarning
 from ..files._kinds import DETECTOR, register
 from ..monitoring._monitored import Monitored
 from ..network._checks import check_count, check_in
@@ -36,42 +36,16 @@ from ..preprocessing._transformer import anew, rng_of
 from ..streams._source import Source
 from ._detector_file import detector_from, save
 from ._feature_scale import FeatureScale, FeatureSums
-from ._threshold import conformal_offset, conformal_p_values, usual_offset
+from ._odd_features import odd_features
+from ._rows import blocks, part, pieces, split
+from ._threshold import check_contamination, conformal_offset, conformal_p_values, usual_offset
 
-__all__ = ["OddFeature", "SparseAutoencoderOutlierDetector"]
-
-_HELD_OUT = 20  # rows at least, or half of all: fewer tell no threshold
 _ONCE = (
     "X is an iterator, which gives its rows once, and fit takes many passes over them: give what begins anew (a Source "
     "of files or of a list of arrays, an object whose __iter__ makes a new iterator), or spool=folder, which writes "
     "the rows to a file first"
 )
 _OWN = ("contamination", "calibration_fraction")
-
-
-@public_in("sae_fast")
-class OddFeature(NamedTuple):
-    """A feature that makes a sample odd.
-
-    Attributes
-    ----------
-    feature : str or int
-        Its name, or its column where the training data had no names.
-    error : float
-        Its entry of :meth:`SparseAutoencoderOutlierDetector.feature_errors`: 1 is usual.
-    share : float
-        Its share of the sample's error, in [0, 1].
-    value : float
-        What it is.
-    expected : float
-        What the other features led the network to expect.
-    """
-
-    feature: str | int
-    error: float
-    share: float
-    value: float
-    expected: float
 
 
 @public_in("sae_fast")
@@ -233,7 +207,7 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
         with opened(X, spool, _ONCE) as given, anew(self, self._learned):
             data = self._samples(given)
             rng = rng_of(self.random_state)
-            train, held_out = (_part(data, rows) for rows in _split(len(data), fraction, rng))
+            train, held_out = (part(data, rows) for rows in split(len(data), fraction, rng))
             options = {k: v for k, v in self.get_params(deep=False).items() if k not in _OWN}
             options["random_state"] = int(rng.randint(2**31 - 1))
             autoencoder = SparseAutoencoder(**options)
@@ -244,7 +218,7 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
             if hasattr(self, "feature_names_in_"):
                 autoencoder.feature_names_in_ = self.feature_names_in_
             sums = FeatureSums()
-            for block in _pieces(train):
+            for block in pieces(train):
                 sums.add(block, autoencoder._reconstruct(block))
             self.feature_scale_, self.feature_mean_ = sums.scale()
             self.calibration_scores_ = np.sort(self._scores(held_out))
@@ -307,7 +281,7 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
         check_is_fitted(self)
         data = self._validate(X, reset=False)
         errors = np.empty(data.shape)
-        for rows in _blocks(len(data)):
+        for rows in blocks(len(data)):
             errors[rows] = self._errors(data[rows])
         return errors
 
@@ -316,10 +290,7 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
         check_is_fitted(self)
         if isinstance(X, Source):
             check_columns(self, X)
-            yield from (self._errors(block) for block in X)
-            return
-        data = self._validate(X, reset=False)
-        yield from (self._errors(data[rows]) for rows in _blocks(len(data)))
+        yield from map(self._errors, X if isinstance(X, Source) else pieces(self._validate(X, reset=False)))
 
     def explain(self, X: ArrayLike, top: int | None = None) -> list[Any]:
         """The features that make a sample odd, largest error first.
@@ -353,12 +324,7 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
         data = self._validate(rows, reset=False)
         expected, errors = self._judged(data)
         names = getattr(self, "feature_names_in_", range(self.n_features_in_))
-        found = []
-        for values, guesses, row in zip(data, expected, errors, strict=True):
-            order = np.argsort(-row, kind="stable")[:top]
-            columns = zip(row, _shares(row), values, guesses, strict=True)
-            features = [OddFeature(name, *map(float, column)) for name, column in zip(names, columns, strict=True)]
-            found.append([features[j] for j in order])
+        found = [odd_features(names, *row, top) for row in zip(data, expected, errors, strict=True)]
         return found[0] if one else found
 
     # Thresholds
@@ -403,7 +369,7 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
         return conformal_p_values(self.calibration_scores_, self.score_samples(X))
 
     def _scores(self, X: NDArray[Any] | Streamed) -> NDArray[np.float64]:
-        return np.concatenate([-self._errors(block).mean(axis=1) for block in _pieces(X)])
+        return np.concatenate([-self._errors(block).mean(axis=1) for block in pieces(X)])
 
     def _errors(self, X: NDArray[Any]) -> NDArray[np.float64]:
         return self._judged(X)[1]
@@ -418,44 +384,6 @@ class SparseAutoencoderOutlierDetector(Monitored, OutlierMixin, Autoencoder):  #
     def n_iter_(self) -> int:
         """Iterations of the network's training."""
         return int(self.autoencoder_.n_iter_)
-
-
-def check_contamination(value: object) -> float | None:
-    """The share of outliers, None for "auto"."""
-    if isinstance(value, str):
-        if value == "auto":
-            return None
-        raise ValueError(f"contamination must be 'auto' or in (0, 0.5], got {value!r}")
-    return check_in("contamination", value, np.nextafter(0, 1), np.nextafter(0.5, 1), "'auto' or in (0, 0.5]")
-
-
-def _split(n: int, fraction: float, rng: np.random.RandomState) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows to learn from and rows held out, each in their order."""
-    if n < 2:
-        raise ValueError(f"X must have two samples at least, to learn from and to judge by, got n_samples = {n}")
-    held_out = min(max(round(fraction * n), min(_HELD_OUT, n // 2)), n - 1)
-    order = rng.permutation(n)
-    return np.sort(order[held_out:]), np.sort(order[:held_out])
-
-
-def _shares(errors: NDArray[np.float64]) -> NDArray[np.float64]:
-    endless = np.isinf(errors)
-    parts = endless.astype(np.float64) if endless.any() else errors
-    total = parts.sum()
-    return parts / total if total > 0 else parts
-
-
-def _part(X: NDArray[Any] | Streamed, rows: NDArray[np.intp]) -> Any:
-    return X.rows(rows) if isinstance(X, Streamed) else X[rows]
-
-
-def _pieces(X: NDArray[Any] | Streamed) -> Iterator[NDArray[Any]]:
-    """The same blocks of an array and of a source: sums over them round alike."""
-    return X.windows(BLOCK) if isinstance(X, Streamed) else (X[rows] for rows in _blocks(len(X)))
-
-
-def _blocks(n: int) -> Iterator[slice]:
-    return (slice(i, i + BLOCK) for i in range(0, n, BLOCK))
 
 
 register(DETECTOR, partial(detector_from, SparseAutoencoderOutlierDetector))

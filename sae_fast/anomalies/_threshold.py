@@ -7,9 +7,20 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from ..network._checks import check_in
+
 F64 = NDArray[np.float64]
 _FAR = 3.0  # ranges beyond the quartile
 _MANY = 100  # samples, of which one is an outlier
+
+
+def check_contamination(value: object) -> float | None:
+    """The share of outliers, None for "auto"."""
+    if isinstance(value, str):
+        if value == "auto":
+            return None
+        raise ValueError(f"contamination must be 'auto' or in (0, 0.5], got {value!r}")
+    return check_in("contamination", value, np.nextafter(0, 1), np.nextafter(0.5, 1), "'auto' or in (0, 0.5]")
 
 
 def usual_offset(scores: F64, all_scores: F64) -> float:
