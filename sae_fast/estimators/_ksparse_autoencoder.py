@@ -111,7 +111,7 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
         ``l0``, active latents of a sample; ``dead``, the share of latents that no sample of the epoch excited;
         ``aux_loss``; ``learning_rate`` and ``k`` at its end.
     n_iter_ : int
-        Epochs done.
+        Epochs done; the first one counts however soon Ctrl-C ends it.
     n_features_in_, feature_names_in_
         As of all estimators.
 

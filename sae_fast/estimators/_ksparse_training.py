@@ -149,6 +149,8 @@ class Training:
                 FitInterruptedWarning,
                 stacklevel=3,
             )
+            if not self.n_iter:  # a model has a history, of what there was of its first epoch
+                self.end_epoch()
             return
         if self._keeper is not None:
             self._keeper.write(self._state())

@@ -167,7 +167,10 @@ def latent(
     """
     if latent is not None or texts is not None or sparse_encoder(model) is not None:
         if y is not None or units is not None:
-            raise ValueError("y and units are not for one latent of a k-sparse model, whose codes lie in no plane")
+            raise ValueError(
+                "y and units are not for one latent of a k-sparse model, whose codes lie in no plane; say which one as "
+                "in latent(model, X, latent=17)"
+            )
         return one_latent(model, X, latent, texts, ax)
     samples = model if X is None else X
     n = len(np.asarray(samples))

@@ -98,6 +98,10 @@ def test_command_writes_table_json_plot_and_page(tmp_path, capsys, monkeypatch):
     assert "| cost_and_grad 16 x 64 -> 25 | float32 | sae_fast |" in page.read_text()
     assert main(["bench", "--only", "nothing"]) == 1
     assert "no work has 'nothing' in its name" in capsys.readouterr().err
+    assert main(["bench", "--quick", "--only", "encode_topk"]) == 1
+    error = capsys.readouterr().err
+    assert "no work of --quick has 'encode_topk' in its name; there are: " in error
+    assert "encode_topk 1" not in error
 
 
 def every_contender():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import signal
+import sys
 
 import numpy as np
 import pytest
@@ -245,6 +248,29 @@ def test_interrupt_keeps_what_was_learned():
         fitted = model(max_iter=9, callback=interrupt).fit(X)
     assert fitted.n_iter_ == 2
     np.testing.assert_array_equal(fitted.components_, model().fit(X).components_)
+
+
+def test_interrupt_in_the_first_epoch(monkeypatch, tmp_path):
+    """What there was of it is its history: the model can be stored, told of, and learned on; a checkpoint goes on."""
+
+    class Stderr(io.StringIO):
+        def write(self, text):
+            if "minibatch 23/" in text:
+                signal.raise_signal(signal.SIGINT)
+            return len(text)
+
+    monkeypatch.setattr(sys, "stderr", Stderr())
+    wanted, path = model(max_iter=5).fit(X), tmp_path / "checkpoint"
+    with pytest.warns(FitInterruptedWarning, match="in epoch 1 of 5, after 23 minibatches"):
+        fitted = model(max_iter=5, verbose=1).fit(X, checkpoint=path)
+    assert fitted.n_iter_ == 1
+    assert 0 < fitted.history_["fvu"][0] < np.inf
+    fitted.save(tmp_path / "model.safetensors")
+    assert (sf.load(tmp_path / "model.safetensors").transform(X) != fitted.transform(X)).nnz == 0
+    assert fitted.partial_fit(X).n_iter_ == 2
+    resumed = model(max_iter=5).fit(X, resume_from=path)
+    np.testing.assert_array_equal(resumed.components_, wanted.components_)
+    np.testing.assert_array_equal(resumed.history_["fvu"], wanted.history_["fvu"])
 
 
 def test_callback_and_progress(capsys):
