@@ -62,8 +62,8 @@ def _chosen(arguments: argparse.Namespace) -> tuple[list[Work], list[Together]]:
     works = [w for w in WORKS if (w.quick or not arguments.quick) and arguments.only in w.name]
     beside = [] if arguments.quick else [t for t in TOGETHER if arguments.only in t.name]
     if not works and not beside:
-        offered = [w for w in WORKS if w.quick] if arguments.quick else [*WORKS, *TOGETHER]
-        names = ", ".join(w.name for w in offered)
+        quick = [w.name for w in WORKS if w.quick]
+        names = ", ".join(quick if arguments.quick else [w.name for w in (*WORKS, *TOGETHER)])
         where = " of --quick" if arguments.quick else ""
         raise ValueError(f"no work{where} has {arguments.only!r} in its name; there are: {names}")
     return works, beside
