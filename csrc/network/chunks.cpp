@@ -58,7 +58,6 @@ private:
             const Size some = std::min(kBlock, n_summed - i);
             const Size at = first + i * kSummed;
             const Left<T> plain = plain_rows<T>(X, begin + at);
-            if (plain.ld > 0) ask_for(plain.data, plain.ld * kSummed, kBlock, std::min(2 * kBlock, n_summed - i));
             if (plain.ld == 0)
                 for (Size r = 0; r < some; ++r) read_sample(X, begin + at + r * kSummed, rows + r * n);
             const T* const from = plain.ld > 0 ? plain.data : rows;
@@ -70,13 +69,6 @@ private:
                 tally.n_outside += k.strays(from + r * ld, chunks.low, chunks.high, n) ? 1 : 0;
             }
         }
-    }
-
-    // Rows from `first` on, before they are summed: they lie too far apart for the machine to see what comes next.
-    void ask_for(const T* from, Size ld, Size first, Size end) noexcept {
-        constexpr Size line = 64 / static_cast<Size>(sizeof(T));
-        for (Size r = first; r < end; ++r)
-            for (Size c = 0; c < chunks.n_features; c += line) __builtin_prefetch(from + r * ld + c);
     }
 
     // In the order of add(), from the same beginning.
