@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._public import public_in
+from .._text_tables import aligned, for_json, number
 from ..encoders._frozen import thawed
 from ..estimators._estimator import SparseAutoencoder
 from ..estimators._fit import FitInterruptedWarning
@@ -104,8 +105,7 @@ class PCAComparison:
 
     def to_dict(self) -> dict[str, Any]:
         """The table for JSON; None where there was nothing to measure."""
-        rows = [{k: None if v != v else v for k, v in row._asdict().items()} for row in self.rows]
-        return {"n_samples": self.n_samples, "coders": rows}
+        return {"n_samples": self.n_samples, "coders": for_json(self.rows)}
 
     def __str__(self) -> str:
         rows = self.rows
@@ -114,12 +114,7 @@ class PCAComparison:
             cells = [show(row) for row in rows]
             if any(cell != "-" for cell in cells):
                 table.append((words, *cells))
-        widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
-        lines = []
-        for words, *cells in table:
-            columns = [f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True)]
-            lines.append("  ".join([f"{words:<{widths[0]}}", *columns]))
-        return "\n".join([*lines, f"over {self.n_samples} samples"])
+        return "\n".join([*aligned(table), f"over {self.n_samples} samples"])
 
     def plot(self) -> Figure:
         """Bars of error, sparsity, accuracy and speed side by side, on a figure of its own."""
@@ -143,28 +138,20 @@ class PCAComparison:
         return figure
 
 
-def _number(field: str, form: str, unit: str = "") -> Callable[[Coder], str]:
-    def show(row: Coder) -> str:
-        value = getattr(row, field)
-        return "-" if value != value else f"{value:{form}}{unit}"
-
-    return show
-
-
 def _accuracy(row: Coder) -> str:
     return "-" if row.accuracy != row.accuracy else f"{row.accuracy:.1%} +- {row.accuracy_std:.1%}"
 
 
 LINES: list[tuple[str, Callable[[Coder], str]]] = [
-    ("components", _number("n_components", "d")),
-    ("reconstruction error", _number("error", ".4g")),
-    ("variance explained", _number("explained", ".1%")),
-    ("inactive entries", _number("inactive", ".1%")),
-    ("Hoyer's sparsity", _number("hoyer", ".3f")),
-    ("entropy of a code", _number("entropy", ".3f")),
+    ("components", number("n_components", "d")),
+    ("reconstruction error", number("error", ".4g")),
+    ("variance explained", number("explained", ".1%")),
+    ("inactive entries", number("inactive", ".1%")),
+    ("Hoyer's sparsity", number("hoyer", ".3f")),
+    ("entropy of a code", number("entropy", ".3f")),
     ("accuracy", _accuracy),
-    ("rows per second", _number("rows_per_second", ",.0f")),
-    ("one row", _number("row_microseconds", ".0f", " us")),
+    ("rows per second", number("rows_per_second", ",.0f")),
+    ("one row", number("row_microseconds", ".0f", " us")),
 ]
 
 

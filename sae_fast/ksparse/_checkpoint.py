@@ -37,7 +37,8 @@ class Checkpoint(NamedTuple):
         spare = names - wanted - set(ignored)
         for words, wrong in (("lacks", wanted - names), ("has, beyond what is understood,", spare)):
             if wrong:
-                raise self.wrong(f"{words} the tensors {', '.join(sorted(wrong)):.300}")
+                rest = ", ".join(sorted(names - wrong)) or "no others"
+                raise self.wrong(f"{words} the tensors {', '.join(sorted(wrong)):.300}; it has {rest:.300}")
         return {name: self.tensors[name] for name in wanted}
 
     def only(self, allowed: Mapping[str, tuple[Any, ...]]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._public import public_in
+from .._text_tables import aligned, for_json, number
 from ..network._checks import check_count, check_X
 from ._encoder import KSparseEncoder
 from ._judging import check_definition, reconstruction_figures
@@ -81,40 +82,26 @@ class KSparseComparison:
 
     def to_dict(self) -> dict[str, Any]:
         """The table for JSON; None where there was nothing to measure."""
-        rows = [{name: None if v != v else v for name, v in row._asdict().items()} for row in self.rows]
-        return {"n_samples": self.n_samples, "fvu": self.fvu, "rows": rows}
+        return {"n_samples": self.n_samples, "fvu": self.fvu, "rows": for_json(self.rows)}
 
     def __str__(self) -> str:
         columns = [(title, [show(row) for row in self.rows]) for title, show in COLUMNS]
-        shown = [(title, cells) for title, cells in columns if any(cell != "-" for cell in cells)]
-        widths = [max(map(len, [title, *cells])) for title, cells in shown]
-        lines = []
-        for line in zip(*([title, *cells] for title, cells in shown), strict=True):
-            first, *others = line
-            right = [f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True)]
-            lines.append("  ".join([f"{first:<{widths[0]}}", *right]))
+        shown = [(title, *cells) for title, cells in columns if any(cell != "-" for cell in cells)]
+        lines = aligned(list(zip(*shown, strict=True)))
         return "\n".join([*lines, f"over {self.n_samples} samples; fvu by {self.fvu!r}"])
-
-
-def _number(field: str, form: str) -> Callable[[KSparseRow], str]:
-    def show(row: KSparseRow) -> str:
-        value = getattr(row, field)
-        return "-" if value is None or value != value else f"{value:{form}}"
-
-    return show
 
 
 COLUMNS: list[tuple[str, Callable[[KSparseRow], str]]] = [
     ("", lambda row: row.name),
-    ("k", _number("k", "d")),
-    ("bytes", _number("n_bytes", ".0f")),
-    ("L0", _number("l0", ".1f")),
-    ("FVU", _number("fvu", ".4f")),
-    ("cosine", _number("cosine", ".4f")),
-    ("bias", _number("relative_bias", ".3f")),
-    ("dead", _number("dead", ".1%")),
-    ("nDCG@10", _number("ndcg", ".3f")),
-    ("recall@10", _number("recall", ".3f")),
+    ("k", number("k", "d")),
+    ("bytes", number("n_bytes", ".0f")),
+    ("L0", number("l0", ".1f")),
+    ("FVU", number("fvu", ".4f")),
+    ("cosine", number("cosine", ".4f")),
+    ("bias", number("relative_bias", ".3f")),
+    ("dead", number("dead", ".1%")),
+    ("nDCG@10", number("ndcg", ".3f")),
+    ("recall@10", number("recall", ".3f")),
 ]
 
 

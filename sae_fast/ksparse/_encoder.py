@@ -1,4 +1,7 @@
-"""KSparseEncoder: encode to few active latents of many, and decode, with weights packed once."""
+"""KSparseEncoder: encode to few active latents of many, and decode, with weights packed once.
+
+Half of it is the documentation of what it takes and gives.
+"""
 
 from __future__ import annotations
 

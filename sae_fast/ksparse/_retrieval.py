@@ -137,7 +137,13 @@ def _gains(relevant: Any, n_queries: int, n_documents: int) -> Any:
     from scipy.sparse import csr_array
 
     if not hasattr(relevant, "tocsr"):
-        array = np.asarray(relevant)
+        try:
+            array = np.asarray(relevant)
+        except ValueError as error:
+            raise ValueError(
+                "relevant must be the number of one document for each query, or an array of gains, got rows of several "
+                "lengths"
+            ) from error
         if array.ndim == 1:
             return _single(array, n_queries, n_documents)
         relevant = real_rows(relevant, "relevant")

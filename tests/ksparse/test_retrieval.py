@@ -100,6 +100,11 @@ def test_what_is_given_stays(vectors):
         ({"relevant": np.zeros(40, int)}, ValueError, r"relevant must have shape \(41,\), a document for each"),
         ({"relevant": np.full(41, 130)}, ValueError, "relevant must be in 0..129, got 130 to 130"),
         ({"relevant": np.zeros(41)}, TypeError, "relevant must be numbers of documents, integers, got float64"),
+        (
+            {"relevant": [[0], *[[1, 2]] * 40]},
+            ValueError,
+            "relevant must be the number of one document .* several lengths",
+        ),
         ({"relevant": -np.ones((41, 130))}, ValueError, "relevant must hold gains >= 0"),
         ({"relevant": np.zeros((41, 130))}, ValueError, "at least one query, got none"),
         ({"relevant": np.ones((41, 3))}, ValueError, r"relevant must have shape \(41,\) or \(41, 130\), got \(41, 3\)"),
