@@ -92,9 +92,8 @@ struct Plan {
         if (penalised && n_blocks > 1 && chunk == 0)
             n_slots = std::max(n_slots, (n_threads + groups_per_slot() - 1) / groups_per_slot());
         n_left = std::max<Size>(near_cache() / (3 * lanes * block * element), 1);
-        const bool once = at_once || chunk > 0;
         // Blocks of large gradients are packed all the same: their tiles walk through the samples time and again.
-        in_place = plain && once && features.padded() == features.n;
+        in_place = plain && chunk > 0 && features.padded() == features.n;
         target_in_place =
             own_target && problem.target.n_features % lanes == 0 && plain_rows<T>(problem.target, 0).ld > 0;
     }
