@@ -235,7 +235,7 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
             n, n_steps = len(samples), -(-len(samples) // self.batch_size)
             plan = self._plan(samples, n, n_steps * self.max_iter)
             first = _first_rows(samples)
-            self._unit_ = unit_of(first)
+            self._unit_ = unit_of(first, np.dtype(self.dtype))
             training = self._begin(first, plan, groups, rng, keeper)
             batches = Minibatches(samples, self.batch_size, int(rng.randint(2**31 - 1)))
             training.run(batches, self.max_iter, self.verbose, self.callback)
@@ -293,9 +293,9 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
         plan = self._plan(piece, 2**62, 0)
         if not hasattr(self, "encoder_"):
             rows = _first_rows(piece)
-            self._unit_ = unit_of(rows)
+            self._unit_ = unit_of(rows, np.dtype(self.dtype))
             return self._begin(rows, plan, groups, rng_of(self.random_state), None)
-        encoder, unit = self.encoder_, getattr(self, "_unit_", None) or unit_of(piece)
+        encoder, unit = self.encoder_, getattr(self, "_unit_", None) or unit_of(piece, self.encoder_.dtype)
         self._unit_ = unit
         names = "W_enc", "b_enc", "W_dec", "b_dec", "threshold", "b_gate", "r_mag"
         weights = {name: value for name in names if (value := getattr(encoder, name)) is not None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from os import PathLike
@@ -48,6 +49,8 @@ def opened(X: Any, spool: str | PathLike[str] | None, once: str = _ONCE) -> Iter
         It can be read once, and there is no folder to write it to.
     """
     if not is_source(X):
+        if isinstance(X, (str, PathLike)):
+            raise ValueError(f"X must be a table or a source, got a path: give open_source({os.fspath(X)!r:.80})")
         if spool is not None:
             raise ValueError("spool must be None for data in memory: it is a folder for rows that can be read once")
         if isinstance(X, (list, tuple)) and X and isinstance(X[0], np.ndarray) and X[0].ndim == 2:

@@ -43,10 +43,19 @@ def _distances(rows: NDArray[np.float64], point: NDArray[np.float64]) -> NDArray
     return np.sqrt(found, out=found)
 
 
-def unit_of(X: NDArray[Any]) -> float:
-    """The root of the mean of ``|x|^2`` over the rows, by which they are divided; 1 where they are all 0."""
+def unit_of(X: NDArray[Any], dtype: np.dtype[Any]) -> float:
+    """The root of the mean of ``|x|^2`` over the rows, by which they are divided; 1 where they are all 0.
+
+    Raises
+    ------
+    ValueError
+        ``dtype``, of weights and codes, does not hold it.
+    """
     rows = np.asarray(X, np.float64)
-    found = float(np.sqrt(np.einsum("ij,ij->", rows, rows) / len(rows)))
+    with np.errstate(over="ignore"):
+        found = float(np.sqrt(np.einsum("ij,ij->", rows, rows) / len(rows)))
+    if not found <= np.finfo(dtype).max:
+        raise ValueError(f"X must have rows whose mean length {dtype}, the dtype of the model, holds, got {found:g}")
     return found if found > 0 else 1.0
 
 

@@ -335,3 +335,8 @@ def test_wrong_samples():
         fitted.transform(X[:, :5])
     with pytest.raises(ValueError, match="X is an iterator"):
         model().fit(iter([X]))
+    with pytest.raises(ValueError, match=r"got a path: give open_source\('X.npy'\)"):
+        model().fit("X.npy")
+    for method in (model().fit, model().partial_fit):
+        with pytest.raises(ValueError, match="rows whose mean length float32, the dtype of the model, holds, got inf"):
+            method(X.astype(np.float64) * 1e200)
