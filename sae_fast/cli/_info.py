@@ -17,7 +17,7 @@ from ..ksparse._load_sae import read_sae
 from ._models import is_foreign
 
 _NAMES = 8  # of features and classes that are shown
-_MARGIN = 19
+_MARGIN = 21
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -184,7 +184,7 @@ def test_encoder_files_are_shown_and_encode(layers, tmp_path, data, capsys):
     assert main(["info", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["hidden_layer_sizes"] == [5, 3][:layers]
     assert main(["info", str(path)]) == 0
-    assert f"n features         {X.shape[1]}" in capsys.readouterr().out
+    assert f"n features           {X.shape[1]}" in capsys.readouterr().out
     assert main(["transform", str(path), str(data), "--layer", "1"]) == 1
     assert "holds an encoder" in capsys.readouterr().err
     np.save(tmp_path / "narrow.npy", X[:, 1:])
