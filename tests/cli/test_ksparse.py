@@ -170,9 +170,9 @@ def test_info(folder, capsys):
     for place in ("lens", "lens/sae_weights.safetensors"):
         assert main(["info", place]) == 0
         shown = capsys.readouterr().out
-        assert "format             saelens" in shown
-        assert "folded             lengths of decoder rows, into the weights of the encoder" in shown
-        assert "compared           codes of 2 samples are those beside it" in shown
+        assert "format               saelens" in shown
+        assert "folded               lengths of decoder rows, into the weights of the encoder" in shown
+        assert "compared             codes of 2 samples are those beside it" in shown
         assert main(["info", place, "--json"]) == 0
         found = json.loads(capsys.readouterr().out)
         assert found["normalize"] == "layer_norm"
