@@ -7,12 +7,13 @@ namespace sae_fast {
 namespace {
 
 /// Steps of k for which a product asks once. A tile's share of a panel that comes from far away is some bytes a step,
-/// so that a step each would ask for a line many times.
+/// so that a step each would ask for a line many times. They are unrolled; where multiply and add are two instructions,
+/// compilers would run out of registers.
 #if SAE_FAST_VECTOR_BYTES == 64
 constexpr Size kAskSteps = 2;
 #elif SAE_FAST_VECTOR_BYTES == 32
 constexpr Size kAskSteps = 4;
-#else  // the steps of a round side by side would not fit into the registers
+#else
 constexpr Size kAskSteps = 1;
 #endif
 
