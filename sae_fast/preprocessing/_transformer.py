@@ -25,6 +25,7 @@ except ImportError as error:
 from ..network._checks import check_random_state, check_sample_weight
 from ..network._types import FloatArray
 from ..onnx._skl2onnx import OnnxConvertible
+from ..streams._source import Source
 from ._anew import anew, restoring
 
 __all__ = [
@@ -113,6 +114,11 @@ class Transformer(OnnxConvertible, TransformerMixin, BaseEstimator):  # type: ig
     """Base of the transformers of tables."""
 
     def _validate(self, X: ArrayLike, *, reset: bool, **options: Any) -> FloatArray:
+        if isinstance(X, Source):
+            advice = "fit takes np.concatenate(list(source)), transform takes its blocks"
+            if hasattr(self, "partial_fit"):
+                advice = "partial_fit and transform take its blocks, one by one"
+            raise TypeError(f"X must be samples in memory for {type(self).__name__}, got a source: {advice}")
         data: FloatArray = validate_data(self, X, dtype=FLOATS, reset=reset, **options)
         return data
 

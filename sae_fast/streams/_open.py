@@ -38,9 +38,11 @@ def open_source(
     Parameters
     ----------
     data : path, pattern, sequence of them, array or iterable of arrays
-        - Files, by their endings: ``.npy``, ``.npz``. Several files follow one another, those of a pattern
-          (``"part-*.npy"``) in the order of their names.
+        - Files, by their endings: ``.npy``, ``.npz``, ``.parquet``, and ``.csv``, ``.tsv``, which may be compressed
+          (``.csv.gz``, ``.csv.zst``). Several files follow one another, those of a pattern (``"part-*.npy"``) or of
+          a folder in the order of their names.
         - An array or data frame, or any object with a length that gives rows for slices (datasets of HDF5 and Zarr).
+        - What gives Arrow's batches: tables, datasets and readers of PyArrow, frames of polars, relations of DuckDB.
         - An iterable of arrays (n, n_features), asked for a new iterator by each pass; an iterator can be read once.
     batch_size : int, optional
         Rows of a block; by default some megabytes of them.

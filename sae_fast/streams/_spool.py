@@ -52,8 +52,11 @@ def spooled(source: Source, folder: str | PathLike[str]) -> Iterator[Source]:
     Raises
     ------
     OSError
-        It cannot be written; names the folder.
+        It cannot be written, or there is no such folder; names the folder.
     """
+    if not os.path.isdir(folder):
+        wrong = NotADirectoryError if os.path.exists(folder) else FileNotFoundError
+        raise wrong(f"spool must be a folder that exists, got {os.fspath(folder)!r}")
     with contextlib.ExitStack() as stack:
         n_rows = 0
         with _naming(folder):

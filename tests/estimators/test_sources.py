@@ -94,8 +94,10 @@ def test_an_iterator_is_refused_or_spooled(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="spool must be None"):
         model().fit(X, spool=tmp_path)
-    with pytest.raises(FileNotFoundError, match="nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"spool must be a folder that exists, got .*nowhere'"):
         model().fit(iter(Again(X, 100)), spool=tmp_path / "nowhere")
+    with pytest.raises(NotADirectoryError, match="spool must be a folder that exists"):
+        model().fit(iter(Again(X, 100)), spool=__file__)
 
 
 def test_a_full_disk_while_spooling(tmp_path):

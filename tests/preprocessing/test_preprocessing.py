@@ -32,6 +32,21 @@ def test_transformer_contract(estimator, check):
     check(estimator)
 
 
+@pytest.mark.parametrize("transformer", [sf.UnitScaler(), sf.PCAWhitener()])
+def test_a_source_is_refused_with_the_advice(transformer):
+    """Blocks are what a scaler learns from, one by one, and what every transformer takes."""
+    X = correlated(60, 5)
+    source = sf.open_source(X, batch_size=16)
+    for method in (transformer.fit, transformer.fit_transform, clone(transformer).fit(X).transform):
+        with pytest.raises(TypeError, match=r"got a source: .*transform takes? its blocks"):
+            method(source)
+    if hasattr(transformer, "partial_fit"):
+        blocks = clone(transformer)
+        for block in source:
+            blocks.partial_fit(block)
+        np.testing.assert_array_equal(blocks.transform(X), clone(transformer).fit(X).transform(X))
+
+
 # scikit-learn's checks feed tables, and PatchExtractor takes images, as its tags say: parametrize_with_checks would
 # run check_estimator_cloneable alone. These are the others that need no data.
 @pytest.mark.parametrize("name", [
