@@ -43,7 +43,7 @@ def test_fit_transform_info(capsys, tmp_path, data, fitted):
     assert capsys.readouterr().out.startswith("stackedautoencoder_layer0_0,stackedautoencoder_layer0_1,")
     assert main(["info", str(fitted)]) == 0
     text = capsys.readouterr().out
-    for word in ("StackedAutoencoder", "hidden layer sizes 6, 4", "sigmoid, sigmoid", "fine_tune_max_iter=5"):
+    for word in ("StackedAutoencoder", "hidden layer sizes   6, 4", "sigmoid, sigmoid", "fine_tune_max_iter=5"):
         assert word in text
     assert main(["info", str(fitted), "--json"]) == 0
     about = json.loads(capsys.readouterr().out)
