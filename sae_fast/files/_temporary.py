@@ -1,8 +1,9 @@
 """Files without names, or with ones of their own, until they take the place of another one.
 
 A new file has no name until it is whole (``O_TMPFILE``), so that nothing of it is left whatever ends the process. It
-then gets its name, or takes the place of the old one by renaming, which needs a name of its own for an instant. Where
-the file system has no files without names, it has one beside the target from the start.
+then gets its name, or takes the place of the old one by renaming, which needs a name of its own for an instant: signals
+that would end the process wait for that. Where the file system has no files without names, it has one beside the target
+from the start.
 
 As a last resort a file is written in place: at mount points (``docker run -v model:/app/model``), and in folders that
 take no new files. That alone is not whole or not at all: the space is had beforehand, but a process that is killed then
@@ -15,7 +16,10 @@ import contextlib
 import errno
 import os
 import secrets
+import signal
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 _NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -75,19 +79,40 @@ def install(descriptor: int, name: str | None, target: Path) -> None:
         name = _new_name(target)
         _names.add(name)
     try:
-        if not os.path.lexists(name):
-            try:
-                _link(descriptor, name)
-            except OSError:  # the folder takes files without names, and names none
-                forget(name)
-                name = _copied(descriptor, target)
-        os.replace(name, target)
+        with _endings_wait():
+            if not os.path.lexists(name):
+                try:
+                    _link(descriptor, name)
+                except OSError:  # the folder takes files without names, and names none
+                    forget(name)
+                    name = _copied(descriptor, target)
+            os.replace(name, target)
     except OSError as error:
         if error.errno not in _NO_RENAMING or not target.is_file():
             raise
         _write_in_place(descriptor, target)
     finally:
         forget(name)
+
+
+@contextlib.contextmanager
+def _endings_wait() -> Iterator[None]:
+    """SIGTERM and SIGHUP that nobody handles end the process at the end of the block, if this is the main thread."""
+    came: list[int] = []
+    waiting: list[int] = []
+    if threading.current_thread() is threading.main_thread():
+        waiting = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) == signal.SIG_DFL]
+    with contextlib.suppress(ValueError):  # an interpreter beside the main one, which handles no signals
+        for number in waiting:
+            signal.signal(number, lambda which, _: came.append(which))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            for number in waiting:
+                signal.signal(number, signal.SIG_DFL)
+        if came:
+            os.kill(os.getpid(), came[0])
 
 
 def _link(descriptor: int, name: str) -> None:

@@ -7,6 +7,7 @@ import errno
 import os
 import resource
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -239,6 +240,28 @@ def test_what_is_open_by_its_name_is_written_into(tmp_path):
     with path.open("ab") as log:
         subprocess.run([sys.executable, "-c", code], stdout=log, check=True)
     assert path.read_bytes() == b"old new"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("heeded", [True, False])
+def test_a_signal_waits_until_the_file_has_its_name(tmp_path, number, heeded):
+    """What comes between the file's own name and that of the old one ends the process, or not, as ever: just later."""
+    (tmp_path / "note").write_bytes(b"old")
+    code = (
+        "import os, signal, sae_fast.files._atomic as a\n"
+        "replace = os.replace\n"
+        "def between(*names):\n"
+        f"    os.kill(os.getpid(), {int(number)})\n"
+        "    replace(*names)\n"
+        "os.replace = between\n"
+        f"signal.signal({int(number)}, signal.{'SIG_DFL' if heeded else 'SIG_IGN'})\n"
+        "with a.replacing('note') as file: file.write(b'new')\n"
+        "print('went on')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == ((-number, "") if heeded else (0, "went on\n")), done.stderr
+    assert names(tmp_path) == ["note"]
+    assert (tmp_path / "note").read_bytes() == b"new"
 
 
 needs_mounts = pytest.mark.skipif(
