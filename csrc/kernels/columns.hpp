@@ -3,29 +3,10 @@
 #pragma once
 
 #include "epilogues.hpp"
+#include "interleaved.hpp"
 
 namespace sae_fast {
 namespace {
-
-/// Lanes 0, 2, 4, ... plus lanes 1, 3, 5, ... of a, and then those of b.
-template <class T>
-inline Vec<T> pairs_of(Vec<T> a, Vec<T> b) noexcept {
-    constexpr int n = static_cast<int>(kLanes<T>);
-    Vec<T> even{}, odd{};
-#if defined(__clang__)
-    for (int l = 0; l < n; ++l) {
-        even[l] = l < n / 2 ? a[2 * l] : b[2 * l - n];
-        odd[l] = l < n / 2 ? a[2 * l + 1] : b[2 * l + 1 - n];
-    }
-#else
-    IntVec<T> at{};
-#pragma GCC unroll 16
-    for (int l = 0; l < n; ++l) at[l] = 2 * l;
-    even = __builtin_shuffle(a, b, at);
-    odd = __builtin_shuffle(a, b, at + 1);
-#endif
-    return even + odd;
-}
 
 /// The lanes of N vectors, each summed in pairs of pairs until there are N numbers for each vector's lanes divided by
 /// N.
@@ -34,7 +15,7 @@ inline Vec<T> sum_vectors(const T* rows) noexcept {
     if constexpr (N == 1)
         return load(rows);
     else
-        return pairs_of<T>(sum_vectors<T, N / 2>(rows), sum_vectors<T, N / 2>(rows + N / 2 * kLanes<T>));
+        return sum_pairs<T>(sum_vectors<T, N / 2>(rows), sum_vectors<T, N / 2>(rows + N / 2 * kLanes<T>));
 }
 
 /// Rows of columns, some at a time: what is long in their units is computed ahead for all of them, and the lanes of

@@ -18,17 +18,7 @@ inline void patch_tile(const Patches<T>& A, Size row, const T* b, T* C) noexcept
     for (Size run = 0; run < A.n_runs; ++run) {
         const Size begin = run * A.run_stride;
         const Size end = begin + A.run;
-        for (Size k = begin; k < end; ++k, b += width) {
-            Vec<T> bv[NV];
-#pragma GCC unroll 4
-            for (int j = 0; j < NV; ++j) bv[j] = load(b + j * kLanes<T>);
-#pragma GCC unroll 16
-            for (int i = 0; i < R; ++i) {
-                const T x = rows[i][k];
-#pragma GCC unroll 4
-                for (int j = 0; j < NV; ++j) acc[i][j] += x * bv[j];
-            }
-        }
+        for (Size k = begin; k < end; ++k, b += width) tile_step<T, R, NV>(rows, k, b, acc);
     }
     store_tile<T>(acc, C);
 }

@@ -150,26 +150,6 @@ inline void shared_pass(const Left<T>& A, Size row, const PanelSplit& split, con
     }
 }
 
-/// Sums of neighbours: those of a in the first half, those of b in the second one.
-template <class T>
-inline Vec<T> sum_pairs(Vec<T> a, Vec<T> b) noexcept {
-    constexpr int n = static_cast<int>(kLanes<T>);
-    Vec<T> even{}, odd{};
-#if defined(__clang__)
-    for (int l = 0; l < n; ++l) {
-        even[l] = 2 * l < n ? a[2 * l] : b[2 * l - n];
-        odd[l] = 2 * l < n ? a[2 * l + 1] : b[2 * l + 1 - n];
-    }
-#else
-    IntVec<T> at{};
-#pragma GCC unroll 16
-    for (int l = 0; l < n; ++l) at[l] = 2 * l;
-    even = __builtin_shuffle(a, b, at);
-    odd = __builtin_shuffle(a, b, at + 1);
-#endif
-    return even + odd;
-}
-
 /// Sums of all lanes of R vectors, R a power of two: the same pairs of pairs, whatever R.
 template <class T, int R>
 inline void sum_rows(const Vec<T> (&v)[R], T* sums) noexcept {

@@ -38,6 +38,7 @@ inline void prefetch(const Ask<T>& ask, Size row, Size n_rows) noexcept {
         for (Size k = 0; k < ask.n; k += line) __builtin_prefetch(ask.data + i * ask.ld + k, Write, Write != 0 ? 3 : 2);
 }
 
+/// acc (R, NV vectors) += the numbers k of the rows times what is at b.
 template <class T, int R, int NV>
 inline void tile_step(const T* const (&rows)[R], Size k, const T* b, Vec<T> (&acc)[R][NV]) noexcept {
     Vec<T> bv[NV];
