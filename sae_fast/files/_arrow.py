@@ -75,10 +75,10 @@ class ArrowColumns:
             self.names = [self._all[i] for i in self._features]
             self.dtype = np.result_type(*{types[i].to_pandas_dtype() for i in self._features})
 
-    def features(self, columns: Sequence[Any], first: int = 0) -> NDArray[Any]:
-        """The numbers (n_samples, n_features) of the columns that are wanted; ``first`` rows were before them.
+    def features(self, columns: Sequence[Any], first: int = 0) -> list[NDArray[Any]]:
+        """The numbers of each column of features, (n_samples,) or (n_samples, n) of lists, after ``first`` other rows.
 
-        Those of a single column are not copied where Arrow has them as NumPy would.
+        They are not copied where Arrow has them as NumPy would.
         """
         blocks = [self._numbers_of(i, columns[self._place[i]], first) for i in self._features]
         if not self.names:
@@ -87,18 +87,7 @@ class ArrowColumns:
                 for i, block in zip(self._features, blocks, strict=True)
                 for name in ([self._all[i]] if i not in self._lengths else _numbered(self._all[i], block.shape[1]))
             ]
-        if len(blocks) == 1:
-            return blocks[0] if blocks[0].ndim == 2 else blocks[0][:, None]
-        values = np.empty((len(blocks[0]), len(self.names)), np.result_type(*{block.dtype for block in blocks}))
-        j = 0
-        for block in blocks:
-            if block.ndim == 1:
-                values[:, j] = block
-                j += 1
-            else:
-                values[:, j : j + block.shape[1]] = block
-                j += block.shape[1]
-        return values
+        return blocks
 
     def labels(self, columns: Sequence[Any], first: int = 0) -> Sequence[Any] | NDArray[Any] | None:
         """A label for each row: numbers in an array, text in a list; None without a column of them."""
@@ -161,6 +150,23 @@ class ArrowColumns:
             of_all = "" if count is None else f" ({count} in all)"
             row = f"column {name!r}, row {first + missing[0] // n + 1}"
             raise TableError(f"{row} must hold {wanted}, got a missing one{of_all}")
+
+
+def together(blocks: Sequence[NDArray[Any]], start: int, stop: int) -> NDArray[Any]:
+    """Rows ``start`` to ``stop`` (n, n_features) of the columns' numbers; those of a single one are not copied."""
+    if len(blocks) == 1:
+        return blocks[0][start:stop] if blocks[0].ndim == 2 else blocks[0][start:stop, None]
+    width = sum(1 if block.ndim == 1 else block.shape[1] for block in blocks)
+    values = np.empty((stop - start, width), np.result_type(*{block.dtype for block in blocks}))
+    j = 0
+    for block in blocks:
+        if block.ndim == 1:
+            values[:, j] = block[start:stop]
+            j += 1
+        else:
+            values[:, j : j + block.shape[1]] = block[start:stop]
+            j += block.shape[1]
+    return values
 
 
 def _is_simple(arrow: Any, kind: Any) -> bool:

@@ -42,7 +42,8 @@ _DAMAGE = (
 
 def open_files(paths: Sequence[str], options: TableOptions) -> Reader:
     """All files that the names and patterns stand for, one after the other."""
-    readers = [FileReader(path, options) for path in files_of(paths)]
+    files = files_of(paths)
+    readers = [FileReader(path, options, alone=len(files) == 1) for path in files]
     return readers[0] if len(readers) == 1 else Chain(readers)
 
 
@@ -64,7 +65,7 @@ def in_folder(path: str) -> list[str]:
 
 
 class FileReader(Reader):
-    """The rows of a file of any kind.
+    """The rows of a file of any kind; of one that is ``alone`` what tells where its rows are is kept between passes.
 
     Raises
     ------
@@ -74,12 +75,12 @@ class FileReader(Reader):
         It cannot be read.
     """
 
-    def __init__(self, path: str, options: TableOptions) -> None:
+    def __init__(self, path: str, options: TableOptions, alone: bool = False) -> None:
         self.title = "stdin" if path == STREAM else path
         self._kind = kind_of(path)
         check_options(self.title, self._kind, options)
         with naming(self.title, self._kind):
-            self._inner = inner = _reader(path, self.title, self._kind, options)
+            self._inner = inner = _reader(path, self.title, self._kind, options, alone)
         self.n_features, self.dtype, self.names, self.n_rows = inner.n_features, inner.dtype, inner.names, inner.n_rows
         self.once, self.ahead, self.has_labels, self.kept = inner.once, inner.ahead, inner.has_labels, inner.kept
 
@@ -103,13 +104,13 @@ class FileReader(Reader):
         return self._inner.mark()
 
 
-def _reader(path: str, title: str, kind: str, options: TableOptions) -> Reader:
+def _reader(path: str, title: str, kind: str, options: TableOptions, alone: bool) -> Reader:
     if kind == ".npy":
         return NpyReader(path, title, options)
     if kind == ".npz":
         return NpzReader(path, title, options)
     if kind == ".parquet":
-        return ParquetReader(path, title, options)
+        return ParquetReader(path, title, options, alone)
     return CsvRows(path, title, kind, options)
 
 

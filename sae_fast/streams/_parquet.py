@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..files._arrow import ArrowColumns, import_arrow
+from ..files._arrow import ArrowColumns, import_arrow, together
 from ..files._labels import make_labels
 from ..files._table import ArrayFileError, TableError, TableOptions
-from ._reader import Reader, Rows, SourceError, skip
+from ._reader import Reader, Rows, SourceError
 from ._spooled import File
 
 _LARGE_GROUP, _READ_BYTES = 1 << 26, 1 << 16
 """Of row groups beyond so many bytes that much of each column is read at a time, not the whole of it."""
-_MANY_COLUMNS = 16
-"""From so many on small row groups are decoded whole: what a batch costs a column would be more than its numbers."""
+_MANY_COLUMNS, _COLUMNS_AT_ONCE = 16, 128
+"""From so many on small row groups are decoded whole, what a batch costs a column would be more than its numbers; so
+many at a time."""
 
 
 class ArrowReader(Reader):
@@ -34,26 +35,40 @@ class ArrowReader(Reader):
         self._columns = ArrowColumns(arrow, schema, options)
         self.has_labels, self.kept = self._columns.label is not None, self._columns.kept
 
-    def _learn(self, first: Any, wanted: list[int]) -> None:
-        """Names and dtype, from a batch with a row in it; where the schema does not tell."""
-        values = self._columns.features([first.column(i) for i in wanted])
+    def _learn(self, first: Sequence[Any]) -> None:
+        """Names and dtype, from columns with a row in them; where the schema does not tell."""
+        blocks = self._columns.features(first)
+        values = together(blocks, 0, min(1, len(blocks[0])))
         self.names, self.n_features, self.dtype = self._columns.names, values.shape[1], values.dtype
         if not len(values):
             raise TableError(f"it must hold a table (n_samples, n_features), got shape {values.shape}")
 
-    def _rows(self, batches: Iterable[Any], wanted: list[int], done: int = 0) -> Iterator[Rows]:
-        for batch in batches:
-            n = batch.num_rows
+    def _rows(self, batches: Iterator[list[Any]], size: int, start: int, done: int = 0) -> Iterator[Rows]:
+        """The rows from ``start`` on, ``done`` of which were before the columns of the first batch.
+
+        Those of large batches come in pieces that are blocks of ``size`` rows: of what has been decoded no copy is made
+        but that of a block.
+        """
+        for columns in batches:
+            n = len(columns[0])
             if not n:
                 continue
-            columns = [batch.column(i) for i in wanted]
-            labels = self._columns.labels(columns, done)
+            labels, kept = self._columns.labels(columns, done), self._columns.carried(columns)
             places = range(done + 1, done + n + 1) if isinstance(labels, list) else None
-            rows = Rows(self._columns.features(columns, done), labels, places, self._columns.carried(columns))
+            blocks = self._columns.features(columns, done)
+            del columns
+            i = max(0, start - done)
+            while i < n:
+                cut = slice(i, min(n, i + size - (done + i - start) % size))
+                yield Rows(
+                    together(blocks, cut.start, cut.stop),
+                    None if labels is None else labels[cut],
+                    None if places is None else places[cut],
+                    tuple(column[cut] for column in kept),
+                )
+                i = cut.stop
             done += n
-            del batch, columns  # before the next ones are decoded, which may be as large
-            yield rows
-            del rows
+            del blocks, labels, kept  # before the next ones are decoded, which may be as large
 
     def make_labels(self, labels: list[Any], places: list[int]) -> Any:
         """Numbers if all texts are."""
@@ -67,46 +82,44 @@ class ParquetReader(ArrowReader):
     ahead = True
     _buffer = 0
     _whole_groups = False
+    _about: Any = None
 
-    def __init__(self, path: str, title: str, options: TableOptions) -> None:
+    def __init__(self, path: str, title: str, options: TableOptions, alone: bool = False) -> None:
         arrow = import_arrow(f"{title}: Parquet")
         self._file = File(path)
         self.title, self._arrow = title, arrow
         with self._reading() as file:
-            schema = file.schema_arrow  # made anew whenever it is asked for
+            about, schema = file.metadata, file.schema_arrow  # made anew whenever they are asked for
             super().__init__(title, arrow, schema, options)
-            self._names, self._unique = None, len(set(schema.names)) == len(schema.names)
-            in_order = self._columns.wanted == list(range(len(schema.names)))
-            if self._unique and not in_order:  # names with a dot in them are told apart by the whole of their path
-                self._names = [schema.names[i] for i in self._columns.wanted]
-            self.n_rows = file.metadata.num_rows
+            names, wanted = schema.names, self._columns.wanted
+            self._names = [names[i] for i in wanted] if len(set(names)) == len(names) else None
+            self._all = wanted == list(range(len(names)))
+            self.n_rows = about.num_rows
             self._columns.missing = self._missing
-            groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+            groups = [about.row_group(i) for i in range(about.num_row_groups)]
+            self._group_rows = [group.num_rows for group in groups]
             largest = max((group.total_byte_size for group in groups), default=0)
             if largest > _LARGE_GROUP:
                 self._buffer = _READ_BYTES
-            many, rows = len(self._columns.wanted), max((group.num_rows for group in groups), default=0)
-            self._whole_groups = many >= _MANY_COLUMNS and max(largest, 8 * rows * many) <= _LARGE_GROUP
+            cells = max(self._group_rows, default=0) * len(wanted)
+            self._whole_groups = len(wanted) >= _MANY_COLUMNS and max(largest, 8 * cells) <= _LARGE_GROUP
+            if alone:
+                self._about = about
             if self.n_rows and self._columns.dtype is not None:
                 self.names, self.n_features = self._columns.names, len(self._columns.names)
                 self.dtype = self._columns.dtype
             else:
                 first = next(self._batches(file, 1, 0), None)
-                self._learn(first if first is not None else file.read(), self._order)
-
-    @property
-    def _order(self) -> list[int]:
-        return list(range(len(self._columns.wanted))) if self._unique else self._columns.wanted
+                self._learn(first if first is not None else self._in_order(file.read()))
 
     def rows(self, size: int, start: int = 0) -> Iterator[Rows]:
-        """Batches of ``size`` rows."""
+        """Those of a row group, or of a part of it, in pieces of ``size`` rows."""
+        begin, before = 0, 0
+        while begin < len(self._group_rows) and before + self._group_rows[begin] <= start:
+            before += self._group_rows[begin]
+            begin += 1
         with self._reading() as file:
-            groups = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
-            begin, before = 0, 0
-            while begin < len(groups) and before + groups[begin] <= start:
-                before += groups[begin]
-                begin += 1
-            yield from skip(self._rows(self._batches(file, size, begin), self._order, before), start - before)
+            yield from self._rows(self._batches(file, size, begin), size, start, before)
 
     def mark(self) -> object:
         """What the system says of the file."""
@@ -123,33 +136,51 @@ class ParquetReader(ArrowReader):
         told = [c.statistics.null_count for (c, *_) in columns if c.statistics is not None] if all(columns) else []
         return sum(told) if told and len(told) == len(groups) else None
 
-    def _batches(self, file: Any, size: int, begin: int) -> Iterator[Any]:
-        ordered = self._names is None
-        for batch in self._decoded(file, size, range(begin, file.metadata.num_row_groups)):
-            ordered = ordered or batch.schema.names == self._names  # which takes a while where they are many
-            yield batch if ordered else batch.select(self._names)
+    def _batches(self, file: Any, size: int, begin: int) -> Iterator[list[Any]]:
+        groups = range(begin, len(self._group_rows))
+        if self._whole_groups:
+            for i in groups:
+                yield self._group(file, i)
+            return
+        for batch in file.iter_batches(size, row_groups=list(groups), columns=None if self._all else self._names):
+            yield self._in_order(batch)
             del batch
 
-    def _decoded(self, file: Any, size: int, groups: Sequence[int]) -> Iterator[Any]:
-        if not self._whole_groups:
-            yield from file.iter_batches(size, row_groups=list(groups), columns=self._names)
-            return
-        for i in groups:
-            yield from file.read_row_group(i, self._names).to_batches()
+    def _group(self, file: Any, i: int) -> list[Any]:
+        """The columns of a row group, some at a time: what is read of them is in memory until all are decoded."""
+        if self._names is None:
+            return self._in_order(file.read_row_group(i))
+        found: list[Any] = []
+        for j in range(0, len(self._names), _COLUMNS_AT_ONCE):
+            names = self._names[j : j + _COLUMNS_AT_ONCE]
+            found += self._in_order(file.read_row_group(i, names), names)
+        return found
+
+    def _in_order(self, table: Any, names: Sequence[str] | None = None) -> list[Any]:
+        """The columns that are wanted, or those named, of a table or batch that has them in the order of the file."""
+        names = names or self._names
+        if names is not None and not (self._all and table.num_columns == len(names)) and table.schema.names != names:
+            table = table.select(names)
+        if isinstance(table, self._arrow.RecordBatch):
+            columns = table.columns
+        else:
+            columns = [column.chunk(0) for column in table.combine_chunks().columns]
+        return columns if names is not None else [columns[i] for i in self._columns.wanted]
 
     def _reading(self) -> Any:
-        return _Reading(self._arrow, self._file.path, self.title, self._buffer)
+        return _Reading(self._arrow, self._file.path, self.title, self._buffer, self._about)
 
 
 class _Reading:
     """An open Parquet file; what is wrong with it is told with its title."""
 
-    def __init__(self, arrow: Any, path: str, title: str, buffer: int) -> None:
-        self._arrow, self._path, self._title, self._buffer = arrow, path, title, buffer
+    def __init__(self, arrow: Any, path: str, title: str, buffer: int, about: Any) -> None:
+        self._arrow, self._path, self._title = arrow, path, title
+        self._options = {"buffer_size": buffer, "metadata": about, "pre_buffer": False}
 
     def __enter__(self) -> Any:
         try:
-            self._file = self._arrow.parquet.ParquetFile(self._path, buffer_size=self._buffer, pre_buffer=False)
+            self._file = self._arrow.parquet.ParquetFile(self._path, **self._options)
         except BaseException as error:
             self._tell(error)
             raise
@@ -189,7 +220,7 @@ class StreamReader(ArrowReader):
                 break
         else:
             raise SourceError(f"{self.title} must give at least one row, got none")
-        self._learn(head[-1], self._columns.wanted)
+        self._learn(self._wanted(head[-1].slice(0, 1)))
         self._begun = self._chained(head, batches) if self.once else None
         if isinstance(data, arrow.Table):
             self.n_rows = data.num_rows
@@ -200,7 +231,7 @@ class StreamReader(ArrowReader):
         yield from rest
 
     def rows(self, size: int, start: int = 0) -> Iterator[Rows]:
-        """Batches as they come."""
+        """Batches as they come, or parts of them."""
         if not self.once:
             batches = self._batches(self._arrow)[1]
         elif self._begun is None:
@@ -209,7 +240,10 @@ class StreamReader(ArrowReader):
             )
         else:
             batches, self._begun = self._begun, None
-        yield from skip(self._rows(batches, self._columns.wanted), start)
+        yield from self._rows(map(self._wanted, batches), size, start)
+
+    def _wanted(self, batch: Any) -> list[Any]:
+        return [batch.column(i) for i in self._columns.wanted]
 
     def _stream(self, arrow: Any) -> tuple[Any, Iterator[Any]]:
         reader = arrow.RecordBatchReader.from_stream(self._data)

@@ -17,8 +17,10 @@ import pytest
 
 import sae_fast as sf
 from sae_fast.files import _csv_read, _csv_records
-from sae_fast.files._arrow import ArrowColumns
-from sae_fast.files._table import TableOptions
+from sae_fast.files._arrow import ArrowColumns, together
+from sae_fast.files._table import AS_IT_IS, TableOptions
+from sae_fast.streams._files import open_files
+from sae_fast.streams._parquet import StreamReader
 from sae_fast.streams._tables import read_table
 
 NAMES = list("abcd")
@@ -140,7 +142,7 @@ def test_embeddings_are_not_copied(cut):
     """The block of a list column is Arrow's own memory, of a slice too."""
     column = embeddings(4)[cut]
     batch = pa.record_batch({"e": column})
-    values = ArrowColumns(pa, batch.schema, TableOptions()).features(batch.columns)
+    values = together(ArrowColumns(pa, batch.schema, TableOptions()).features(batch.columns), 0, len(batch))
     np.testing.assert_array_equal(values, X[cut].astype(np.float32))
     assert np.shares_memory(values, column.values.to_numpy())
 
@@ -209,3 +211,50 @@ def test_a_file_that_is_changed(tmp_path, name):
     WRITERS[name](frame()[:50], path)
     with pytest.raises(ValueError, match="has been changed since it was opened"):
         whole(source)
+
+
+def wide(n, m=300):
+    values = np.random.default_rng(1).normal(size=(n, m)).astype(np.float32)
+    return values, pa.table({f"x{j}": values[:, j] for j in range(m)} | {"y": [f"l{i}" for i in range(n)]})
+
+
+def test_many_columns(tmp_path):
+    """Row groups that are decoded some columns at a time: in any order, with labels, from any row on, by blocks."""
+    values, table = wide(50)
+    pa.parquet.write_table(table, tmp_path / "x.parquet", row_group_size=20)
+    order = np.random.default_rng(2).permutation(300)
+    for columns, wanted in ((None, values), ([f"x{j}" for j in order], values[:, order])):
+        source = sf.open_source(tmp_path / "x.parquet", columns=columns, labels="y", batch_size=8)
+        np.testing.assert_array_equal(whole(source), wanted)
+        np.testing.assert_array_equal(np.concatenate([rows.values for rows in source.passing(23)]), wanted[23:])
+        assert source.labels.tolist() == table["y"].to_pylist()
+
+
+@pytest.mark.parametrize("kind", ["file", "stream"])
+def test_large_batches_come_in_blocks(tmp_path, kind):
+    """Of a batch, or a row group, that is longer than a block no copy is made but that of the block."""
+    values, table = wide(50)
+    table = table.drop_columns("y")
+    pa.parquet.write_table(table, tmp_path / "x.parquet", row_group_size=20)
+    reader = (
+        open_files([str(tmp_path / "x.parquet")], TableOptions()) if kind == "file" else StreamReader(table, AS_IT_IS)
+    )
+    pieces = [rows.values for rows in reader.rows(8)]
+    np.testing.assert_array_equal(np.concatenate(pieces), values)
+    lengths = [8, 8, 4, 4, 8, 8, 8, 2] if kind == "file" else [8] * 6 + [2]
+    assert [len(piece) for piece in pieces] == lengths
+    assert next(len(rows.values) for rows in reader.rows(8, 5)) == 8
+
+
+def test_the_footer_of_a_file_is_read_once(tmp_path, monkeypatch):
+    """It is megabytes where columns and row groups are many; of the files of a folder it is not kept."""
+    pa.parquet.write_table(wide(9)[1], tmp_path / "1.parquet")
+    pa.parquet.write_table(wide(9)[1], tmp_path / "2.parquet")
+    opened = []
+    real = pa.parquet.ParquetFile
+    monkeypatch.setattr(pa.parquet, "ParquetFile", lambda *a, **o: opened.append(o["metadata"]) or real(*a, **o))
+    for path, known in ((tmp_path / "1.parquet", 2), (tmp_path, 0)):
+        source = sf.open_source(path, drop=["y"])
+        opened.clear()
+        whole(source), whole(source)
+        assert sum(about is not None for about in opened) == known
