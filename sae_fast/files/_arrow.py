@@ -39,6 +39,8 @@ class ArrowColumns:
     ----------
     wanted : list of int
         Positions of the columns to read: features, labels, and those that are carried along.
+    features_of : list of str
+        Names of the columns that the features are read from.
     names : list of str
         Of the features, once a batch has been seen, or at once where ``dtype`` is known.
     dtype : numpy.dtype or None
@@ -62,6 +64,7 @@ class ArrowColumns:
         self.wanted = [
             *dict.fromkeys([*chosen.features, *chosen.kept, *([] if chosen.labels is None else [chosen.labels])])
         ]
+        self.features_of = [self._all[i] for i in chosen.features]
         self.kept = [self._all[i] for i in chosen.kept]
         self.label = None if chosen.labels is None else self._all[chosen.labels]
         self.names: list[str] = []

@@ -117,6 +117,10 @@ class CsvReader:
                 self._read_any = True
                 yield part
 
+    def is_empty(self) -> bool:
+        """Is there nothing but names? Reads on until there is."""
+        return self.has_header and next(self._below(), None) is None
+
     @property
     def _texts(self) -> list[int]:
         """Positions of the columns that are read as text."""

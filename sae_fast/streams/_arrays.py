@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..files._table import AS_IT_IS, TableOptions, select
 from ..network._rows import check_dense, column_names, real_rows
-from ._reader import Reader, Rows, SourceError, part_of
+from ._reader import Reader, Rows, SourceError, difference, part_of
 
 
 def check_table(values: NDArray[Any], what: str) -> None:
@@ -134,7 +134,9 @@ class Columns:
     def __call__(self, item: Any, where: str) -> Rows:
         """The rows of an array or data frame."""
         if self._all is not None and (names := column_names(item)) is not None and names != self._all:
-            raise SourceError(f"{where} must have the columns {self._all}, as the first ones, got {names}")
+            if sorted(names) != sorted(set(self._all)):
+                raise SourceError(f"{where} must have the columns of the first ones: {difference(self._all, names)}")
+            item = item[self._all]
         if self._features is None:
             values = real_rows(item, where)
             check_table(values, where)

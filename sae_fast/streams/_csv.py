@@ -31,6 +31,9 @@ class CsvRows(Reader):
         with contextlib.ExitStack() as stack:
             head = self._open(stack, warn=True)
             self.names, self.n_features, self.kept = head.names, head.n_features, head.kept
+            self.columns = self.names
+            if not self.once and head.is_empty():
+                self.n_rows = 0
             self.has_labels = head.label_column is not None
             self._label_column = head.label_column
             self._options = replace(options, header=head.has_header)
@@ -53,7 +56,7 @@ class CsvRows(Reader):
                 read_any = True
                 yield piece
             if not read_any and not start:
-                raise TableError("it must hold at least one row under its header")
+                raise TableError("it must hold at least one row under its header, got none")
 
     def mark(self) -> object | None:
         """What the system says of a file."""

@@ -11,6 +11,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,30 @@ _DAMAGE = (
 
 
 def open_files(paths: Sequence[str], options: TableOptions) -> Reader:
-    """All files that the names and patterns stand for, one after the other."""
+    """All files that the names and patterns stand for, one after the other.
+
+    Columns by name are in the order of the first file; files without rows among others are left out.
+    """
     files = files_of(paths)
-    readers = [FileReader(path, options, alone=len(files) == 1) for path in files]
-    return readers[0] if len(readers) == 1 else Chain(readers)
+    if len(files) == 1:
+        return FileReader(files[0], options, alone=True)
+    readers: list[FileReader] = []
+    first: FileReader | None = None
+    for path in files:
+        reader = FileReader(path, options)
+        if first is not None and _is_reordered(first, reader):
+            reader = FileReader(path, replace(options, columns=first.columns))
+        if first is None and reader.n_rows != 0:
+            first = reader
+        readers.append(reader)
+    return Chain(readers)
+
+
+def _is_reordered(first: Reader, other: Reader) -> bool:
+    """Has it the columns of the first one in another order, and can it be opened once more?"""
+    if first.columns is None or other.columns is None or other.once or other.n_rows == 0:
+        return False
+    return first.columns != other.columns and sorted(first.columns) == sorted(set(other.columns))
 
 
 def files_of(paths: Sequence[str]) -> list[str]:
@@ -65,7 +86,9 @@ def in_folder(path: str) -> list[str]:
 
 
 class FileReader(Reader):
-    """The rows of a file of any kind; of one that is ``alone`` what tells where its rows are is kept between passes.
+    """The rows of a file of any kind.
+
+    One that is ``alone`` must have a row, and what tells where its rows are is kept between passes.
 
     Raises
     ------
@@ -82,6 +105,10 @@ class FileReader(Reader):
         with naming(self.title, self._kind):
             self._inner = inner = _reader(path, self.title, self._kind, options, alone)
         self.n_features, self.dtype, self.names, self.n_rows = inner.n_features, inner.dtype, inner.names, inner.n_rows
+        self.columns = inner.columns
+        if alone and self.n_rows == 0:
+            under = " under its header" if isinstance(inner, CsvRows) else ""
+            raise ArrayFileError(f"{self.title}: it must hold at least one row{under}, got none")
         self.once, self.ahead, self.has_labels, self.kept = inner.once, inner.ahead, inner.has_labels, inner.kept
 
     def rows(self, size: int, start: int = 0) -> Iterator[Rows]:

@@ -170,12 +170,12 @@ class NpzReader(NpyReader):
 
 
 def check_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """It is a table of real numbers, with a row at least."""
+    """It is a table of real numbers."""
     if dtype.hasobject:
         raise ValueError("it holds no array of numbers")
     if dtype.kind not in "fiub":
         raise TableError(f"it must hold real numbers, got dtype {dtype}")
-    if len(shape) != 2 or 0 in shape:
+    if len(shape) != 2 or shape[1] == 0:
         raise TableError(f"it must hold a table (n_samples, n_features), got shape {shape}")
 
 

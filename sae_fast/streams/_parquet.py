@@ -9,7 +9,7 @@ import numpy as np
 
 from ..files._arrow import ArrowColumns, import_arrow, together
 from ..files._labels import make_labels
-from ..files._table import ArrayFileError, TableError, TableOptions
+from ..files._table import ArrayFileError, TableOptions
 from ._reader import Reader, Rows, SourceError
 from ._spooled import File
 
@@ -38,10 +38,8 @@ class ArrowReader(Reader):
     def _learn(self, first: Sequence[Any]) -> None:
         """Names and dtype, from columns with a row in them; where the schema does not tell."""
         blocks = self._columns.features(first)
-        values = together(blocks, 0, min(1, len(blocks[0])))
+        values = together(blocks, 0, 1)
         self.names, self.n_features, self.dtype = self._columns.names, values.shape[1], values.dtype
-        if not len(values):
-            raise TableError(f"it must hold a table (n_samples, n_features), got shape {values.shape}")
 
     def _rows(self, batches: Iterator[list[Any]], size: int, start: int, done: int = 0) -> Iterator[Rows]:
         """The rows from ``start`` on, ``done`` of which were before the columns of the first batch.
@@ -105,12 +103,12 @@ class ParquetReader(ArrowReader):
             self._whole_groups = len(wanted) >= _MANY_COLUMNS and max(largest, 8 * cells) <= _LARGE_GROUP
             if alone:
                 self._about = about
-            if self.n_rows and self._columns.dtype is not None:
-                self.names, self.n_features = self._columns.names, len(self._columns.names)
-                self.dtype = self._columns.dtype
+            self.columns = self._columns.features_of
+            if self._columns.dtype is not None or not self.n_rows:
+                self.names = self._columns.names or self.columns
+                self.n_features, self.dtype = len(self.names), self._columns.dtype or np.dtype(np.float64)
             else:
-                first = next(self._batches(file, 1, 0), None)
-                self._learn(first if first is not None else self._in_order(file.read()))
+                self._learn(next(columns for columns in self._batches(file, 1, 0) if len(columns[0])))
 
     def rows(self, size: int, start: int = 0) -> Iterator[Rows]:
         """Those of a row group, or of a part of it, in pieces of ``size`` rows."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files._table import ArrayFileError, Table
+from ..files._table import ArrayFileError, Table, names_in_words
 
 _WHOLE = 1 << 14
 
@@ -43,8 +44,10 @@ class Reader(ABC):
         Of the values; that of all files together.
     names : list of str or None
         Names of the features.
+    columns : list of str or None
+        Names of the columns that the features are read from: of lists there are fewer than features.
     n_rows : int or None
-        None where only reading tells.
+        None where only reading tells; 0 only of one among several.
     once : bool
         It can be read once, as a pipe.
     ahead : bool
@@ -58,6 +61,7 @@ class Reader(ABC):
     n_features: int
     dtype: np.dtype[Any]
     names: list[str] | None = None
+    columns: list[str] | None = None
     n_rows: int | None = None
     once = False
     ahead = False
@@ -123,23 +127,27 @@ def part_of(rows: Rows, start: int, stop: int) -> Rows:
 
 
 class Chain(Reader):
-    """Several readers as one, the rows of one after those of another.
+    """Several readers as one, the rows of one after those of another; those without rows add nothing.
 
     Raises
     ------
     SourceError
-        One has other columns than the first.
+        One has other columns than the first; none has a row.
     """
 
     def __init__(self, readers: Sequence[Reader]) -> None:
         self._readers = readers
-        first = readers[0]
-        for reader in readers[1:]:
+        filled = [reader for reader in readers if reader.n_rows != 0]
+        if not filled:
+            several = f"{readers[0].title} and {len(readers) - 1} more"
+            raise SourceError(f"{several} must hold at least one row, got none in any of them")
+        first = filled[0]
+        for reader in filled[1:]:
             check_same_columns(first, reader)
         self.title = first.title if len(readers) == 1 else f"{first.title} and {len(readers) - 1} more"
         self.n_features, self.has_labels, self.kept = first.n_features, first.has_labels, first.kept
-        self.dtype = np.result_type(*(reader.dtype for reader in readers))
-        self.names = next((reader.names for reader in readers if reader.names is not None), None)
+        self.dtype = np.result_type(*(reader.dtype for reader in filled))
+        self.names = next((reader.names for reader in filled if reader.names is not None), None)
         counts = [reader.n_rows for reader in readers]
         self.n_rows = None if None in counts else sum(n for n in counts if n is not None)
         self.once = any(reader.once for reader in readers)
@@ -172,10 +180,27 @@ class Chain(Reader):
 
 def check_same_columns(first: Reader, other: Reader) -> None:
     """The other one has the first one's columns, by name and order."""
-    n = first.n_features
-    if n != other.n_features:
-        raise SourceError(f"{other.title} must have {n} columns, as {first.title}, got {other.n_features}")
     if first.names is not None and other.names is not None and first.names != other.names:
-        i = next(i for i in range(n) if first.names[i] != other.names[i])
-        names = f"{first.names[i]!r} as column {i + 1}, as {first.title}, got {other.names[i]!r}"
-        raise SourceError(f"{other.title} must have {names}")
+        differ = difference(first.names, other.names)
+        raise SourceError(f"{other.title} must have the columns of {first.title}: {differ}")
+    if first.n_features != other.n_features:
+        wanted = f"{first.n_features} columns, as {first.title}"
+        raise SourceError(f"{other.title} must have {wanted}, got {other.n_features}")
+
+
+def difference(wanted: Sequence[str], got: Sequence[str]) -> str:
+    """What tells lists of names apart, for a message.
+
+    Examples
+    --------
+    >>> difference(["a", "b"], ["b", "c"]), difference(["a", "a", "b"], ["a", "b", "a"])
+    ("missing 'a'; more 'c'", "wanted 'a' as column 2, got 'b'")
+    """
+    words = []
+    for what, names, others in (("missing", wanted, set(got)), ("more", got, set(wanted))):
+        if differ := [name for name in names if name not in others]:
+            words.append(f"{what} {names_in_words(differ, len(differ))}")
+    if words:
+        return "; ".join(words)
+    pairs = enumerate(zip_longest(map(repr, wanted), map(repr, got), fillvalue="none"), 1)
+    return next(f"wanted {a} as column {i}, got {b}" for i, (a, b) in pairs if a != b)

@@ -61,7 +61,7 @@ def test_npz_with_several_arrays_needs_a_key(tmp_path):
         ("x.npy", lambda p: p.write_bytes(b""), "damaged or not a .npy file"),
         ("x.npy", lambda p: np.save(p, np.array([[None]]), allow_pickle=True), "damaged or not a .npy file"),
         ("x.npy", lambda p: np.save(p, np.zeros(3)), r"must hold a table \(n_samples, n_features\), got shape \(3,\)"),
-        ("x.npy", lambda p: np.save(p, np.zeros((0, 3))), r"got shape \(0, 3\)"),
+        ("x.npy", lambda p: np.save(p, np.zeros((0, 3))), "must hold at least one row, got none"),
         ("x.npy", lambda p: np.save(p, np.zeros((2, 3), complex)), "must hold real numbers, got dtype complex128"),
         ("x.npz", lambda p: p.write_bytes(b"PK\x03\x04 but no more"), "damaged or not a .npz file"),
         ("x.npz", lambda p: np.savez(p), "holds no array"),
@@ -219,9 +219,9 @@ def test_labels_of_several_files_follow_one_another(tmp_path):
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        ("a,c\n1,2\n", r"2.csv must have 'b' as column 2, as .*1.csv, got 'c'"),
-        ("b,a\n1,2\n", r"2.csv must have 'a' as column 1, as .*1.csv, got 'b'"),
-        ("a,b,c\n1,2,3\n", r"2.csv must have 2 columns, as .*1.csv, got 3"),
+        ("a,c\n1,2\n", r"2.csv must have the columns of .*1.csv: missing 'b'; more 'c'"),
+        ("a\n1\n", r"2.csv must have the columns of .*1.csv: missing 'b'"),
+        ("a,b,c\n1,2,3\n", r"2.csv must have the columns of .*1.csv: more 'c'"),
     ],
 )
 def test_files_with_other_columns_are_named(tmp_path, second, message):

@@ -59,14 +59,11 @@ def test_the_schema_tells_the_dtype_of_the_rows(path, kinds, dtype):
 
 
 def test_a_missing_value_is_told_with_its_row(path):
-    """Also in the first row, which nobody has read when the file is opened; a file without rows is refused."""
+    """Also in the first row, which nobody has read when the file is opened."""
     save(path, a=[1.5, 2.5, 3.5], b=pa.array([None, 1, 2], pa.float32()))
     reader = ParquetReader(path, "x", TableOptions())
     with pytest.raises(TableError, match="column 'b', row 1 must hold a value, got a missing one"):
         list(reader.rows(2))
-    save(path, a=pa.array([], pa.float32()), b=pa.array([], pa.float32()))
-    with pytest.raises(TableError, match=r"must hold a table .* got shape \(0, 2\)"):
-        ParquetReader(path, "x", TableOptions())
 
 
 @pytest.mark.parametrize("n", [3, 40])
@@ -169,7 +166,7 @@ def test_a_column_whose_name_begins_like_another(path):
         ({"a": [[1.0, 2.0], None]}, "column 'a', row 2 must hold a value"),
         ({"a": [[], []]}, "column 'a' must hold numbers, got empty lists|must hold real numbers"),
         ({"a": [["x"]]}, "column 'a' must hold real numbers, got list"),
-        ({"a": pa.array([], pa.float64())}, r"must hold a table .* got shape \(0, 1\)"),
+        ({"a": pa.array([], pa.float64())}, "must hold at least one row, got none"),
     ],
 )
 def test_what_is_no_table_of_numbers_is_refused(path, columns, message):

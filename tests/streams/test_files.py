@@ -258,3 +258,57 @@ def test_the_footer_of_a_file_is_read_once(tmp_path, monkeypatch):
         opened.clear()
         whole(source), whole(source)
         assert sum(about is not None for about in opened) == known
+
+
+def write(path, table):
+    """A part of a table, by the ending of its name."""
+    if path.suffix == ".npy":
+        np.save(path, table.drop(columns=["id", "y"], errors="ignore").to_numpy())
+    elif path.suffix == ".parquet":
+        table.to_parquet(path, index=False)
+    else:
+        table.to_csv(path, index=False)
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet", "npy"])
+def test_parts_without_rows(tmp_path, ending):
+    """They are left out, wherever they are; where no part has a row, and in a file alone, that is an error."""
+    for i, rows in enumerate([X[:0], X[:30], X[:0], X[30:], X[:0]]):
+        write(tmp_path / f"{i}.{ending}", pd.DataFrame(rows, columns=NAMES))
+    source = sf.open_source(tmp_path, batch_size=32)
+    for start in (0, 20, 30):
+        np.testing.assert_array_equal(np.concatenate([rows.values for rows in source.passing(start)]), X[start:])
+    np.testing.assert_array_equal(read_table(str(tmp_path / f"1.{ending}")).values, X[:30])
+    with pytest.raises(ValueError, match=r"2\..* and 1 more must hold at least one row, got none in any of them"):
+        sf.open_source([tmp_path / f"2.{ending}", tmp_path / f"4.{ending}"])
+    with pytest.raises(ValueError, match=rf"4.{ending}: it must hold at least one row.*, got none"):
+        sf.open_source(tmp_path / f"4.{ending}")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_columns_in_another_order(tmp_path, ending):
+    """Columns go by their names, in the order of the first part; one that is missing, or one more, is told."""
+    first, second, third = tmp_path / f"1.{ending}", tmp_path / f"2.{ending}", tmp_path / f"3.{ending}"
+    whole_frame = frame()
+    write(first, whole_frame[:40])
+    write(second, whole_frame[["d", "y", "b", "a", "id", "c"]][40:])
+    source = sf.open_source(tmp_path, drop=["id"], labels="y", batch_size=32)
+    np.testing.assert_array_equal(whole(source), X)
+    assert (source.feature_names, source.labels.tolist()) == (tuple(NAMES), whole_frame["y"].tolist())
+    write(third, whole_frame.rename(columns={"c": "e"}))
+    with pytest.raises(ValueError, match=rf"3.{ending} must have the columns of .*1.{ending}: missing 'c'; more 'e'"):
+        sf.open_source(tmp_path, drop=["id", "y"])
+    write(third, whole_frame.assign(e=1.0))
+    with pytest.raises(ValueError, match=rf"3.{ending} must have the columns of .*1.{ending}: more 'e'"):
+        sf.open_source(tmp_path, drop=["id", "y"])
+    np.testing.assert_array_equal(whole(sf.open_source(tmp_path, columns=["c", "a"])), np.vstack([X, X])[:, [2, 0]])
+
+
+def test_lists_in_another_order(tmp_path):
+    """Columns of lists go by the name of the column, too."""
+    e, f = embeddings(4), pa.array(X[:, 0].astype(np.float32))
+    pa.parquet.write_table(pa.table({"e": e, "f": f}), tmp_path / "1.parquet")
+    pa.parquet.write_table(pa.table({"f": f, "e": e}), tmp_path / "2.parquet")
+    np.testing.assert_array_equal(
+        whole(sf.open_source(tmp_path)), np.tile(np.c_[X, X[:, 0]].astype(np.float32), (2, 1))
+    )

@@ -210,13 +210,17 @@ def test_what_is_no_source(data, error, message):
 
 
 def test_columns_of_frames():
-    """By name, with labels of any kind; another order in a later part is told."""
+    """By name, with labels of any kind, in the order of the first part; a column that is missing is told."""
     frame = pd.DataFrame({"id": ["p", "q", "r"], "a": [1.0, 2, 3], "b": [4.0, 5, 6], "y": ["u", "v", "u"]})
     source = sf.open_source(frame, drop=["id"], labels="y", batch_size=2)
     assert (source.feature_names, source.labels.tolist()) == (("a", "b"), ["u", "v", "u"])
     np.testing.assert_array_equal(whole(source), [[1, 4], [2, 5], [3, 6]])
     parts = sf.open_source([frame[["a", "b"]], frame[["b", "a"]]])
-    with pytest.raises(ValueError, match="rows 4 to 6 of the source must have the columns"):
+    np.testing.assert_array_equal(whole(parts), [[1, 4], [2, 5], [3, 6]] * 2)
+    parts = sf.open_source([frame[["a", "b"]], frame[["b", "a"]].rename(columns={"a": "c"})])
+    with pytest.raises(
+        ValueError, match="rows 4 to 6 of the source .* columns of the first ones: missing 'a'; more 'c'"
+    ):
         whole(parts)
 
 
