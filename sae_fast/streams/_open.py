@@ -40,7 +40,8 @@ def open_source(
     data : path, pattern, sequence of them, array or iterable of arrays
         - Files, by their endings: ``.npy``, ``.npz``, ``.parquet``, and ``.csv``, ``.tsv``, which may be compressed
           (``.csv.gz``, ``.csv.zst``). Several files follow one another, those of a pattern (``"part-*.npy"``) or of
-          a folder in the order of their names.
+          a folder in the order of their names. Columns with names go by them, in the order of the first file; files
+          without rows are left out, unless all are.
         - An array or data frame, or any object with a length that gives rows for slices (datasets of HDF5 and Zarr).
         - What gives Arrow's batches: tables, datasets and readers of PyArrow, frames of polars, relations of DuckDB.
         - An iterable of arrays (n, n_features), asked for a new iterator by each pass; an iterator can be read once.

@@ -219,7 +219,7 @@ def test_columns_of_frames():
     np.testing.assert_array_equal(whole(parts), [[1, 4], [2, 5], [3, 6]] * 2)
     parts = sf.open_source([frame[["a", "b"]], frame[["b", "a"]].rename(columns={"a": "c"})])
     with pytest.raises(
-        ValueError, match="rows 4 to 6 of the source .* columns of the first ones: missing 'a'; more 'c'"
+        ValueError, match=r"rows 4 to 6 of the source .* columns of the first ones: missing 'a'; more 'c'"
     ):
         whole(parts)
 
