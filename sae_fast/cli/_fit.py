@@ -120,6 +120,8 @@ def _checkpoints(arguments: argparse.Namespace) -> dict[str, Any]:
     if path is None:
         if arguments.resume:
             arguments.wrong("--resume needs --checkpoint FILE, to go on from")
+        if arguments.checkpoint_every is not None:
+            arguments.wrong("--checkpoint-every needs --checkpoint FILE, to write")
         return {}
     if arguments.detector:
         arguments.wrong("--checkpoint is for autoencoders, not for outlier detectors")

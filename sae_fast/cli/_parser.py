@@ -230,7 +230,7 @@ def _fit(p: argparse.ArgumentParser) -> None:
         help="write the state of the fit there now and then, at its end, and after Ctrl-C",
     )
     keeping.add_argument(
-        "--checkpoint-every", metavar="S", type=real("checkpoint_every"), default=60.0, help="seconds between two"
+        "--checkpoint-every", metavar="S", type=real("checkpoint_every"), help="seconds between two (default: 60)"
     )
     keeping.add_argument(
         "--resume",

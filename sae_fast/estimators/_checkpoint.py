@@ -55,8 +55,8 @@ class Keeper:
     ----------
     checkpoint : path-like or None
         The file to write; None to write none.
-    every : float
-        Seconds between two of them.
+    every : float, optional
+        Seconds between two of them, 60 by default.
     resume_from : path-like or None
         The file to go on from.
 
@@ -68,9 +68,9 @@ class Keeper:
         It is damaged, or no checkpoint.
     """
 
-    def __init__(self, checkpoint: Path | None, every: float, resume_from: Path | None) -> None:
+    def __init__(self, checkpoint: Path | None, every: float | None, resume_from: Path | None) -> None:
         import_safetensors()
-        self._every = check_in("checkpoint_every", every, 0.0, np.inf, ">= 0 and finite")
+        self._every = check_in("checkpoint_every", 60.0 if every is None else every, 0.0, np.inf, ">= 0 and finite")
         self._path = None if checkpoint is None else os.fspath(checkpoint)
         if self._path is not None:
             check_target(self._path)
@@ -191,8 +191,10 @@ class Keeper:
         return "" if self._path is None else f"; {self._path} resumes it"
 
 
-def keeper_of(checkpoint: Path | None, every: float, resume_from: Path | None) -> Keeper | None:
+def keeper_of(checkpoint: Path | None, every: float | None, resume_from: Path | None) -> Keeper | None:
     """None where nobody asks for checkpoints."""
+    if every is not None and checkpoint is None:
+        raise ValueError(f"checkpoint_every={every!r} needs checkpoint=, the file to write")
     return None if checkpoint is None and resume_from is None else Keeper(checkpoint, every, resume_from)
 
 

@@ -229,7 +229,7 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         *,
         spool: str | PathLike[str] | None = None,
         checkpoint: str | PathLike[str] | None = None,
-        checkpoint_every: float = 60.0,
+        checkpoint_every: float | None = None,
         resume_from: str | PathLike[str] | None = None,
     ) -> Self:
         """Learn weights from the samples.
@@ -255,8 +255,8 @@ class SparseAutoencoder(Scored, Autoencoder, ClassNamePrefixFeaturesOutMixin, Tr
         checkpoint : path-like, optional
             A file for the state of the fit, written whole or not at all: now and then, after the last iteration, and
             after Ctrl-C. It holds a SHA-256 of the samples, which are read once more for it.
-        checkpoint_every : float
-            Seconds between two of them; iterations, epochs, and windows of a source are not cut.
+        checkpoint_every : float, optional
+            Seconds between two of them, 60 by default; iterations, epochs, and windows of a source are not cut.
         resume_from : path-like, optional
             A checkpoint of a fit of the same samples with the same parameters, to go on from: the model is then, to the
             bit, what it would be without the interruption. ``max_iter`` may be another one, and so may ``n_threads``,

@@ -191,7 +191,7 @@ class KSparseAutoencoder(Autoencoder, ClassNamePrefixFeaturesOutMixin, Transform
         *,
         spool: str | PathLike[str] | None = None,
         checkpoint: str | PathLike[str] | None = None,
-        checkpoint_every: float = 60.0,
+        checkpoint_every: float | None = None,
         resume_from: str | PathLike[str] | None = None,
     ) -> Self:
         """Learn a dictionary from the samples.

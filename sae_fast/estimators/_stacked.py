@@ -197,7 +197,7 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
         *,
         spool: str | PathLike[str] | None = None,
         checkpoint: str | PathLike[str] | None = None,
-        checkpoint_every: float = 60.0,
+        checkpoint_every: float | None = None,
         resume_from: str | PathLike[str] | None = None,
     ) -> Self:
         """Learn the layers from the samples.
@@ -219,8 +219,8 @@ class StackedAutoencoder(Scored, Stack, TransformerMixin, BaseEstimator):  # typ
         checkpoint : path-like, optional
             A file for the state of the fit, written whole or not at all: now and then, after each stage, and after
             Ctrl-C.
-        checkpoint_every : float
-            Seconds between two of them; iterations and epochs are not cut.
+        checkpoint_every : float, optional
+            Seconds between two of them, 60 by default; iterations and epochs are not cut.
         resume_from : path-like, optional
             A checkpoint of a fit of the same samples with the same parameters, to go on from: the model is then, to the
             bit, what it would be without the interruption.

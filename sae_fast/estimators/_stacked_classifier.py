@@ -214,7 +214,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         sample_weight: ArrayLike | None = None,
         *,
         checkpoint: str | PathLike[str] | None = None,
-        checkpoint_every: float = 60.0,
+        checkpoint_every: float | None = None,
         resume_from: str | PathLike[str] | None = None,
     ) -> Self:
         """Learn layers, head, and all of it together.
@@ -230,8 +230,8 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
         checkpoint : path-like, optional
             A file for the state of the fit, written whole or not at all: now and then, after each stage, and after
             Ctrl-C.
-        checkpoint_every : float
-            Seconds between two of them; iterations and epochs are not cut.
+        checkpoint_every : float, optional
+            Seconds between two of them, 60 by default; iterations and epochs are not cut.
         resume_from : path-like, optional
             A checkpoint of a fit of the same samples with the same parameters, to go on from: the model is then, to the
             bit, what it would be without the interruption.

@@ -45,6 +45,7 @@ def test_resume_begins_anew_without_a_checkpoint_and_refuses_another_one(tmp_pat
     ("words", "message"),
     [
         (["--resume"], "--resume needs --checkpoint FILE"),
+        (["--checkpoint-every", "9"], "--checkpoint-every needs --checkpoint FILE"),
         (["--checkpoint", "{}/m.safetensors"], "--checkpoint and --out must be two files"),
         (["--checkpoint", "{}/c", "--checkpoint-every", "-1"], "checkpoint_every must be >= 0"),
     ],

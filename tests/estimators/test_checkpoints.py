@@ -165,6 +165,22 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
         model().fit(X, checkpoint=path, checkpoint_every=-1)
 
 
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (sf.SparseAutoencoder, {}),
+        (sf.StackedAutoencoder, {}),
+        (sf.StackedAutoencoderClassifier, {"y": 1}),
+        (sf.KSparseAutoencoder, {}),
+    ],
+)
+@pytest.mark.parametrize("more", [{}, {"resume_from": "run.ckpt"}])
+def test_how_often_without_a_file(kind, options, more):
+    """``checkpoint_every`` alone would write nothing."""
+    with pytest.raises(ValueError, match=r"checkpoint_every=5 needs checkpoint="):
+        kind().fit(patches(), **options, **more, checkpoint_every=5)
+
+
 def test_a_state_that_does_not_fit_is_refused(tmp_path):
     """A file that verifies, with arrays of another fit, is no reason to go on."""
     X, path = patches(), tmp_path / "run.ckpt"
