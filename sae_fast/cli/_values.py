@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .._core import available_isas
-from ..files._arrays_io import kind_of, suffix_of
+from ..files._arrays_io import is_separator, kind_of, suffix_of
 from ..files._sparse_write import LINES
 from ..network._checks import check_in, check_rho
 
@@ -29,7 +29,7 @@ def input_name(text: str) -> str:
 def separator(text: str) -> str:
     """What stands between fields."""
     sep = {"tab": "\t", "\\t": "\t", "space": " "}.get(text, text)
-    if len(sep) != 1 or not sep.isascii() or sep.isalnum() or sep in '"+-.\r\n':
+    if not is_separator(sep):
         raise argparse.ArgumentTypeError(f"must be one character like ; or |, or tab or space, got {text!r}")
     return sep
 

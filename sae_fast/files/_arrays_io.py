@@ -72,17 +72,22 @@ def expand(paths: Sequence[str]) -> list[str]:
 
 
 def check_options(title: str, kind: str, options: TableOptions) -> None:
-    """What is said about one kind of file is for that kind alone."""
+    """What is said about one kind of file is for that kind alone; what is in memory has none."""
     if options.key is not None and kind != ".npz":
-        raise ArrayFileError(f"{title}: --key is for .npz files")
-    if kind in (".npy", ".npz", ".parquet"):
+        raise ArrayFileError(f"{title}: {options.word('key')} is for .npz files")
+    if not kind.startswith((".csv", ".tsv")):
         for option, is_given in (
             ("header", options.header is not None),
             ("sep", options.sep is not None),
             ("decimal", options.decimal != "."),
         ):
             if is_given:
-                raise ArrayFileError(f"{title}: --{option} is for CSV files")
+                raise ArrayFileError(f"{title}: {options.word(option)} is for CSV files")
+
+
+def is_separator(text: str) -> bool:
+    """Can it stand between the fields of a CSV file?"""
+    return len(text) == 1 and text.isascii() and not text.isalnum() and text not in '"+-.\r\n'
 
 
 def separator(kind: str, options: TableOptions) -> str:

@@ -55,7 +55,7 @@ class ArrowColumns:
     """
 
     def __init__(self, arrow: Any, schema: Any, options: TableOptions) -> None:
-        self._arrow = arrow
+        self._arrow, self._options = arrow, options
         self._all = list(schema.names)
         if not self._all:
             raise TableError("it must hold a table, got no columns")
@@ -127,7 +127,7 @@ class ArrowColumns:
         found = _numbers(arrow, plain)
         if found is None:
             words = f"column {name!r} must hold real numbers, got {column.type}"
-            raise TableError(words, how_to_leave_out(name))
+            raise TableError(words, how_to_leave_out(name, self._options))
         return found if plain.type == kind else found.reshape(-1, n)
 
     def _length(self, i: int, lists: Any, first: int) -> int:

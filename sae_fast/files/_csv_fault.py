@@ -6,9 +6,11 @@ import csv
 import re
 from collections.abc import Sequence
 
+from ._table import TableOptions
+
 MISSING = frozenset(("", "?", "-", ".", "na", "n/a", "nan", "null", "none", "nil", "missing"))
 """What programs write for a missing value, in lower case; spreadsheets' own (#N/A, #DIV/0!) begin with ``#``."""
-_SEPARATORS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'", " ": "' '"}
+_SEPARATORS = (",", ";", "\t", "|", " ")
 
 
 def number(text: str, decimal: str = ".") -> float:
@@ -57,14 +59,17 @@ def wanted_number(line: int, column: int, text: str) -> str:
     return f"line {line}, column {column} must be a number, got {short(text)}"
 
 
-def separator_hint(lines: Sequence[str], sep: str, decimal: str) -> str:
+def separator_hint(lines: Sequence[str], sep: str, options: TableOptions) -> str:
     """The options with which these lines, the last of them a sample, could be read, or nothing.
 
     Examples
     --------
-    >>> separator_hint(["a;b", "0,5;1,5"], ",", ".")
+    >>> separator_hint(["a;b", "0,5;1,5"], ",", TableOptions())
     "--sep ';' --decimal , would read it"
+    >>> separator_hint(["a;b", "0,5;1,5"], ",", TableOptions(in_python=True))
+    "sep=';', decimal=',' would read it"
     """
+    decimal = options.decimal
     for other in sorted(_SEPARATORS, key=lambda other: other != sep):
         try:
             rows = list(csv.reader(lines, delimiter=other))
@@ -76,7 +81,7 @@ def separator_hint(lines: Sequence[str], sep: str, decimal: str) -> str:
             continue
         counts = {mark: sum(is_number(field, mark) for field in rows[-1]) for mark in (".", ",") if mark != other}
         mark = max(counts, key=lambda m: (counts[m], m == decimal))
-        options = [f"--sep {_SEPARATORS[other]}"] * (other != sep) + [f"--decimal {mark}"] * (mark != decimal)
-        if options and counts[mark]:
-            return f"{' '.join(options)} would read it"
+        told = [options.word("sep", other)] * (other != sep) + [options.word("decimal", mark)] * (mark != decimal)
+        if told and counts[mark]:
+            return f"{(', ' if options.in_python else ' ').join(told)} would read it"
     return ""

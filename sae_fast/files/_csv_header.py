@@ -57,7 +57,7 @@ def has_header(
     numeric = [is_number(field, options.decimal) for field in names]
     if all(numeric) and (_counts(names) or (len(names) >= _ENOUGH and _climbs(names, options.decimal))):
         rows = [row for row in below if len(row) == len(first)]
-        return _is_scale(first, line, rows, options.decimal, title)
+        return _is_scale(first, line, rows, options, title)
     if all(numeric) and not start:
         return False
     if not any(numeric) and any(map(_is_word, names)):
@@ -97,11 +97,13 @@ def _climbs(fields: Sequence[str], decimal: str) -> bool:
     return bool((steps > 0).all() and np.allclose(steps, steps[:1], rtol=1e-6, atol=0))
 
 
-def _is_scale(first: Sequence[str], line: int, below: Sequence[Sequence[str]], decimal: str, title: str) -> bool:
+def _is_scale(
+    first: Sequence[str], line: int, below: Sequence[Sequence[str]], options: TableOptions, title: str
+) -> bool:
     """The first line counts, or climbs in equal steps as wavelengths and years do: is it names, or the first sample?"""
     start = unnamed(first)
     names = first[start:]
-    n = len(names)
+    n, decimal, no = len(names), options.decimal, options.word("header", False)
     if not start and _goes_on(names, below, decimal):
         return False
     if start == 1 and len(below) > 1 and [row[0] for row in below] == [str(i) for i in range(len(below))]:
@@ -114,9 +116,9 @@ def _is_scale(first: Sequence[str], line: int, below: Sequence[Sequence[str]], d
         return True
     shown = ",".join(names if n <= _ENOUGH else [*names[:3], "...", names[-1]])
     if whole and n >= _ENOUGH and (start or len(decimals) == n):
-        warnings.warn(f"{title}: line {line} is {shown} and taken for names (--header no: for a sample)", stacklevel=2)
+        warnings.warn(f"{title}: line {line} is {shown} and taken for names ({no}: for a sample)", stacklevel=2)
         return True
-    ask = "--header yes takes it for names, --header no for a sample"
+    ask = f"{options.word('header', True)} takes it for names, {no} for a sample"
     raise TableError(f"line {line} is {shown}: names of the columns, or a sample? {ask}")
 
 
@@ -152,4 +154,6 @@ def _mixed(first: Sequence[str], line: int, options: TableOptions) -> bool:
     if len(counted) > 1 and _counts(counted) and len(words) > start and all(map(_is_word, words[start:])):
         return True  # label,0,1,2,...
     column = numeric.index(False)
-    raise TableError(wanted_number(line, column + 1, first[column]), "if that line holds names: --header yes")
+    raise TableError(
+        wanted_number(line, column + 1, first[column]), f"if that line holds names: {options.word('header', True)}"
+    )

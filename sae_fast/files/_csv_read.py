@@ -76,7 +76,7 @@ class CsvReader:
     def __init__(
         self, stream: BinaryIO, sep: str, options: TableOptions, title: str = "the file", *, warn: bool = True
     ) -> None:
-        self._sep, self._decimal = sep, options.decimal
+        self._sep, self._decimal, self._options = sep, options.decimal, options
         self._blocks = blocks(stream, sep)
         self._blank = 0  # the line of an empty one in a file of one column: a missing value, if others follow
         first, whole, rest = self._first_record()
@@ -87,7 +87,7 @@ class CsvReader:
             below = itertools.islice(self._below(), _LINES_BELOW)
             header = has_header(first.fields, first.line, below, options, title)
         except TableError as fault:
-            hint = separator_hint([self._first_line], sep, self._decimal)
+            hint = separator_hint([self._first_line], sep, options)
             raise (TableError(fault.words, hint) if hint else fault) from None
         self._header = first.fields if header else None
         index = unnamed(first.fields) if header else 0
@@ -98,8 +98,9 @@ class CsvReader:
         self.names = [first.fields[i] for i in self._features] if header else None
         if warn and index and options.index is None and options.columns is None and "" not in options.drop:
             columns = "column 1 has no name and is" if index == 1 else f"columns 1 to {index} have no names and are"
+            option = options.word("columns" if options.in_python else "index-col")
             warnings.warn(
-                f"{title}: {columns} taken for an index of the rows, not for a feature (--index-col)", stacklevel=2
+                f"{title}: {columns} taken for an index of the rows, not for a feature ({option})", stacklevel=2
             )
         if not header:
             self._ahead[0] = whole
@@ -226,12 +227,12 @@ class CsvReader:
         advice = self._separator_hint(block, record)
         if not advice and is_first and self._width > 1:
             name = str(i + 1) if self._header is None else self._header[i]
-            advice = how_to_leave_out(name)
+            advice = how_to_leave_out(name, self._options)
         return TableError(wanted_number(record.line, i + 1, decoded(record.fields[i], record.line)), advice)
 
     def _separator_hint(self, block: Block, record: Record) -> str:
         lines = [self._first_line, raw_line(block, record.line)]
-        return separator_hint(lines if self._header else lines[1:], self._sep, self._decimal)
+        return separator_hint(lines if self._header else lines[1:], self._sep, self._options)
 
 
 def _import_arrow() -> Any:

@@ -57,8 +57,26 @@ class TableOptions:
     """The column of the labels."""
     keep: Sequence[str] = ()
     """Columns that are carried along, and are no features unless ``columns`` names them too."""
+    in_python: bool = False
+    """Messages call options as a call in Python does, not as the command line."""
+
+    def word(self, option: str, value: object = None) -> str:
+        """What messages call an option, with a value or without.
+
+        Examples
+        --------
+        >>> TableOptions().word("sep", ";"), TableOptions(in_python=True).word("sep", ";")
+        ("--sep ';'", "sep=';'")
+        >>> TableOptions().word("header", True), TableOptions(in_python=True).word("header")
+        ('--header yes', 'header=')
+        """
+        if self.in_python:
+            return f"{_IN_PYTHON.get(option, option)}=" + ("" if value is None else repr(value))
+        text = {True: "yes", False: "no", "\t": "tab"}.get(value, value)
+        return f"--{option}" + ("" if value is None else f" {shlex.quote(str(text))}")
 
 
+_IN_PYTHON = {"labels-column": "labels"}
 AS_IT_IS = TableOptions()
 """Nothing is said: the file decides."""
 
@@ -82,14 +100,21 @@ def column_list(text: str) -> list[str]:
     return next(csv.reader([text], skipinitialspace=True), [])
 
 
-def how_to_leave_out(name: str) -> str:
-    r"""The option that leaves a column out, as a shell takes it.
+def how_to_leave_out(name: str, options: TableOptions) -> str:
+    r"""The option that leaves a column out, as a shell takes it, or Python.
 
     Examples
     --------
-    >>> how_to_leave_out("when"), how_to_leave_out("so, so"), how_to_leave_out("")
-    ('--drop when leaves the column out', '--drop \'"so, so"\' leaves the column out', '--columns takes the others')
+    >>> for name in ("when", "so, so", ""):
+    ...     print(how_to_leave_out(name, AS_IT_IS))
+    --drop when leaves the column out
+    --drop '"so, so"' leaves the column out
+    --columns takes the others
+    >>> how_to_leave_out("so, so", TableOptions(in_python=True))
+    "drop=['so, so'] leaves the column out"
     """
+    if options.in_python:
+        return f"{options.word('drop', [name])} leaves the column out"
     if not name.strip() or not name.isprintable():
         return "--columns takes the others"
     text = io.StringIO()
@@ -125,13 +150,13 @@ def select(names: Sequence[str] | None, n: int, options: TableOptions, index: Se
     """
 
     def positions(option: str, wanted: Sequence[str]) -> list[int]:
-        found = [_position(names, n, option, name) for name in wanted]
+        found = [_position(names, n, options.word(option), name) for name in wanted]
         twice = next((wanted[i] for i in range(len(found)) if found[i] in found[:i]), None)
         if twice is not None:
-            raise TableError(f"--{option} must name each column once, got {twice!r} twice")
+            raise TableError(f"{options.word(option)} must name each column once, got {twice!r} twice")
         return found
 
-    labels = None if options.labels is None else _position(names, n, "labels-column", options.labels)
+    labels = None if options.labels is None else _position(names, n, options.word("labels-column"), options.labels)
     left_out = {*positions("drop", options.drop), labels}
     kept = tuple(positions("keep", options.keep))
     left_out |= set(positions("index-col", options.index or ()))
@@ -152,12 +177,12 @@ def _position(names: Sequence[str] | None, n: int, option: str, name: str) -> in
         except ValueError:
             number = 0
         if not 1 <= number <= n:
-            raise TableError(f"--{option} must be a number from 1 to {n}, as the columns have no names, got {name!r}")
+            raise TableError(f"{option} must be a number from 1 to {n}, as the columns have no names, got {name!r}")
         return number - 1
     count = list(names).count(name)
     if count != 1:
         why = f"{count} columns are named {name!r}" if count else f"no column is named {name!r}"
-        raise TableError(f"--{option}: {why}, of {names_in_words(names, n)}")
+        raise TableError(f"{option}: {why}, of {names_in_words(names, n)}")
     return list(names).index(name)
 
 

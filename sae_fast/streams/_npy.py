@@ -132,7 +132,7 @@ class NpzReader(NpyReader):
     def __init__(self, path: str, title: str, options: TableOptions) -> None:
         self.title, self._file = title, File(path)
         with zipfile.ZipFile(self._file.path) as archive:
-            self._member = member_of([n.removesuffix(".npy") for n in archive.namelist()], options.key)
+            self._member = member_of([n.removesuffix(".npy") for n in archive.namelist()], options)
             if self._member not in archive.namelist():
                 self._member += ".npy"
             size = archive.getinfo(self._member).file_size
@@ -179,7 +179,7 @@ def check_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         raise TableError(f"it must hold a table (n_samples, n_features), got shape {shape}")
 
 
-def member_of(names: list[str], key: str | None) -> str:
+def member_of(names: list[str], options: TableOptions) -> str:
     """Name of the array that is asked for, or of the only one.
 
     Raises
@@ -192,8 +192,7 @@ def member_of(names: list[str], key: str | None) -> str:
         raise TableError("it holds a sparse matrix, of scipy.sparse.save_npz, which cannot be read", advice)
     if not names:
         raise TableError("it holds no array")
-    if key is None and len(names) == 1:
-        key = names[0]
+    key = names[0] if options.key is None and len(names) == 1 else options.key
     if key not in names:
-        raise TableError(f"it holds {', '.join(names)}: name one with --key")
+        raise TableError(f"it holds {', '.join(names)}: name one with {options.word('key')}")
     return key

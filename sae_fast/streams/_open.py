@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .._public import public_in
+from ..files._arrays_io import check_options, is_separator
 from ..files._table import TableOptions
 from ..network._checks import check_count
 from ._arrays import IterableReader, SliceReader
@@ -31,6 +32,9 @@ def open_source(
     drop: Sequence[str] = (),
     labels: str | None = None,
     key: str | None = None,
+    header: bool | None = None,
+    sep: str | None = None,
+    decimal: str = ".",
     ensure_all_finite: bool = True,
 ) -> Source:
     """Rows of files, streams and arrays in blocks: for data that do not fit in memory.
@@ -57,6 +61,11 @@ def open_source(
         The column of labels, which is no feature; ``source.labels`` has them.
     key : str
         Name of the array in an ``.npz`` file that holds several.
+    header : bool, optional
+        Does the first line of CSV hold names? By default the file tells, or an error asks.
+    sep, decimal : str
+        What is between the fields of CSV, a comma by default and a tab in ``.tsv``, and between the digits of a whole
+        number and its fraction.
     ensure_all_finite : bool
         Refuse NaN and infinity, as estimators do.
 
@@ -88,8 +97,35 @@ def open_source(
     wanted = None if dtype is None else np.dtype(dtype)
     if wanted is not None and wanted not in _FLOATS:
         raise ValueError(f"dtype must be float32, float64 or None, got {dtype!r}")
-    options = TableOptions(columns=columns, drop=drop, labels=labels, key=key)
+    options = TableOptions(
+        key=key,
+        header=header,
+        sep=sep,
+        decimal=decimal,
+        columns=None if columns is None else _names("columns", columns),
+        drop=_names("drop", drop),
+        labels=None if labels is None else _names("labels", [labels])[0],
+        in_python=True,
+    )
+    _check_marks(sep, decimal)
     return Source(_reader_of(data, options), batch_size=batch_size, dtype=wanted, ensure_all_finite=ensure_all_finite)
+
+
+def _names(option: str, given: Any) -> list[str]:
+    if isinstance(given, str) or not all(isinstance(name, str) for name in given):
+        one = "a name" if option == "labels" else "a sequence of names"
+        got = given[0] if option == "labels" else given
+        raise TypeError(f"{option} must be {one} (of columns without: '1', '2', ... as text), got {got!r}")
+    return list(given)
+
+
+def _check_marks(sep: str | None, decimal: str) -> None:
+    if sep is not None and not is_separator(sep):
+        raise ValueError(f"sep must be one character like ';', '|' or '\\t', got {sep!r}")
+    if decimal not in (".", ","):
+        raise ValueError(f"decimal must be '.' or ',', got {decimal!r}")
+    if decimal == "," and sep in (None, ","):
+        raise ValueError("decimal=',' needs fields that no comma separates: give sep=';' or sep='\\t' too")
 
 
 def as_source(data: Any) -> Source:
@@ -106,8 +142,10 @@ def _reader_of(data: Any, options: TableOptions) -> Reader:
         if all(isinstance(item, (str, os.PathLike)) for item in data):
             return open_files([os.fspath(item) for item in data], options)
         if np.ndim(data[0]) == 2:
+            check_options("data", "", options)
             return IterableReader(data, options)
         data = np.asarray(data)
+    check_options("data", "", options)
     if is_arrow(data):
         return StreamReader(data, options)
     if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, dict):

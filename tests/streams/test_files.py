@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import threading
 
 import numpy as np
@@ -312,3 +313,64 @@ def test_lists_in_another_order(tmp_path):
     np.testing.assert_array_equal(
         whole(sf.open_source(tmp_path)), np.tile(np.c_[X, X[:, 0]].astype(np.float32), (2, 1))
     )
+
+
+PYTHON_WORDS = [
+    ("x.csv", "a,when\n1,2024-01-01\n", {}, "(drop=['when'] leaves the column out)"),
+    ("x.csv", "a;b\n1,5;2\n", {}, "(sep=';', decimal=',' would read it)"),
+    ("x.csv", "a,1\n2,3\n", {}, "(if that line holds names: header=True)"),
+    ("x.csv", "0,1\n5,7\n", {}, "header=True takes it for names, header=False for a sample"),
+    ("x.csv", "a,b\n1,2\n", {"columns": ["c"]}, "columns=: no column is named 'c', of 'a', 'b'"),
+    ("x.csv", "a,b\n1,2\n", {"labels": "c"}, "labels=: no column is named 'c', of 'a', 'b'"),
+    ("x.csv", "5,2.5\n", {"drop": ["3"]}, "drop= must be a number from 1 to 2, as the columns have no names, got '3'"),
+    ("x.csv", "1,2\n", {"key": "a"}, "key= is for .npz files"),
+    ("x.npz", None, {}, "it holds a, b: name one with key="),
+    ("x.npz", None, {"header": True}, "header= is for CSV files"),
+    ("x.parquet", None, {}, "(drop=['when'] leaves the column out)"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "options", "message"), PYTHON_WORDS)
+def test_messages_call_options_as_python_does(tmp_path, name, text, options, message):
+    """Not as the command line, whose own words the tests of tables check."""
+    path = tmp_path / name
+    if text is not None:
+        path.write_text(text)
+    elif path.suffix == ".npz":
+        np.savez(path, a=X, b=X)
+    else:
+        pa.parquet.write_table(pa.table({"a": [1.0], "when": ["2024-01-01"]}), path)
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        whole(sf.open_source(path, **options))
+    assert "--" not in str(caught.value)
+
+
+def test_csv_in_other_writing(tmp_path):
+    """Separator, decimal mark and header are told as on the command line."""
+    (tmp_path / "x.csv").write_text("1;2\n1,5;2\n-3;0,25\n")
+    source = sf.open_source(tmp_path / "x.csv", sep=";", decimal=",", header=True)
+    assert source.feature_names == ("1", "2")
+    np.testing.assert_array_equal(whole(source), [[1.5, 2], [-3, 0.25]])
+    assert len(sf.open_source(tmp_path / "x.csv", sep=";", decimal=",", header=False)) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"columns": "ab"}, TypeError, "columns must be a sequence of names .* got 'ab'"),
+        ({"columns": [0, 1]}, TypeError, r"columns must be a sequence of names .* got \[0, 1\]"),
+        ({"drop": "a"}, TypeError, "drop must be a sequence of names .* got 'a'"),
+        ({"labels": 1}, TypeError, "labels must be a name .* got 1"),
+        ({"key": "a"}, ValueError, "key= is for .npz files"),
+        ({"sep": ";"}, ValueError, "sep= is for CSV files"),
+        ({"sep": ";;"}, ValueError, "sep must be one character"),
+        ({"decimal": "-"}, ValueError, "decimal must be '.' or ','"),
+        ({"decimal": ","}, ValueError, "decimal=',' needs fields that no comma separates: give sep=';'"),
+        ({"batch_size": 0}, ValueError, "batch_size must be"),
+        ({"batch_size": 2.5}, TypeError, "batch_size must be"),
+    ],
+)
+def test_options_that_are_none(options, error, message):
+    """Of the wrong kind, or for other data than an array."""
+    with pytest.raises(error, match=message):
+        sf.open_source(X, **options)
