@@ -11,7 +11,7 @@ from .network._types import FloatArray, Layer, Params
 UNITS: tuple[str, ...]
 LOSSES: tuple[str, ...]
 MAX_THREADS: int
-CHUNK_STEPS: tuple[int, int]
+RANGED: int
 
 api: object  # the capsule of csrc/include/sae_fast/api.h
 
@@ -47,6 +47,7 @@ def count_rows(
     X: NDArray[Any],
     begin: int,
     chunk_size: int,
+    summed: int,
     every: int,
     low: NDArray[Any],
     high: NDArray[Any],
@@ -59,6 +60,20 @@ def count_rows(
 ) -> int: ...
 def count_above(X: NDArray[Any], edges: NDArray[Any], counts: NDArray[np.int64]) -> None: ...
 def add_areas(X: NDArray[Any], edges: NDArray[Any], areas: NDArray[np.float64]) -> None: ...
+def reduce_chunks(
+    X: NDArray[Any],
+    sizes: NDArray[np.int64],
+    sums: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+) -> None: ...
+def mean_shifts(
+    totals: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    mean: NDArray[np.float64],
+    sd: NDArray[np.float64],
+    shifts: NDArray[np.float64],
+) -> None: ...
 def row_errors(a3: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64]: ...
 
 class Settings:

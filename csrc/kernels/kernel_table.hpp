@@ -334,6 +334,8 @@ struct Kernels {
     /// areas (n_edges + 1, n_cols) += what of the rows of X, ld apart, lies within each interval between edges: below
     /// the first edge how far they are from it, above each edge how far they go, at most to the next one.
     void (*add_areas)(const T* X, Size ld, Size n_rows, Size n_cols, const T* edges, Size n_edges, double* areas);
+    /// Sums, smallest and largest elements of the columns of X (n_rows, n_cols), each (n_cols,); NaN without rows.
+    void (*reduce_rows)(const T* X, Size n_rows, Size n_cols, double* sum, double* low, double* high);
     /// sum (a - b)^2, in double.
     double (*squared_distance)(const T* a, const T* b, Size n);
 

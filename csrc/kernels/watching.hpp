@@ -147,6 +147,32 @@ void add_areas(const T* X, Size ld, Size n_rows, Size n_cols, const T* edges, Si
     for (; c < n_cols; ++c) columns(0.0, c);
 }
 
+// Sums, smallest and largest of n_rows numbers of each column; NaN of none. V: double, or a vector of them.
+template <class V, class T>
+inline void reduce_column(const T* X, Size ld, Size n_rows, double* sum, double* low, double* high) noexcept {
+    const V none = V{} + __builtin_nan("");
+    V total = n_rows > 0 ? V{} : none;
+    V smallest = n_rows > 0 ? load_as<V>(X) : none;
+    V largest = smallest;
+    for (Size r = 0; r < n_rows; ++r) {
+        const V x = load_as<V>(X + r * ld);
+        total += x;
+        smallest = x < smallest ? x : smallest;
+        largest = x > largest ? x : largest;
+    }
+    store_as(sum, total);
+    store_as(low, smallest);
+    store_as(high, largest);
+}
+
+template <class T>
+void reduce_rows(const T* X, Size n_rows, Size n_cols, double* sum, double* low, double* high) noexcept {
+    Size c = 0;
+    for (; c + kLanes<double> <= n_cols; c += kLanes<double>)
+        reduce_column<VecF64>(X + c, n_cols, n_rows, sum + c, low + c, high + c);
+    for (; c < n_cols; ++c) reduce_column<double>(X + c, n_cols, n_rows, sum + c, low + c, high + c);
+}
+
 template <class T>
 double squared_distance(const T* a, const T* b, Size n) noexcept {
     VecF64 sum[kWide<T>] = {};

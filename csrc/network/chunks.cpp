@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "kernels/kernel_table.hpp"
 #include "machine/team.hpp"
@@ -13,6 +14,9 @@ namespace {
 
 constexpr Size kBlock = 16;     // summed rows: what is compared with the range is in cache
 constexpr Size kCounted = 128;  // rows that are counted in registers
+constexpr Size kTogether = 4;   // rows that are summed in one walk,
+constexpr Size kAhead = 8;      // while those so far ahead are asked for:
+constexpr Size kNarrow = 1024;  // rows of so many bytes, too short and too far apart for the hardware to foresee
 
 // The first of these samples whose number in the chunk, which has `seen` rows, is a multiple of `step`.
 Size first_of(Size seen, Size step) noexcept { return (step - seen % step) % step; }
@@ -33,6 +37,8 @@ struct Piece {
     double* sum;  // (n_features,)
     T* rows;      // (kBlock, n_features)
 
+    static constexpr Size kSize = sizeof(T), kLine = 64;
+
     void count() noexcept {
         std::copy_n(total, chunks.n_features, sum);
         add();
@@ -41,39 +47,46 @@ struct Piece {
         else
             add_finite();
         keep();
-        tally.n_summed += count_of(n_rows, first_of(tally.n_rows, kSummed), kSummed);
+        tally.n_summed += count_of(n_rows, first_of(tally.n_rows, chunks.summed), chunks.summed);
         tally.n_rows += n_rows;
     }
 
 private:
-    static constexpr Size kSummed = Chunks<T>::kSummed, kRanged = Chunks<T>::kRanged;
-    static_assert(kRanged % kSummed == 0, "rows that are compared with the range have been read for their sums");
-
     void add() noexcept {
         const Kernels<T>& k = kernels<T>();
         const Size n = chunks.n_features;
-        const Size first = first_of(tally.n_rows, kSummed);
-        const Size n_summed = count_of(n_rows, first, kSummed);
+        const Size step = chunks.summed;
+        const Size first = first_of(tally.n_rows, step);
+        const Size n_summed = count_of(n_rows, first, step);
         for (Size i = 0; i < n_summed; i += kBlock) {
             const Size some = std::min(kBlock, n_summed - i);
-            const Size at = first + i * kSummed;
+            const Size at = first + i * step;
             const Left<T> plain = plain_rows<T>(X, begin + at);
             if (plain.ld == 0)
-                for (Size r = 0; r < some; ++r) read_sample(X, begin + at + r * kSummed, rows + r * n);
+                for (Size r = 0; r < some; ++r) read_sample(X, begin + at + r * step, rows + r * n);
             const T* const from = plain.ld > 0 ? plain.data : rows;
-            const Size ld = plain.ld > 0 ? plain.ld * kSummed : n;
-            k.add_rows(from, ld, some, n, sum);
+            const Size ld = plain.ld > 0 ? plain.ld * step : n;
+            for (Size r = 0; r < some; r += kTogether) {
+                if (plain.ld > 0 && n * kSize <= kNarrow)
+                    for (Size a = r + kAhead; a < std::min(r + kAhead + kTogether, n_summed - i); ++a)
+                        ask(from + a * ld);
+                k.add_rows(from + r * ld, ld, std::min(kTogether, some - r), n, sum);
+            }
             for (Size r = 0; r < some; ++r) {
-                if ((tally.n_rows + at + r * kSummed) % kRanged != 0) continue;
+                if ((tally.n_rows + at + r * step) % Chunks<T>::kRanged != 0) continue;
                 tally.n_ranged += 1;
                 tally.n_outside += k.strays(from + r * ld, chunks.low, chunks.high, n) ? 1 : 0;
             }
         }
     }
 
+    void ask(const T* row) const noexcept {
+        for (Size c = 0; c < chunks.n_features; c += kLine / kSize) __builtin_prefetch(row + c);
+    }
+
     // In the order of add(), from the same beginning.
     void add_finite() noexcept {
-        for (Size i = first_of(tally.n_rows, kSummed); i < n_rows; i += kSummed) {
+        for (Size i = first_of(tally.n_rows, chunks.summed); i < n_rows; i += chunks.summed) {
             read_sample(X, begin + i, rows);
             for (Size c = 0; c < chunks.n_features; ++c) {
                 total[c] += static_cast<double>(std::isfinite(rows[c]) ? rows[c] : chunks.usual[c]);
@@ -108,7 +121,7 @@ Size count_rows(const Samples& X, Size begin, const Chunks<T>& chunks, Size firs
     const Size n_rows = std::min(X.n_samples - begin, room);
     if (n_rows <= 0) return 0;
     const Size n_pieces = (open + n_rows + chunks.chunk_size - 1) / chunks.chunk_size;
-    const double work = static_cast<double>(n_rows / Chunks<T>::kSummed) * static_cast<double>(n);
+    const double work = static_cast<double>(n_rows / chunks.summed) * static_cast<double>(n);
     const auto most = static_cast<int>(std::min<Size>(n_pieces, team_size(n_threads, work)));
     const auto lay_out = [&](Arena& arena, double** sums, T** rows) {
         *sums = arena.take<double>(most * n);
@@ -157,15 +170,50 @@ void add_areas(const T* X, Size n_rows, Size n_features, const T* edges, Size n_
 }
 
 template <class T>
+void reduce_chunks(const T* X, const Size* sizes, Size n_chunks, Size n_features, double* sums, double* low,
+                   double* high) noexcept {
+    for (Size i = 0; i < n_chunks; ++i) {
+        kernels<T>().reduce_rows(X, sizes[i], n_features, sums + i * n_features, low + i * n_features,
+                                 high + i * n_features);
+        X += sizes[i] * n_features;
+    }
+}
+
+void mean_shifts(const double* totals, const Size* counts, Size n_chunks, Size n_columns, const double* mean,
+                 const double* sd, double* shifts) noexcept {
+    constexpr Size kSome = 8;  // columns side by side, whose sums are added up in the end
+    for (Size i = 0; i < n_chunks; ++i) {
+        const double* const total = totals + i * n_columns;
+        const double rows = static_cast<double>(std::max<Size>(counts[i], 1));
+        double largest[kSome] = {};
+        double squares[kSome] = {};
+        const auto add = [&](Size c, Size j) noexcept {
+            const double far = std::fabs(total[c] - rows * mean[c]) / (rows * sd[c]);
+            const double x = sd[c] > 0 ? far : 0.0;
+            largest[j] = x > largest[j] ? x : largest[j];
+            squares[j] += x * x;
+        };
+        Size c = 0;
+        for (; c + kSome <= n_columns; c += kSome)
+            for (Size j = 0; j < kSome; ++j) add(c + j, j);
+        for (Size j = 0; c < n_columns; ++c, ++j) add(c, j);
+        const double all = std::accumulate(squares, squares + kSome, 0.0);
+        shifts[2 * i] = std::isnan(all) ? all : *std::max_element(largest, largest + kSome);
+        shifts[2 * i + 1] = std::sqrt(all / static_cast<double>(n_columns));
+    }
+}
+
+template <class T>
 void row_errors(const T* a3, const T* target, Size n_rows, Size n_features, double* errors) noexcept {
     for (Size i = 0; i < n_rows; ++i)
         errors[i] = 0.5 * kernels<T>().squared_distance(a3 + i * n_features, target + i * n_features, n_features);
 }
 
-#define SAE_FAST_CHUNKS(T)                                                                         \
-    template Size count_rows(const Samples&, Size, const Chunks<T>&, Size, Size, int, Workspace&); \
-    template void count_above(const T*, Size, Size, const T*, Size, Size*) noexcept;               \
-    template void add_areas(const T*, Size, Size, const T*, Size, double*) noexcept;               \
+#define SAE_FAST_CHUNKS(T)                                                                              \
+    template Size count_rows(const Samples&, Size, const Chunks<T>&, Size, Size, int, Workspace&);      \
+    template void count_above(const T*, Size, Size, const T*, Size, Size*) noexcept;                    \
+    template void add_areas(const T*, Size, Size, const T*, Size, double*) noexcept;                    \
+    template void reduce_chunks(const T*, const Size*, Size, Size, double*, double*, double*) noexcept; \
     template void row_errors(const T*, const T*, Size, Size, double*) noexcept;
 SAE_FAST_CHUNKS(float)
 SAE_FAST_CHUNKS(double)

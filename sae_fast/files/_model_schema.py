@@ -257,6 +257,7 @@ def _monitor(contents: _Contents) -> None:
     totals = contents.tensor("found.totals", (2,), low=0, high=_MOST)
     for name in ("chunk_size", "every", "history"):
         check_count(name, contents.field(name, check_integer))
+    contents.optional("summed", one_of((16, 8, 4)))
     if not n_chunks <= min(totals[1], contents.about["history"]):
         raise ValueError(f"found.metrics must be of at most history and found.totals[1] chunks, got {n_chunks}")
 

@@ -37,8 +37,8 @@ class MonitorHistory:
         self.n_alerts = np.zeros(n_metrics, np.int64)
         self.counts, self.areas = counts, np.zeros(counts.shape)
         self._widths = n_metrics, n_hidden
-        self._metrics, self._rho_hat = deque[F64](maxlen=length), deque[F64](maxlen=length)
-        self._sizes = deque[int](maxlen=length)
+        self._judged = deque[tuple[F64, F64, NDArray[np.int64]]]()  # some chunks each
+        self._n_judged = 0
 
     def add(self, metrics: F64, rho_hat: F64, sizes: NDArray[np.int64], beyond: NDArray[np.bool_]) -> None:
         """Chunks that have been judged, one a row."""
@@ -50,9 +50,12 @@ class MonitorHistory:
 
     def remember(self, metrics: F64, rho_hat: F64, sizes: NDArray[np.int64]) -> None:
         """Chunks that count in the totals already."""
-        self._metrics.extend(metrics)
-        self._rho_hat.extend(rho_hat)
-        self._sizes.extend(sizes.tolist())
+        if len(sizes) == 0:
+            return
+        self._judged.append((metrics, rho_hat, sizes))
+        self._n_judged += len(sizes)
+        while self._n_judged - len(self._judged[0][2]) >= self.length:
+            self._n_judged -= len(self._judged.popleft()[2])
 
     def join(self, other: MonitorHistory) -> None:
         """The chunks of another one behind these."""
@@ -66,11 +69,12 @@ class MonitorHistory:
 
     def chunks(self) -> tuple[F64, F64, NDArray[np.intp]]:
         """Metrics, mean activations and sizes of the last chunks, one a row."""
-        metrics, rho_hat = (
-            np.array(rows, dtype=np.float64).reshape(len(rows), width)
-            for rows, width in zip((self._metrics, self._rho_hat), self._widths, strict=True)
+        n_metrics, n_hidden = self._widths
+        none = np.empty((0, n_metrics)), np.empty((0, n_hidden)), np.empty(0, np.int64)
+        metrics, rho_hat, sizes = (
+            np.concatenate(some)[-self.length :] for some in zip(none, *self._judged, strict=True)
         )
-        return metrics, rho_hat, np.array(self._sizes, dtype=np.intp)
+        return metrics, rho_hat, sizes.astype(np.intp)
 
     def __getstate__(self) -> dict[str, Any]:
         totals = {name: value for name, value in vars(self).items() if not isinstance(value, deque)}

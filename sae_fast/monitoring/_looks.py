@@ -1,8 +1,8 @@
 """What is looked at in a chunk of rows, and how much of it.
 
-All of it must cost little beside the codes of the same rows. So sums are taken over every fourth row, the range is
-compared in every 16th, and every 64th goes through the network, many chunks' together: rows that are counted within
-their chunk, so that what is found does not depend on how the rows came in.
+All of it must cost little beside the codes of the same rows. So sums are taken over every 16th, eighth or fourth row,
+the range is compared in every 16th, and every 64th or 128th goes through the network, many chunks' together: rows that
+are counted within their chunk, so that what is found does not depend on how the rows came in.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from .. import _core
 from .._public import public_in
 
-SUMMED, RANGED = _core.CHUNK_STEPS
+RANGED = _core.RANGED
+STEPS = (16, 8, 4)  # of so many rows one is summed; they divide RANGED
+WIDE = 64  # units, beside whose codes the judging of every 64th row is little
+EVERY = 64, 128
 CAPACITY = 256  # chunks that are judged together,
 KEPT_BYTES = 1 << 22  # or fewer, if their rows for the network, or these rows' codes, take more than this
 # The columns of a tally: numbers of rows, but for N_MISSING, a number of values.
@@ -29,7 +32,7 @@ class Chunks:
     Attributes
     ----------
     totals : ndarray of shape (n_chunks, n_features)
-        Sums of features over every fourth row.
+        Sums of features over the rows that are summed.
     tallies : ndarray of shape (n_chunks, 6)
         Numbers of rows, as the constants of this module say.
     kept : ndarray of shape (n_chunks, room, n_features)
@@ -39,9 +42,14 @@ class Chunks:
     """
 
     def __init__(
-        self, limits: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], chunk_size: int, every: int, n_codes: int
+        self,
+        limits: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
+        chunk_size: int,
+        summed: int,
+        every: int,
+        n_codes: int,
     ) -> None:
-        self.limits, self.chunk_size, self.every = limits, chunk_size, every
+        self.limits, self.chunk_size, self.summed, self.every = limits, chunk_size, summed, every
         low = limits[0]
         room = -(-chunk_size // every)
         n_chunks = max(1, min(CAPACITY, KEPT_BYTES // (room * max(low.nbytes, 8 * n_codes))))
@@ -59,8 +67,8 @@ class Chunks:
     def add(self, X: NDArray[Any], begin: int, n_threads: int) -> int:
         """Count rows from ``begin`` on, until all chunks are full; how many they were."""
         n = _core.count_rows(
-            X, begin, self.chunk_size, self.every, *self.limits, self.totals, self.tallies, self.kept, self.n_full,
-            n_threads,
+            X, begin, self.chunk_size, self.summed, self.every, *self.limits, self.totals, self.tallies, self.kept,
+            self.n_full, n_threads,
         )  # fmt: skip
         full, self.n_open = divmod(self.n_open + n, self.chunk_size)
         self.n_full += full
@@ -92,3 +100,12 @@ class Chunks:
         own[N_KEPT] = at + n
         self.totals[0] += other.totals[0]
         self.n_open = int(own[N_ROWS])
+
+
+def usual_every(n_hidden: int, chunk_size: int) -> int:
+    """Of how many rows one goes through the network, if nobody says: of 64; of 128 where that makes codes of few units.
+
+    Four rows of a chunk at least, by 128.
+    """
+    often, seldom = EVERY
+    return seldom if n_hidden < WIDE and chunk_size > 3 * seldom else often

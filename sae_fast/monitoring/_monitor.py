@@ -17,13 +17,13 @@ from ..files._kinds import MONITOR, register
 from ..network._checks import check_count, check_n_threads
 from ..streams._source import Source
 from ._history import MonitorHistory
-from ._looks import N_ROWS, Chunks
+from ._looks import N_ROWS, Chunks, usual_every
 from ._monitor_file import monitor_from, save
 from ._reference import FEWEST, METRICS, Reference, areas_of, beyond, counts_of, learn, metrics_of
 from ._report import MonitorReport
 from ._watched import checked_model, is_bounded, kind_of, layers_of, raw_blocks_of, reference_rows, rows_of, see
 
-CHUNK, EVERY, HISTORY = 500, 64, 1000
+CHUNK, HISTORY = 500, 1000
 Rows = ArrayLike | Source | Iterable[ArrayLike]
 
 
@@ -31,9 +31,11 @@ Rows = ArrayLike | Source | Iterable[ArrayLike]
 class Monitor:
     """Judges rows, chunk by chunk, beside reference rows; :meth:`SparseAutoencoder.monitor` makes one.
 
-    To cost little beside ``transform`` it takes the means of features from every fourth row, compares ranges in every
-    16th, and sends every 64th through the network, those of up to 256 chunks at once: when so many are full, or
-    somebody asks for a report. Many threads may call at once; one works at a time.
+    To cost little beside ``transform`` it takes the means of features from every 16th, eighth or fourth row, compares
+    ranges in every 16th, and sends every 64th or 128th through the network, those of up to 256 chunks at once: when so
+    many are full, or somebody asks for a report. Means are taken of as few rows as tell a feature that moves by one
+    standard deviation from chance, of which the reference says how far it goes. Many threads may call at once; one
+    works at a time.
 
     Parameters
     ----------
@@ -44,8 +46,9 @@ class Monitor:
         Those of a source are read into memory.
     chunk_size : int
         Rows that are judged together.
-    every : int
-        Of so many rows one goes through the network.
+    every : int, optional
+        Of so many rows one goes through the network. None for 64, or 128 where the codes have fewer than 64 units and
+        chunks more than 384 rows: to judge every 64th row takes longer than a tenth of such codes.
     history : int
         Chunks that are kept one by one, the last ones: memory does not grow with the rows. Numbers of rows, chunks and
         alerts, and the distances of features, are of all chunks.
@@ -73,12 +76,15 @@ class Monitor:
     """
 
     def __init__(
-        self, model: Any, reference: Rows, *, chunk_size: int = CHUNK, every: int = EVERY, history: int = HISTORY
+        self, model: Any, reference: Rows, *, chunk_size: int = CHUNK, every: int | None = None, history: int = HISTORY
     ) -> None:
         check_count("chunk_size", chunk_size)
-        check_count("every", every)
+        if every is not None:
+            check_count("every", every)
         check_count("history", history)
         model = checked_model(model)
+        if every is None:
+            every = usual_every(model._n_features_out, chunk_size)
         X = reference_rows(model, reference)
         if len(X) < FEWEST:
             raise ValueError(f"reference must have at least {FEWEST} rows, better some thousand, got {len(X)}")
@@ -89,7 +95,7 @@ class Monitor:
         self._reference = reference
         kind = kind_of(model)
         low, high, mean = (a.astype(kind) for a in (reference.low, reference.high, reference.mean))
-        self._chunks = Chunks((low, high, mean), chunk_size, every, len(reference.rho_hat))
+        self._chunks = Chunks((low, high, mean), chunk_size, reference.summed, every, len(reference.rho_hat))
         self._edges = reference.edges.astype(kind)
         counts = np.zeros(reference.shares.shape, np.int64)
         self._history = MonitorHistory(history, len(METRICS), len(reference.rho_hat), counts)
@@ -155,7 +161,7 @@ class Monitor:
             metrics, rho_hat = metrics_of(self.model, self._reference, part, see(self.model, rows))
         self._history.counts += counts_of(self._edges, rows)
         areas_of(self._edges, rows, self._history.areas)
-        sizes = part[1][:, N_ROWS]
+        sizes = part[1][:, N_ROWS].copy()
         self._history.add(metrics, rho_hat, sizes, beyond(self._reference, metrics, sizes, self._size))
         self._chunks.drop(n)
 
@@ -208,7 +214,8 @@ class Monitor:
             raise TypeError(f"other must be a Monitor, got {type(other).__name__}")
         if other is self:
             raise ValueError("other must be another monitor, got this one, whose rows would count twice")
-        same = all(np.array_equal(a, b) for a, b in zip(self._reference, other._reference, strict=True))
+        mine, theirs = self._reference, other._reference
+        same = all(np.array_equal(getattr(mine, name), getattr(theirs, name)) for name in mine._fields)
         layers = layers_of(self.model), layers_of(other.model)
         same &= len(layers[0]) == len(layers[1]) and all(map(np.array_equal, *layers))
         if not same or (self.chunk_size, self.every) != (other.chunk_size, other.every):

@@ -2,7 +2,8 @@
 
 Tensors ``reference.mean``, ...; ``found.metrics``, ``found.rho_hat``, ``found.sizes`` of the chunks that are kept;
 ``found.counts``, ``found.areas``; ``found.alerts``, chunks beyond the limits by metric, and by any; ``found.totals``,
-rows and chunks. Fields ``chunk_size``, ``every`` and ``history``. What no row could tell is NaN in memory and -1 in
+rows and chunks. Fields ``chunk_size``, ``every``, ``history`` and ``summed`` (of how many rows one is summed; 4 where
+there is none). What no row could tell is NaN in memory and -1 in
 the file: nothing else there is < 0.
 """
 
@@ -18,6 +19,7 @@ from ..estimators._estimator_file import contents_of, hyper_parameters
 from ..estimators._stack_file import contents_of as contents_of_stack
 from ..files._kinds import KIND, MONITOR, STACKS
 from ..files._model_file import maker_of, write, write_tensors
+from ._looks import STEPS
 from ._reference import Reference
 from ._watched import is_stack
 
@@ -27,6 +29,7 @@ def save(monitor: Any, path: str | PathLike[str]) -> None:
     report = monitor.report()
     history = monitor._history
     arrays = {f"reference.{name}": array for name, array in monitor._reference._asdict().items()}
+    del arrays["reference.summed"]
     arrays |= {
         "found.metrics": np.where(np.isnan(report.metrics), -1.0, report.metrics),
         "found.rho_hat": np.where(np.isnan(report.rho_hat), -1.0, report.rho_hat),
@@ -37,6 +40,7 @@ def save(monitor: Any, path: str | PathLike[str]) -> None:
         "found.totals": np.array([history.n_rows, history.n_chunks], np.float64),
     }
     settings = {name: getattr(monitor, name) for name in ("chunk_size", "every", "history")}
+    settings["summed"] = monitor._reference.summed
     if is_stack(monitor.model):
         stack, about = contents_of_stack(monitor.model)
         write_tensors(path, stack | arrays, about | {"kind": MONITOR, **settings})
@@ -53,7 +57,8 @@ def monitor_from(
     own = {name: array for name, array in tensors.items() if name.startswith(("reference.", "found."))}
     rest = {name: array for name, array in tensors.items() if name not in own}
     monitor: Any = object.__new__(kind)
-    reference = Reference(*(own[f"reference.{name}"] for name in Reference._fields))
+    known = {name: own[f"reference.{name}"] for name in Reference._fields if name != "summed"}
+    reference = Reference(**known, summed=about.get("summed", STEPS[-1]))
     model = maker_of(STACKS[0] if "units" in about else KIND)(path, rest, about)
     monitor._begin(model, reference, about["chunk_size"], about["every"], about["history"])
     history = monitor._history

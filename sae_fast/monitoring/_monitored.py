@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from numpy.typing import ArrayLike
 
 from ..streams._source import Source
-from ._monitor import CHUNK, EVERY, HISTORY, Monitor
+from ._monitor import CHUNK, HISTORY, Monitor
 
 
 class Monitored:
@@ -18,7 +18,7 @@ class Monitored:
         reference: ArrayLike | Source | Iterable[ArrayLike],
         *,
         chunk_size: int = CHUNK,
-        every: int = EVERY,
+        every: int | None = None,
         history: int = HISTORY,
     ) -> Monitor:
         """A :class:`Monitor`, which tells whether rows are still like those of ``reference``.
@@ -29,8 +29,8 @@ class Monitored:
             Rows that are as they shall be, and that the model was not fitted to: at least 40, better some thousand.
         chunk_size : int
             Rows that are judged together.
-        every : int
-            Of so many rows one goes through the network.
+        every : int, optional
+            Of so many rows one goes through the network; None for 64 or 128, as :class:`Monitor` says.
         history : int
             Chunks that are kept one by one, the last ones.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .. import _core
 from .._public import public_in
 from ..estimators._unit_report import dead_and_saturated
-from ._looks import N_KEPT, N_MISSING, N_OUTSIDE, N_RANGED, N_SUMMED, RANGED, SUMMED
+from ._looks import N_KEPT, N_MISSING, N_OUTSIDE, N_RANGED, N_SUMMED, RANGED, STEPS
 from ._watched import Seen, hidden_of, rho_of, see
 
 F64 = NDArray[np.float64]
@@ -26,13 +26,15 @@ RARE = 0.01  # of the rows, above and below, may have other values than a featur
 DEVIATIONS = 3.0
 FEWEST = 40
 FEW = 4  # rows, by whose mean is judged with care
-_HOW: tuple[np.ufunc, ...] = (np.add, np.minimum, np.maximum)
 ENTRIES = 1 << 18  # of activations that are drawn at a time
 
 
 @public_in("sae_fast")
 class Reference(NamedTuple):
-    """Statistics of reference rows, by which chunks are judged; the limits are of the metrics, in their order."""
+    """Statistics of reference rows, by which chunks are judged; the limits are of the metrics, in their order.
+
+    Of ``summed`` rows one is summed.
+    """
 
     mean: F64
     sd: F64
@@ -46,6 +48,7 @@ class Reference(NamedTuple):
     lower: F64
     upper: F64
     usual: F64
+    summed: int
 
 
 def metrics_of(model: Any, reference: Any, chunks: Any, seen: Seen) -> tuple[F64, F64]:
@@ -54,17 +57,15 @@ def metrics_of(model: Any, reference: Any, chunks: Any, seen: Seen) -> tuple[F64
     What no row can tell is NaN.
     """
     totals, tallies = chunks[:2]
-    shift = _standardised(totals / np.maximum(tallies[:, N_SUMMED, None], 1) - reference.mean, reference.sd)
     metrics = np.empty((len(totals), len(METRICS)))
-    n_kept = tallies[:, N_KEPT]
-    errors, means, lowest, highest = _by_chunk(seen, n_kept)
+    n_kept = tallies[:, N_KEPT].copy()
+    errors, sums, lowest, highest = _by_chunk(seen, n_kept)
     some = np.maximum(n_kept, 1)
-    means /= some[:, None]
-    metrics[:, :4] = _of_units(model, reference, errors / some, means, lowest, highest)
+    metrics[:, :4] = _of_units(model, reference, errors / some, sums, n_kept, lowest, highest)
     metrics[:, 4] = tallies[:, N_OUTSIDE] / np.maximum(tallies[:, N_RANGED], 1)
     metrics[:, 5] = tallies[:, N_MISSING] / np.maximum(tallies[:, N_SUMMED] * totals.shape[1], 1)
-    _of_shift(shift, metrics[:, 6:])
-    return metrics, means
+    metrics[:, 6:] = _shifts(totals, tallies[:, N_SUMMED].copy(), reference.mean, reference.sd)
+    return metrics, sums / some[:, None]
 
 
 def _by_chunk(seen: Seen, sizes: NDArray[np.int64]) -> tuple[F64, F64, F64, F64]:
@@ -72,45 +73,38 @@ def _by_chunk(seen: Seen, sizes: NDArray[np.int64]) -> tuple[F64, F64, F64, F64]
 
     Sums go from row to row. NaN where a chunk has no row.
     """
-    n, k, h = int(sizes[0]), len(sizes), seen.codes.shape[1]
-    if (
-        n and (sizes == n).all()
-    ):  # several times as fast: the first rows of all chunks side by side, then the second ones
-        codes = np.ascontiguousarray(seen.codes.reshape(k, n, h).swapaxes(0, 1)).reshape(n, k * h)
-        sums, low, high = (how.reduce(codes, axis=0).reshape(k, h) for how in _HOW)
-        return np.add.reduce(np.ascontiguousarray(seen.errors.reshape(k, n).T), axis=0), sums, low, high
-    errors, (sums, low, high) = np.full(k, np.nan), np.full((3, k, h), np.nan)
-    some = sizes > 0
-    if some.any():
-        starts = (np.cumsum(sizes) - sizes)[some]
-        errors[some] = np.add.reduceat(seen.errors[:, None], starts, axis=0)[:, 0]
-        for found, how in zip((sums, low, high), _HOW, strict=True):
-            found[some] = how.reduceat(seen.codes, starts, axis=0)
-    return errors, sums, low, high
+    errors, unused = np.empty((len(sizes), 1)), np.empty((len(sizes), 1))
+    _core.reduce_chunks(seen.errors[:, None], sizes, errors, unused, unused.copy())
+    sums, low, high = np.empty((3, len(sizes), seen.codes.shape[1]))
+    _core.reduce_chunks(seen.codes, sizes, sums, low, high)
+    return errors[:, 0], sums, low, high
 
 
-def _of_units(model: Any, reference: Any, errors: F64, means: F64, lowest: F64, highest: F64) -> F64:
-    """The first four metrics of chunks: by their mean errors, and each unit's mean, lowest and highest activation."""
+def _of_units(
+    model: Any, reference: Any, errors: F64, sums: F64, sizes: NDArray[np.int64], lowest: F64, highest: F64
+) -> F64:
+    """The first four metrics of chunks.
+
+    By mean errors, and sums, lowest and highest activations of units over so many rows.
+    """
     metrics = np.empty((len(errors), 4))
     metrics[:, 0] = errors
-    away = _standardised(means - reference.rho_hat, reference.unit_sd)
-    metrics[:, 1] = np.sqrt(np.einsum("ij,ij->i", away, away) / away.shape[1])
+    metrics[:, 1] = _shifts(sums, sizes, reference.rho_hat, reference.unit_sd)[:, 1]
     both = dead_and_saturated(rho_of(model), lowest, highest, hidden_of(model))
     for k, units in enumerate(both, 2):
         metrics[:, k] = np.where(np.isnan(errors), np.nan, units.mean(axis=1))
     return metrics
 
 
-def _of_shift(shift: F64, metrics: F64) -> None:
-    """The last two metrics of chunks: by each feature's distance from its mean."""
-    np.abs(shift, out=shift).max(axis=1, out=metrics[:, 0])
-    metrics[:, 1] = np.sqrt(np.einsum("ij,ij->i", shift, shift) / shift.shape[1])
+def _shifts(totals: F64, sizes: NDArray[np.int64], mean: F64, sd: F64) -> F64:
+    """How far means over so many rows are from ``mean``, by ``sd``: the largest, and the root mean square."""
+    shifts = np.empty((len(totals), 2))
+    _core.mean_shifts(totals, sizes, mean, sd, shifts)
+    return shifts
 
 
 def _standardised(away: F64, sd: F64) -> F64:
     varies = sd > 0
-    if varies.all():  # by far the quicker division
-        return away / sd
     return np.divide(away, sd, out=np.zeros_like(away), where=varies)
 
 
@@ -122,7 +116,11 @@ def limits_of(reference: Reference, sizes: NDArray[Any], size: tuple[int, int]) 
     rows were looked at, whose mean may have long tails. Units are not called dead or saturated by less than a full one.
     """
     chunk_size, every = size
-    steps = np.array([every, every, 1, 1, RANGED, SUMMED, SUMMED, SUMMED])
+    if np.all(sizes >= chunk_size):
+        both = (len(sizes), len(METRICS))
+        return np.broadcast_to(reference.lower, both), np.broadcast_to(reference.upper, both)
+    summed = reference.summed
+    steps = np.array([every, every, 1, 1, RANGED, summed, summed, summed])
     rows = np.minimum(sizes, chunk_size)[:, None]
     looked = -(-rows // steps)
     wider = -(-chunk_size // steps) / looked
@@ -165,47 +163,70 @@ def learn(model: Any, X: NDArray[Any], chunk_size: int, every: int, seed: int = 
     rare = first == last
     low, high, sd = np.where(rare, first, low), np.where(rare, first, high), np.where(rare, 0.0, sd)
     none = np.zeros(len(METRICS))
+    codes = seen.codes.astype(np.float64)
     found = Reference(
-        mean, sd, low, high, edges, counts_of(edges, known) / len(known),
-        areas_of(edges, known) / len(known), seen.codes.mean(axis=0), seen.codes.std(axis=0), none, none, none
+        mean, sd, low, high, edges, counts_of(edges, known) / len(known), areas_of(edges, known) / len(known),
+        codes.mean(axis=0), codes.std(axis=0), none, none, none, STEPS[-1],
     )  # fmt: skip
-    draws = _draws(model, found, fresh, (chunk_size, every), rng)
-    usual = draws.mean(axis=0)
-    # Chunks of the fresh rows stray from these rows' mean, which strays from the truth itself.
-    width = DEVIATIONS * draws.std(axis=0) * np.sqrt(1 + chunk_size / len(fresh))
-    lower = np.maximum(np.minimum(usual - width, draws.min(axis=0)), 0.0)
-    upper = np.minimum(np.maximum(usual + width, draws.max(axis=0)), LARGEST)
-    return found._replace(lower=lower, upper=upper, usual=usual)
+    summed, draws = _draws(model, found, fresh, (chunk_size, every), rng)
+    lower, upper = _limits(draws, chunk_size, len(fresh))
+    lower, upper = np.maximum(lower, 0.0), np.minimum(upper, LARGEST)
+    return found._replace(lower=lower, upper=upper, usual=draws.mean(axis=0), summed=summed)
 
 
-def _draws(model: Any, found: Reference, fresh: NDArray[Any], size: tuple[int, int], rng: np.random.Generator) -> F64:
-    """Metrics of chunks that are drawn, row by row of them."""
-    from scipy.sparse import csr_array
-
+def _draws(
+    model: Any, found: Reference, fresh: NDArray[Any], size: tuple[int, int], rng: np.random.Generator
+) -> tuple[int, F64]:
+    """Of how many rows one is to be summed, and metrics of chunks that are drawn, row by row of them."""
     chunk_size, every = size
-    n_summed, n_ranged, n_looked = (-(-chunk_size // step) for step in (SUMMED, RANGED, every))
+    n_summed, n_ranged, n_looked = (-(-chunk_size // step) for step in (STEPS[-1], RANGED, every))
     n = len(fresh)
     picked = rng.integers(n, size=(DRAWS, n_summed))
-    start = np.arange(0, DRAWS * n_summed + 1, n_summed)
-    draw = csr_array((np.full(picked.size, 1 / n_summed), picked.reshape(-1), start), shape=(DRAWS, n))
-    shift = _standardised(
-        draw @ fresh.astype(np.float64) - found.mean, np.broadcast_to(found.sd, (DRAWS, len(found.sd)))
-    )
-    seen = see(model, fresh)
     rows = np.empty((DRAWS, len(METRICS)))
+    summed, rows[:, 6:] = _drawn_shifts(found, fresh, picked, chunk_size)
+    seen = see(model, fresh)
     looked = rng.integers(n, size=(DRAWS, n_looked))
     some = max(1, ENTRIES // (n_looked * seen.codes.shape[1]))
     for i in range(0, DRAWS, some):
         at = looked[i : i + some]
-        codes = seen.codes[at]
+        codes = seen.codes[at].astype(np.float64)
         rows[i : i + some, :4] = _of_units(
-            model, found, seen.errors[at].mean(axis=1), codes.mean(axis=1), codes.min(axis=1), codes.max(axis=1)
-        )
+            model, found, seen.errors[at].mean(axis=1), codes.sum(axis=1), np.full(len(at), n_looked),
+            codes.min(axis=1), codes.max(axis=1),
+        )  # fmt: skip
     strays = np.any(((found.low > fresh) | (found.high < fresh)), axis=1)
     rows[:, 4] = strays[picked[:, :n_ranged]].mean(axis=1)
     rows[:, 5] = 0
-    _of_shift(shift, rows[:, 6:])
-    return rows
+    return summed, rows
+
+
+def _drawn_shifts(found: Reference, fresh: NDArray[Any], picked: NDArray[np.intp], chunk_size: int) -> tuple[int, F64]:
+    """The last two metrics of chunks of the rows that are picked, and of how many rows one is summed for them.
+
+    Of as many as may be, if a feature that has moved by one standard deviation still goes beyond the limit, though
+    chance moves its mean back by three standard deviations of a mean. Where features have long tails, as rare pixels,
+    the limit is high with few rows.
+    """
+    from scipy.sparse import csr_array
+
+    known = fresh.astype(np.float64)
+    for step in STEPS:
+        n = -(-chunk_size // step)
+        some = picked[:, :n]
+        start = np.arange(0, some.size + 1, n)
+        draw = csr_array((np.ones(some.size), some.reshape(-1), start), shape=(len(picked), len(fresh)))
+        metrics = _shifts(draw @ known, np.full(len(picked), n), found.mean, found.sd)
+        if step == STEPS[-1] or _limits(metrics, chunk_size, len(fresh))[1][0] + DEVIATIONS / np.sqrt(n) <= 1:
+            break
+    return step, metrics
+
+
+def _limits(draws: F64, chunk_size: int, n_fresh: int) -> tuple[F64, F64]:
+    """Lower and upper limits of metrics of chunks that are drawn, before what a metric can be."""
+    usual = draws.mean(axis=0)
+    # Chunks of the fresh rows stray from these rows' mean, which strays from the truth itself.
+    width = DEVIATIONS * draws.std(axis=0) * np.sqrt(1 + chunk_size / n_fresh)
+    return np.minimum(usual - width, draws.min(axis=0)), np.maximum(usual + width, draws.max(axis=0))
 
 
 def counts_of(edges: NDArray[Any], X: NDArray[Any]) -> NDArray[np.int64]:

@@ -26,7 +26,7 @@ class Seen(NamedTuple):
 
     errors: F64
     """1/2 sum (a3 - x)^2 of each row, as the network sees it."""
-    codes: F64
+    codes: NDArray[Any]
     """Activations of the last hidden layer, mapped to [0, 1] where they are bounded."""
 
 
@@ -80,7 +80,7 @@ def see(model: Any, X: NDArray[Any]) -> Seen:
     kind, unit = kind_of(model), hidden_of(model)
     decoder = [(Layer(W, b), output) for W, b, output in model._decoder_layers()]
     layers, outputs = tuple(layer for layer, _ in decoder), tuple(output for _, output in decoder)
-    errors, codes = np.empty(len(X)), np.empty((len(X), model._n_features_out))
+    errors, codes = np.empty(len(X)), np.empty((len(X), model._n_features_out), kind)
     for i in range(0, len(X), BLOCK):
         rows = X[i : i + BLOCK]
         if is_stack(model):

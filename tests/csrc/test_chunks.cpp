@@ -19,7 +19,7 @@ struct Watched {
     std::vector<Tally> tallies;
     Chunks<T> chunks;
 
-    Watched(Size n_chunks_, Size n_, Size chunk_size, Size every)
+    Watched(Size n_chunks_, Size n_, Size chunk_size, Size summed, Size every)
         : n_chunks(n_chunks_),
           n(n_),
           room((chunk_size + every - 1) / every),
@@ -29,7 +29,7 @@ struct Watched {
           kept(static_cast<std::size_t>(n_chunks * room * n), T(0)),
           totals(static_cast<std::size_t>(n_chunks * n), 0.0),
           tallies(static_cast<std::size_t>(n_chunks), Tally{}) {
-        chunks = {chunk_size,     n,          every, room, low.data(), high.data(), usual.data(), totals.data(),
+        chunks = {chunk_size,     n,          summed, every, room, low.data(), high.data(), usual.data(), totals.data(),
                   tallies.data(), kept.data()};
     }
 
@@ -44,13 +44,13 @@ struct Watched {
             for (Size c = 0; c < n; ++c) {
                 beyond = beyond || row[c] < T(-0.9) || row[c] > T(0.9);
                 finite = finite && std::isfinite(row[c]);
-                if (place % 4 != 0) continue;
+                if (place % chunks.summed != 0) continue;
                 totals[static_cast<std::size_t>(k * n + c)] +=
                     static_cast<double>(std::isfinite(row[c]) ? row[c] : T(0.25));
                 tally.n_missing += std::isnan(row[c]) ? 1 : 0;
             }
             tally.n_rows += 1;
-            tally.n_summed += place % 4 == 0 ? 1 : 0;
+            tally.n_summed += place % chunks.summed == 0 ? 1 : 0;
             tally.n_ranged += place % 16 == 0 ? 1 : 0;
             tally.n_outside += place % 16 == 0 && beyond ? 1 : 0;
             if (place % chunks.every == 0 && finite) {
@@ -73,12 +73,12 @@ struct Watched {
 };
 
 template <class T>
-void counts_rows(Size n, Size chunk_size, Size every, bool gaps) {
+void counts_rows(Size n, Size chunk_size, Size summed, Size every, bool gaps) {
     const Size n_rows = 5 * chunk_size / 2;
     std::vector<T> X = numbers<T>(n_rows * n, 7, 1.0);
     if (gaps) {
         X[0] = std::numeric_limits<T>::quiet_NaN();
-        X[static_cast<std::size_t>(4 * n + n - 1)] = std::numeric_limits<T>::infinity();
+        X[static_cast<std::size_t>(16 * n + n - 1)] = std::numeric_limits<T>::infinity();
     }
     Samples rows;
     rows.data = X.data();
@@ -87,11 +87,11 @@ void counts_rows(Size n, Size chunk_size, Size every, bool gaps) {
     rows.n_features = n;
     rows.column_stride = static_cast<Size>(sizeof(T));
     rows.row_stride = n * rows.column_stride;
-    Watched<T> wanted(3, n, chunk_size, every);
+    Watched<T> wanted(3, n, chunk_size, summed, every);
     wanted.naive(X, n_rows);
     for (const int n_threads : {1, 3}) {
         for (const Size step : {Size(1), Size(7), n_rows}) {
-            Watched<T> found(3, n, chunk_size, every);
+            Watched<T> found(3, n, chunk_size, summed, every);
             Workspace workspace;
             for (Size at = 0, first = 0; at < n_rows;) {
                 Samples some = rows;
@@ -154,11 +154,75 @@ void counts_edges(Size n) {
     }
 }
 
+// Three chunks, of which the second one has no rows.
+template <class T>
+void reduces(Size n) {
+    const Size sizes[3] = {5, 0, 2};
+    const std::vector<T> X = numbers<T>(7 * n, 5, 1.0);
+    std::vector<double> sums(static_cast<std::size_t>(3 * n));
+    std::vector<double> low = sums;
+    std::vector<double> high = sums;
+    reduce_chunks(X.data(), sizes, Size(3), n, sums.data(), low.data(), high.data());
+    for (Size k = 0, row = 0; k < 3; row += sizes[k++]) {
+        for (Size c = 0; c < n; ++c) {
+            const auto i = static_cast<std::size_t>(k * n + c);
+            if (sizes[k] == 0) {
+                CHECK(std::isnan(sums[i]) && std::isnan(low[i]) && std::isnan(high[i]));
+                continue;
+            }
+            double sum = 0;
+            double least = HUGE_VAL;
+            double most = -HUGE_VAL;
+            for (Size r = row; r < row + sizes[k]; ++r) {
+                const auto x = static_cast<double>(X[static_cast<std::size_t>(r * n + c)]);
+                sum += x;
+                least = std::min(least, x);
+                most = std::max(most, x);
+            }
+            CHECK(sums[i] == sum && low[i] == least && high[i] == most);
+        }
+    }
+}
+
+// By a column that does not vary, too; and of no rows.
+void shifts(Size n) {
+    const std::vector<double> totals = numbers<double>(2 * n, 6, 9.0);
+    const std::vector<double> mean = numbers<double>(n, 7, 1.0);
+    std::vector<double> sd(static_cast<std::size_t>(n), 0.5);
+    sd[0] = n > 1 ? 0.0 : 0.5;
+    const Size counts[2] = {3, 0};
+    double found[4];
+    mean_shifts(totals.data(), counts, Size(2), n, mean.data(), sd.data(), found);
+    for (Size k = 0; k < 2; ++k) {
+        double largest = 0;
+        double squares = 0;
+        for (Size c = 0; c < n; ++c) {
+            const auto i = static_cast<std::size_t>(c);
+            if (sd[i] == 0) continue;
+            const double x = (totals[static_cast<std::size_t>(k * n + c)] / (k == 0 ? 3.0 : 1.0) - mean[i]) / sd[i];
+            largest = std::max(largest, std::fabs(x));
+            squares += x * x;
+        }
+        CHECK(std::fabs(found[2 * k] - largest) <= 1e-13 * largest);
+        CHECK(std::fabs(found[2 * k + 1] - std::sqrt(squares / static_cast<double>(n))) <= 1e-13 * largest);
+    }
+}
+
+TEST("codes of chunks are reduced, and means compared, as a plain loop does it") {
+    for (const Size n : {1, 7, 8, 17, 33, 65}) {
+        reduces<float>(n);
+        reduces<double>(n);
+        shifts(n);
+    }
+}
+
 TEST("chunks have the counts and sums of a plain loop, however rows come in, on any number of threads") {
     for (const Size n : {1, 7, 8, 17, 33, 65}) {
         for (const bool gaps : {false, true}) {
-            counts_rows<float>(n, 100, 8, gaps);
-            counts_rows<double>(n, 61, 5, gaps);
+            for (const Size summed : {4, 8, 16}) {
+                counts_rows<float>(n, 300, summed, 8, gaps);  // more than one block of rows that are summed
+                counts_rows<double>(n, 61, summed, 5, gaps);
+            }
         }
         counts_edges<float>(n);
         counts_edges<double>(n);

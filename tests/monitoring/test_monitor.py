@@ -237,7 +237,7 @@ def test_threads_strides_and_types_do_not_matter(model, threads):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n_features", [1, 7, 8, 17, 33])
 def test_metrics_are_those_of_numpy(dtype, n_features):
-    """Means of every fourth row, ranges of every 16th, NaN counted and passed over, errors of every eighth."""
+    """Means of some rows, ranges of every 16th, NaN counted and passed over, errors of every eighth."""
     rng = np.random.default_rng(n_features)
     usual, X = (rng.uniform(0.2, 0.8, (n, n_features)).astype(dtype) for n in (400, 150))
     X[8, 0], X[12, -1], X[32, 0], X[36, 0] = np.nan, np.inf, 3.0, -2.0
@@ -246,6 +246,7 @@ def test_metrics_are_those_of_numpy(dtype, n_features):
     known = monitor._reference
     report = monitor.update(X[:37]).update(X[37:]).report()
     found = dict(zip(METRICS, report.metrics[0], strict=True))
+    assert known.summed == 4  # with fewer rows a feature that moves by one standard deviation may be missed
     summed = X[::4].astype(np.float64)
     shift = (np.where(np.isfinite(summed), summed, known.mean.astype(dtype)).mean(axis=0) - known.mean) / known.sd
     assert found["missing"] == 1 / (38 * n_features)
@@ -335,6 +336,49 @@ def test_reset_forgets_rows(monitor):
     before = monitor.report().limits
     assert monitor.update(rows(500)).reset().n_rows == 0
     assert monitor.report().limits == before
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("chunk_size", "summed"), [(200, 4), (500, 8), (2000, 16)])
+def test_means_are_of_as_few_rows_as_tell_a_move(tmp_path, dtype, chunk_size, summed):
+    """The more rows a chunk has, the smaller a part of them; metrics are those of NumPy, and files know which part."""
+    rng = np.random.default_rng(3)
+    usual, X = (rng.normal(0.5, 0.1, (n, 20)).astype(dtype) for n in (4000, chunk_size))
+    model = sf.SparseAutoencoder(3, max_iter=5, random_state=0).fit(usual)
+    monitor = model.monitor(usual, chunk_size=chunk_size)
+    known = monitor._reference
+    assert known.summed == summed
+    report = monitor.update(X[:777]).update(X[777:]).report()
+    shift = (X[::summed].mean(axis=0, dtype=np.float64) - known.mean) / known.sd
+    assert report.metrics[0, 6] == pytest.approx(np.abs(shift).max())
+    assert report.metrics[0, 7] == pytest.approx(np.sqrt(np.mean(shift**2)))
+    monitor.save(tmp_path / "m.safetensors")
+    again = sf.load(tmp_path / "m.safetensors")
+    assert again._reference.summed == again._chunks.summed == summed
+    assert again.update(X).report().to_dict() == monitor.update(X).report().to_dict()
+    X[:, 7] += dtype(0.1)
+    assert "largest_shift" in alerts(monitor.reset().update(X))
+
+
+def test_rare_values_are_not_passed_over():
+    """A feature that is rarely not 0 has means of long tails: as many rows are summed as can be."""
+    rng = np.random.default_rng(3)
+    usual = rng.normal(0.5, 0.1, (4000, 20))
+    model = sf.SparseAutoencoder(3, max_iter=5, random_state=0).fit(usual)
+    assert model.monitor(usual)._reference.summed == 8
+    usual[:, 3:8] = rng.uniform(size=(4000, 5)) < 0.015
+    assert model.monitor(usual)._reference.summed == 4
+
+
+@pytest.mark.parametrize(("n_hidden", "chunk_size", "every"), [(3, 500, 128), (3, 384, 64), (64, 500, 64)])
+def test_few_rows_go_through_narrow_networks(tmp_path, n_hidden, chunk_size, every):
+    """Whose codes take less time than what is made of them; four of a chunk at least. Who asks for more gets them."""
+    model = sf.SparseAutoencoder(n_hidden, max_iter=2, random_state=0).fit(rows(200))
+    monitor = model.monitor(rows(400, seed=1), chunk_size=chunk_size)
+    assert monitor.every == every
+    monitor.save(tmp_path / "m.safetensors")
+    assert sf.load(tmp_path / "m.safetensors").every == every
+    assert model.monitor(rows(400, seed=1), chunk_size=chunk_size, every=32).every == 32
 
 
 @pytest.mark.unsanitized
