@@ -16,8 +16,8 @@ from ..streams._tables import read_tables
 from ._labels import read_labels
 
 
-def table_options(arguments: argparse.Namespace) -> TableOptions:
-    """How the command line says that tables are to be read."""
+def table_options(arguments: argparse.Namespace, gaps: bool = False) -> TableOptions:
+    """How the command line says that tables are to be read; ``gaps``: what is missing in them is NaN."""
     sep, decimal = arguments.sep, arguments.decimal
     if decimal == "," and sep in (None, ","):
         arguments.wrong("--decimal , needs fields that no comma separates: give --sep ';' or --sep tab too")
@@ -31,6 +31,7 @@ def table_options(arguments: argparse.Namespace) -> TableOptions:
         drop=column_list(arguments.drop),
         labels=arguments.labels_column,
         keep=column_list(getattr(arguments, "keep", "")),
+        gaps=gaps,
     )
 
 
@@ -39,9 +40,9 @@ def read_inputs(arguments: argparse.Namespace) -> Table:
     return read_tables(arguments.data, table_options(arguments))
 
 
-def open_inputs(arguments: argparse.Namespace) -> Reader:
+def open_inputs(arguments: argparse.Namespace, gaps: bool = False) -> Reader:
     """The samples of all files that are named, one after the other, to be read block by block."""
-    return open_files(arguments.data, table_options(arguments))
+    return open_files(arguments.data, table_options(arguments, gaps))
 
 
 def title(arguments: argparse.Namespace) -> str:

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_picture(arguments.plot, inputs, arguments.out)
     given = load_model(arguments.model)
     monitor = _monitor(arguments, given)
-    reader = open_inputs(arguments)
+    reader = open_inputs(arguments, gaps=True)
     check_columns(monitor.model, reader.head(), title(arguments))
     model, monitor.model = monitor.model, for_arrays(monitor.model)
     for block in Source(reader, ensure_all_finite=False):

@@ -61,6 +61,7 @@ class ArrowColumns:
             raise TableError("it must hold a table, got no columns")
         chosen = select(self._all, len(self._all), options, _index(self._all, schema.metadata))
         self._features, self._labels, self._kept = chosen.features, chosen.labels, chosen.kept
+        self._gaps = options.gaps
         self.wanted = [
             *dict.fromkeys([*chosen.features, *chosen.kept, *([] if chosen.labels is None else [chosen.labels])])
         ]
@@ -77,13 +78,16 @@ class ArrowColumns:
         if self._simple.issuperset(self._features):
             self.names = [self._all[i] for i in self._features]
             self.dtype = np.result_type(*{types[i].to_pandas_dtype() for i in self._features})
+            if self._gaps and self.dtype.kind != "f":
+                self.dtype = np.dtype(np.float64)
 
     def features(self, columns: Sequence[Any], first: int = 0) -> list[NDArray[Any]]:
         """The numbers of each column of features, (n_samples,) or (n_samples, n) of lists, after ``first`` other rows.
 
         They are not copied where Arrow has them as NumPy would.
         """
-        blocks = [self._numbers_of(i, columns[self._place[i]], first) for i in self._features]
+        read = self._with_gaps if self._gaps else self._numbers_of
+        blocks = [read(i, columns[self._place[i]], first) for i in self._features]
         if not self.names:
             self.names = [
                 name
@@ -129,6 +133,30 @@ class ArrowColumns:
             words = f"column {name!r} must hold real numbers, got {column.type}"
             raise TableError(words, how_to_leave_out(name, self._options))
         return found if plain.type == kind else found.reshape(-1, n)
+
+    def _with_gaps(self, i: int, column: Any, first: int) -> NDArray[Any]:
+        """The numbers of a column, NaN where they are missing; whole numbers in float64, as others may have gaps."""
+        arrow, name = self._arrow, self._all[i]
+        plain = _plain(arrow, column)
+        kind = plain.type
+        is_list = arrow.types.is_fixed_size_list(kind) or arrow.types.is_list(kind) or arrow.types.is_large_list(kind)
+        here = plain.is_valid().to_numpy(zero_copy_only=False)
+        n = self._length(i, plain.drop_null(), first) if is_list else 1
+        values = _plain(arrow, plain.drop_null().flatten()) if is_list else plain
+        if arrow.types.is_boolean(values.type):
+            values = values.cast(arrow.uint8())
+        if arrow.types.is_null(values.type) or (values.null_count and _is_simple(arrow, values.type)):
+            values = values.cast(arrow.float32() if arrow.types.is_float32(values.type) else arrow.float64())
+        found = _numbers(arrow, values)
+        if found is None:
+            raise TableError(f"column {name!r} must hold real numbers, got {column.type}", how_to_leave_out(name))
+        if found.dtype.kind != "f":
+            found = found.astype(np.float64)
+        if not is_list:
+            return found
+        lists = np.full((len(here), n), np.nan, found.dtype)
+        lists[here] = found.reshape(-1, n)
+        return lists
 
     def _length(self, i: int, lists: Any, first: int) -> int:
         """The one length that all lists of the column have."""

@@ -8,6 +8,7 @@ files, sooner than pyarrow is imported, and all files where pyarrow is not insta
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
@@ -15,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._csv_fault import number, separator_hint, wanted_number
+from ._csv_fault import is_missing, number, separator_hint, wanted_number
 from ._csv_header import has_header, unnamed
 from ._csv_records import Block, First, Record, blocks, count_lines, decoded, first_record, is_blank, raw_line, records
 from ._table import TableError, TableOptions, how_to_leave_out, select
@@ -209,7 +210,9 @@ class CsvReader:
                 # float() takes what number() refuses: underscores, and digits of other scripts
                 rows.append([float(fields[i]) if plain else number(fields[i], self._decimal) for i in features])
             except ValueError:
-                raise self._fault(block, record, not self._read_any and not rows) from None
+                if not self._options.gaps:
+                    raise self._fault(block, record, not self._read_any and not rows) from None
+                rows.append(self._with_gaps(block, record, not self._read_any and not rows))
             if self.label_column is not None:
                 labels.append(decoded(fields[self.label_column], record.line))
                 lines.append(record.line)
@@ -217,13 +220,22 @@ class CsvReader:
                 column.append(decoded(fields[i], record.line))
         return CsvPart(np.array(rows, dtype=np.float64).reshape(len(rows), len(features)), labels, lines, kept)
 
+    def _with_gaps(self, block: Block, record: Record, is_first: bool) -> list[float]:
+        """The features of a sample, NaN where they are missing."""
+        fields = [record.fields[i] for i in self._features]
+        try:
+            return [math.nan if is_missing(field) else number(field, self._decimal) for field in fields]
+        except ValueError:
+            raise self._fault(block, record, is_first) from None
+
     def _fault(self, block: Block, record: Record, is_first: bool) -> TableError:
         """What the message is for the first field of a sample that is no number."""
         for i in self._features:
             try:
                 number(record.fields[i], self._decimal)
             except ValueError:
-                break
+                if not (self._options.gaps and is_missing(record.fields[i])):
+                    break
         advice = self._separator_hint(block, record)
         if not advice and is_first and self._width > 1:
             name = str(i + 1) if self._header is None else self._header[i]

@@ -59,6 +59,8 @@ class TableOptions:
     """Columns that are carried along, and are no features unless ``columns`` names them too."""
     in_python: bool = False
     """Messages call options as a call in Python does, not as the command line."""
+    gaps: bool = False
+    """Features that are missing in a row, empty fields and nulls, are NaN; else they are refused."""
 
     def word(self, option: str, value: object = None) -> str:
         """What messages call an option, with a value or without.

@@ -95,3 +95,81 @@ def test_a_picture_is_drawn(folder, tmp_path, capsys):
     assert "watch.svg" in capsys.readouterr().err
     assert main([*command, str(tmp_path / "nowhere" / "watch.svg")]) == 1
     assert "nowhere" in capsys.readouterr().err
+
+
+def _gaps(folder, name, kind):
+    """A file of 600 rows, a fifth of one column missing in their second half; and the rows, NaN there."""
+    X = rows(600, seed=2).round(4)
+    X[300::5, 3] = np.nan
+    path = folder / name
+    if kind == "csv":
+        text = [[repr(v) if v == v else ("", "NA", "n/a")[i % 3] for v in row] for i, row in enumerate(X.tolist())]
+        path.write_text("\n".join([",".join("abcdefghijkl"), *map(",".join, text)]) + "\n")
+    elif kind == "parquet":
+        pandas = pytest.importorskip("pandas")
+        pytest.importorskip("pyarrow")
+        table = pandas.DataFrame(X, columns=list("abcdefghijkl")).astype("Float64")
+        table.to_parquet(path, index=False)
+    else:
+        arrow = pytest.importorskip("pyarrow")
+        import pyarrow.parquet
+
+        lists = [[None if v != v else v for v in row] for row in X.tolist()]
+        lists[7] = None
+        X[7] = np.nan
+        fixed = arrow.array(lists, arrow.list_(arrow.float64(), 12))
+        pyarrow.parquet.write_table(arrow.table({"x": fixed}), path, row_group_size=100)
+    return path, X
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "lists"])
+def test_missing_values_are_counted(folder, tmp_path, capsys, kind):
+    """Empty fields and nulls are NaN where rows are watched; other commands, and the reference, refuse them."""
+    path, X = _gaps(tmp_path, f"gaps.{'csv' if kind == 'csv' else 'parquet'}", kind)
+    command = ["watch", str(folder / "m.safetensors"), str(path), "--reference", str(folder / "valid.npy")]
+    assert main([*command, "--chunk-size", "300", "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    wanted = sf.load(folder / "m.safetensors").monitor(rows(2000, seed=1), chunk_size=300).update(X)
+    assert found == json.loads(json.dumps(wanted.report().to_dict()))
+    assert "missing" in {alert["metric"] for alert in found["alerts"]}
+    for refused in (
+        ["transform", str(folder / "m.safetensors"), str(path), "-o", str(tmp_path / "codes.npy")],
+        ["watch", str(folder / "m.safetensors"), str(folder / "new.npy"), "--reference", str(path)],
+    ):
+        assert main(refused) == 1
+        assert "missing" in (said := capsys.readouterr().err) or "must be a number, got ''" in said
+
+
+def test_whole_numbers_with_nulls_are_watched(tmp_path, capsys):
+    """Columns of whole numbers and of booleans: NaN where there is none, whatever block they stand in."""
+    arrow = pytest.importorskip("pyarrow")
+    import pyarrow.parquet
+
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.integers(0, 9, 400), rng.integers(0, 2, 400), rng.integers(0, 99, 400)])
+    model = sf.SparseAutoencoder(2, scale="minmax", max_iter=5, random_state=0).fit(X)
+    monitor = model.monitor(X, chunk_size=100)
+    monitor.save(tmp_path / "m.safetensors")
+    gaps = X.astype(np.float64)
+    gaps[100:200:4, 0], gaps[300:400:4, 1] = np.nan, np.nan
+    columns = [
+        arrow.array([None if v != v else kind(v) for v in column.tolist()])
+        for kind, column in zip((int, bool, int), gaps.T, strict=True)
+    ]
+    pyarrow.parquet.write_table(arrow.table(columns, names=list("abc")), tmp_path / "x.parquet", row_group_size=100)
+    assert main(["watch", str(tmp_path / "m.safetensors"), str(tmp_path / "x.parquet"), "--json"]) == 3
+    wanted = monitor.update(gaps).report().to_dict()
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(wanted))
+    assert [chunk["missing"] > 0 for chunk in wanted["chunks"]] == [False, True, False, True]
+
+
+def test_text_that_is_no_number_is_refused(folder, tmp_path, capsys):
+    """What stands for no missing value is an error, in watching too."""
+    path, _ = _gaps(tmp_path, "gaps.csv", "csv")
+    lines = path.read_text().splitlines()
+    lines[302] = lines[302].replace(",", ",,", 1).rsplit(",", 1)[0]
+    lines[310] = "high" + lines[310][lines[310].index(",") :]
+    path.write_text("\n".join(lines))
+    reference = ["--reference", str(folder / "valid.npy")]
+    assert main(["watch", str(folder / "m.safetensors"), str(path), *reference]) == 1
+    assert "line 311, column 1 must be a number, got 'high'" in capsys.readouterr().err
