@@ -61,7 +61,6 @@ class ArrowColumns:
             raise TableError("it must hold a table, got no columns")
         chosen = select(self._all, len(self._all), options, _index(self._all, schema.metadata))
         self._features, self._labels, self._kept = chosen.features, chosen.labels, chosen.kept
-        self._gaps = options.gaps
         self.wanted = [
             *dict.fromkeys([*chosen.features, *chosen.kept, *([] if chosen.labels is None else [chosen.labels])])
         ]
@@ -78,7 +77,7 @@ class ArrowColumns:
         if self._simple.issuperset(self._features):
             self.names = [self._all[i] for i in self._features]
             self.dtype = np.result_type(*{types[i].to_pandas_dtype() for i in self._features})
-            if self._gaps and self.dtype.kind != "f":
+            if self._options.gaps and self.dtype.kind != "f":
                 self.dtype = np.dtype(np.float64)
 
     def features(self, columns: Sequence[Any], first: int = 0) -> list[NDArray[Any]]:
@@ -86,7 +85,7 @@ class ArrowColumns:
 
         They are not copied where Arrow has them as NumPy would.
         """
-        read = self._with_gaps if self._gaps else self._numbers_of
+        read = self._with_gaps if self._options.gaps else self._numbers_of
         blocks = [read(i, columns[self._place[i]], first) for i in self._features]
         if not self.names:
             self.names = [
@@ -149,7 +148,9 @@ class ArrowColumns:
             values = values.cast(arrow.float32() if arrow.types.is_float32(values.type) else arrow.float64())
         found = _numbers(arrow, values)
         if found is None:
-            raise TableError(f"column {name!r} must hold real numbers, got {column.type}", how_to_leave_out(name))
+            raise TableError(
+                f"column {name!r} must hold real numbers, got {column.type}", how_to_leave_out(name, self._options)
+            )
         if found.dtype.kind != "f":
             found = found.astype(np.float64)
         if not is_list:
