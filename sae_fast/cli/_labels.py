@@ -46,8 +46,8 @@ def read_labels(path: str, n: int, options: TableOptions) -> NDArray[Any]:
     if labels.shape != (n,):
         raise ValueError(f"{path} must hold a label for each of the {n} samples, got shape {labels.shape}")
     if labels.dtype.kind == "f" and np.isnan(labels).any():
-        row = np.isnan(labels).argmax() + 1
-        raise ValueError(f"{path} must hold a label for each sample, got NaN in row {row}")
+        row = np.isnan(labels).argmax()
+        raise ValueError(f"{path} must hold a label for each sample, got NaN in row {row} (counted from 0)")
     return labels
 
 

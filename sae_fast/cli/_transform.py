@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
             table = stack.enter_context(going_on(arguments.out, codes.dtype, codes.names, reader.kept, about))
             write, start = table.write, table.rows
             if start:
-                say(f"going on from row {start + 1}")
+                say(f"going on from row {start} (counted from 0)")
         else:
             shape = reader.n_rows, len(codes.names)
             write = stack.enter_context(writing(arguments.out, shape, codes.dtype, codes.names, reader.kept))

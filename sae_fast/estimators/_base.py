@@ -80,12 +80,13 @@ class Autoencoder(OnnxConvertible, BaseEstimator):  # type: ignore[misc]
         data: NDArray[Any] = validate_data(self, X, dtype=FLOATS, reset=reset)
         return data
 
-    def _refuse_source(self, X: object) -> None:
+    def _refuse_source(
+        self, X: object, advice: str = "give its blocks one at a time (for block in source: ...)"
+    ) -> None:
         if is_source(X):
             raise TypeError(
-                f"X must be samples in memory for this method of {type(self).__name__}, got a source: fit of "
-                "SparseAutoencoder, StackedAutoencoder and KSparseAutoencoder, and transform, score_samples, score and "
-                "evaluate read sources"
+                f"X must be samples in memory for this method of {type(self).__name__}, got a source: {advice}, or all "
+                "rows if they fit in memory, np.vstack(list(source))"
             )
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -292,7 +292,7 @@ class StackedAutoencoderClassifier(Stack, ClassifierMixin, TransformerMixin, Bas
 
     def _validate_labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.intp]]:
         """Checked samples, and places of their labels in ``classes_``, which is set."""
-        self._refuse_source(X)
+        self._refuse_source(X, "fit StackedAutoencoder to it, and any classifier to the codes, transform(source)")
         samples, labels = validate_data(self, X, y, dtype=FLOATS)
         check_classification_targets(labels)
         self.classes_, target = np.unique(labels, return_inverse=True)

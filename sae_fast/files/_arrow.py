@@ -168,8 +168,8 @@ class ArrowColumns:
             lengths = self._arrow.compute.list_value_length(lists).to_numpy(zero_copy_only=False)
         wanted = self._lengths.setdefault(i, int(lengths[0]) if len(lengths) else 0)
         for row in np.flatnonzero(lengths != wanted):
-            words = f"must hold {wanted} numbers, as row 1, got {lengths[row]}"
-            raise TableError(f"column {name!r}, row {first + row + 1} {words}")
+            words = f"must hold {wanted} numbers, as row 0, got {lengths[row]}"
+            raise TableError(f"column {name!r}, row {first + row} (counted from 0) {words}")
         if wanted == 0:
             raise TableError(f"column {name!r} must hold numbers, got empty lists")
         return wanted
@@ -180,7 +180,7 @@ class ArrowColumns:
             missing = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))
             count = self.missing(name) if n == 1 else None
             of_all = "" if count is None else f" ({count} in all)"
-            row = f"column {name!r}, row {first + missing[0] // n + 1}"
+            row = f"column {name!r}, row {first + missing[0] // n} (counted from 0)"
             raise TableError(f"{row} must hold {wanted}, got a missing one{of_all}")
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..files._table import AS_IT_IS, TableOptions, select
 from ..network._rows import check_dense, column_names, real_rows
-from ._reader import Reader, Rows, SourceError, difference, part_of
+from ._reader import Reader, Rows, SourceError, difference, part_of, rows_of
 
 
 def check_table(values: NDArray[Any], what: str) -> None:
@@ -44,11 +44,11 @@ class SliceReader(Reader):
             rows = self._slice(i, stop)
             if rows.values.shape != (stop - i, self.n_features):
                 wanted = f"shape ({stop - i}, {self.n_features}), got {rows.values.shape}"
-                raise SourceError(f"rows {i + 1} to {stop} of {self.title} must have {wanted}")
+                raise SourceError(f"{rows_of(i, stop, self.title)} must have {wanted}")
             yield rows
 
     def _slice(self, start: int, stop: int) -> Rows:
-        return self._choose(_part(self._X, start, stop), f"rows {start + 1} to {stop} of {self.title}")
+        return self._choose(_part(self._X, start, stop), rows_of(start, stop, self.title))
 
 
 class IterableReader(Reader):
@@ -92,7 +92,7 @@ class IterableReader(Reader):
             n = len(item)
             if not n:
                 continue
-            where = f"rows {done + 1} to {done + n} of {self.title}"
+            where = rows_of(done, done + n, self.title)
             rows = self._choose(item, where)
             if rows.values.shape[1] != self.n_features:
                 wanted = f"{self.n_features} columns, as the first ones, got {rows.values.shape[1]}"

@@ -52,7 +52,7 @@ class ArrowReader(Reader):
             if not n:
                 continue
             labels, kept = self._columns.labels(columns, done), self._columns.carried(columns)
-            places = range(done + 1, done + n + 1) if isinstance(labels, list) else None
+            places = range(done, done + n) if isinstance(labels, list) else None
             blocks = self._columns.features(columns, done)
             del columns
             i = max(0, start - done)
@@ -70,7 +70,7 @@ class ArrowReader(Reader):
 
     def make_labels(self, labels: list[Any], places: list[int]) -> Any:
         """Numbers if all texts are."""
-        where = (f"column {self._columns.label!r}, row {row}" for row in places)
+        where = (f"column {self._columns.label!r}, row {row} (counted from 0)" for row in places)
         return make_labels(labels, where) if places else np.array(labels)
 
 

@@ -188,6 +188,17 @@ def check_same_columns(first: Reader, other: Reader) -> None:
         raise SourceError(f"{other.title} must have {wanted}, got {other.n_features}")
 
 
+def rows_of(start: int, stop: int, title: str) -> str:
+    """What messages call some rows, counted as in a slice.
+
+    Examples
+    --------
+    >>> rows_of(0, 3, "the source")
+    'rows 0 to 2 (counted from 0) of the source'
+    """
+    return f"rows {start} to {stop - 1} (counted from 0) of {title}"
+
+
 def difference(wanted: Sequence[str], got: Sequence[str]) -> str:
     """What tells lists of names apart, for a message.
 

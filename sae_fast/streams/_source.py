@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .._public import public_in
 from ..network._types import FloatArray
 from ._ahead import read_ahead
-from ._reader import Reader, Rows, SourceError
+from ._reader import Reader, Rows, SourceError, rows_of
 
 _BLOCK_BYTES = 1 << 24
 _STRIP = 64
@@ -141,8 +141,8 @@ class Source:
             got = rows.values.dtype
             if self._wanted is None and self.dtype == np.float32 and not np.can_cast(got, np.float32):
                 raise SourceError(
-                    f"row {done + 1} and those that follow in {self._reader.title} must have dtype float32, as the "
-                    f"first ones, got {got} (dtype= decides for all)"
+                    f"row {done} (counted from 0) of {self._reader.title} and those that follow must have dtype "
+                    f"float32, as the first ones, got {got} (dtype= decides for all)"
                 )
             done += len(rows.values)
             yield rows
@@ -162,7 +162,7 @@ class Source:
         if i == len(self._marks):
             self._marks.append(mark)
         elif i < len(self._marks) and self._marks[i] != mark:
-            rows = f"rows {done + 1} to {done + len(values)} of {self._reader.title}"
+            rows = rows_of(done, done + len(values), self._reader.title)
             raise SourceError(f"{rows} must be the same in every pass, and are not those of the first one")
 
 
@@ -250,13 +250,13 @@ def _joined(columns: list[Any]) -> Any:
 
 
 def check_finite(values: NDArray[Any], names: Sequence[str] | None, title: str, first: int = 0) -> None:
-    """Every value is a finite number; the first one that is not is told with its row, counted from ``first`` + 1."""
+    """Every value is a finite number; the first one that is not is told with its row, ``first`` and more."""
     if values.dtype.kind != "f":
         return
     for i in range(0, len(values), 4096):
         finite = np.isfinite(values[i : i + 4096])
         if not finite.all():
             row, column = np.argwhere(~finite)[0]
-            name = "" if names is None else f" ({names[column]!r})"
             what = "NaN" if np.isnan(values[i + row, column]) else "an infinite value"
-            raise SourceError(f"{title} contains {what}: row {first + i + row + 1}, column {column + 1}{name}")
+            place = f"row {first + i + row}, column {column if names is None else repr(names[column])}"
+            raise SourceError(f"{title} contains {what}: {place} (counted from 0)")

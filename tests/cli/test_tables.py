@@ -178,12 +178,15 @@ def test_messages_tell_what_to_do(frame, capsys):
     for arguments, message in (
         (["fit", "x.csv"], "line 2, column 5 must be a number, got '2024-01-01' (--drop when leaves the column out)"),
         (["transform", "other.csv"], "must have 3 columns, as the model, got 4; more: 'id', 'y'; missing: 'blue'"),
-        (["fit", "nan.csv"], "nan.csv contains NaN: row 7, column 2 ('green')"),
-        (["transform", "nan.csv"], "nan.csv contains NaN: row 7, column 2 ('green')"),
-        (["plot", "nan.csv"], "nan.csv contains NaN: row 7, column 2 ('green')"),
-        (["compare", "inf.npy"], "inf.npy contains an infinite value: row 7, column 2"),
-        (["transform", "inf.npy"], "inf.npy contains an infinite value: row 7, column 2"),
-        (["fit", "null.parquet"], "column 'green', row 7 must hold a value, got a missing one (1 in all)"),
+        (["fit", "nan.csv"], "nan.csv contains NaN: row 6, column 'green' (counted from 0)"),
+        (["transform", "nan.csv"], "nan.csv contains NaN: row 6, column 'green' (counted from 0)"),
+        (["plot", "nan.csv"], "nan.csv contains NaN: row 6, column 'green' (counted from 0)"),
+        (["compare", "inf.npy"], "inf.npy contains an infinite value: row 6, column 1 (counted from 0)"),
+        (["transform", "inf.npy"], "inf.npy contains an infinite value: row 6, column 1 (counted from 0)"),
+        (
+            ["fit", "null.parquet"],
+            "column 'green', row 6 (counted from 0) must hold a value, got a missing one (1 in all)",
+        ),
         (
             ["fit", "x.csv", "--drop=whn"],
             "--drop: no column is named 'whn', of 'id', 'red', 'green', 'blue', 'when', 'y'",

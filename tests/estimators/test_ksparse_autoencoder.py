@@ -329,7 +329,7 @@ def test_wrong_samples():
     bad = X.copy()
     bad[17, 3] = np.nan
     for method in (model().fit, model().partial_fit, fitted.transform, fitted.evaluate):
-        with pytest.raises(ValueError, match="X contains NaN: row 18, column 4"):
+        with pytest.raises(ValueError, match="X contains NaN: row 17, column 3 "):
             method(bad)
     with pytest.raises(ValueError, match="24 features"):
         fitted.transform(X[:, :5])

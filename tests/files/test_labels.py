@@ -90,7 +90,7 @@ def test_other_kinds_of_files(tmp_path):
     for name in ("y.npz", "y.csv.gz", "y.parquet"):
         assert read_labels(str(tmp_path / name), 2, TableOptions()).tolist() == [1, 2]
     np.save(tmp_path / "nan.npy", np.array([1, np.nan]))
-    with pytest.raises(ValueError, match=r"nan.npy must hold a label for each sample, got NaN in row 2"):
+    with pytest.raises(ValueError, match=r"nan.npy must hold a label for each sample, got NaN in row 1 "):
         read_labels(str(tmp_path / "nan.npy"), 2, TableOptions())
 
 

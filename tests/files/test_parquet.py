@@ -62,7 +62,7 @@ def test_a_missing_value_is_told_with_its_row(path):
     """Also in the first row, which nobody has read when the file is opened."""
     save(path, a=[1.5, 2.5, 3.5], b=pa.array([None, 1, 2], pa.float32()))
     reader = ParquetReader(path, "x", TableOptions())
-    with pytest.raises(TableError, match="column 'b', row 1 must hold a value, got a missing one"):
+    with pytest.raises(TableError, match=r"column 'b', row 0 \(counted from 0\) must hold a value, got a missing one"):
         list(reader.rows(2))
 
 
@@ -157,13 +157,16 @@ def test_a_column_whose_name_begins_like_another(path):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"a": [1.0, None, 2.0, None]}, r"column 'a', row 2 must hold a value, got a missing one \(2 in all\)"),
-        ({"a": pd.array([1, 2, None], "Int64")}, "column 'a', row 3 must hold a value"),
+        (
+            {"a": [1.0, None, 2.0, None]},
+            r"column 'a', row 1 .counted from 0. must hold a value, got a missing one \(2 in all\)",
+        ),
+        ({"a": pd.array([1, 2, None], "Int64")}, "column 'a', row 2 .counted from 0. must hold a value"),
         ({"a": ["x", "y"]}, r"column 'a' must hold real numbers, got string \(--drop a leaves the column out\)"),
         ({"a": pd.to_datetime(["2024-01-01"])}, "column 'a' must hold real numbers, got timestamp"),
-        ({"a": [[1.0, 2.0], [3.0]]}, "column 'a', row 2 must hold 2 numbers, as row 1, got 1"),
-        ({"a": [[1.0, 2.0], [3.0, None]]}, "column 'a', row 2 must hold numbers, got a missing one"),
-        ({"a": [[1.0, 2.0], None]}, "column 'a', row 2 must hold a value"),
+        ({"a": [[1.0, 2.0], [3.0]]}, "column 'a', row 1 .counted from 0. must hold 2 numbers, as row 0, got 1"),
+        ({"a": [[1.0, 2.0], [3.0, None]]}, "column 'a', row 1 .counted from 0. must hold numbers, got a missing one"),
+        ({"a": [[1.0, 2.0], None]}, "column 'a', row 1 .counted from 0. must hold a value"),
         ({"a": [[], []]}, "column 'a' must hold numbers, got empty lists|must hold real numbers"),
         ({"a": [["x"]]}, "column 'a' must hold real numbers, got list"),
         ({"a": pa.array([], pa.float64())}, "must hold at least one row, got none"),
@@ -191,7 +194,7 @@ def test_labels_of_a_column(path):
     table = read_table(path, TableOptions(labels="y", columns=["a"]))
     assert (table.names, table.labels.tolist()) == (["a"], [1, 0])
     for name, message in (
-        ("z", "column 'z', row 2 must hold a label"),
+        ("z", "column 'z', row 1 .counted from 0. must hold a label"),
         ("t", "must hold labels, numbers or text, got"),
     ):
         with pytest.raises(ArrayFileError, match=message):

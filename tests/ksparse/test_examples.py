@@ -63,7 +63,7 @@ def test_errors(example):
         sf.top_examples(encoder, X, 1, 0)
     with pytest.raises(ValueError, match="data must have 6 columns, as the model, got 5"):
         sf.top_examples(encoder, X[:, :5], 1)
-    with pytest.raises(ValueError, match="contains NaN: row 2"):
+    with pytest.raises(ValueError, match="contains NaN: row 1,"):
         sf.top_examples(encoder, np.vstack([X[:1], np.full(D, np.nan)]), 1)
     frame = pytest.importorskip("pandas").DataFrame(X, columns=list("abcdfe"))
     with pytest.raises(ValueError, match="column 5 of data must be 'e', as of the model, got 'f'"):

@@ -122,5 +122,5 @@ def test_sources(example, tmp_path):
         encoder.evaluate(sf.open_source(np.ones((5, 3), np.float32)))
     with pytest.raises(ValueError, match="X must be a source that can be read again"):
         model.evaluate(iter([X]))
-    with pytest.raises(ValueError, match="row 3"):
+    with pytest.raises(ValueError, match="row 2, column 0"):
         encoder.evaluate(sf.open_source(np.where(np.arange(5)[:, None] == 2, np.nan, np.ones((5, D)))))

@@ -153,13 +153,13 @@ def test_embeddings_are_not_copied(cut):
     [
         (
             pa.array([[1.0, 2], [3, None]], pa.list_(pa.float64(), 2)),
-            "column 'e', row 2 must hold numbers, got a missing",
+            "column 'e', row 1 .counted from 0. must hold numbers, got a missing",
         ),
         (
             pa.array([[1.0, 2], None], pa.list_(pa.float64(), 2)),
-            "column 'e', row 2 must hold a value, got a missing one",
+            "column 'e', row 1 .counted from 0. must hold a value, got a missing one",
         ),
-        (pa.array([[1.0, 2], [3]]), "column 'e', row 2 must hold 2 numbers, as row 1, got 1"),
+        (pa.array([[1.0, 2], [3]]), "column 'e', row 1 .counted from 0. must hold 2 numbers, as row 0, got 1"),
     ],
 )
 def test_missing_numbers_are_told_by_row(tmp_path, second, message):
