@@ -77,7 +77,7 @@ class MonitorHistory:
         return metrics, rho_hat, sizes.astype(np.intp)
 
     def __getstate__(self) -> dict[str, Any]:
-        totals = {name: value for name, value in vars(self).items() if not isinstance(value, deque)}
+        totals = {name: value for name, value in vars(self).items() if name not in ("_judged", "_n_judged")}
         return totals | {"chunks": self.chunks()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -324,11 +324,13 @@ def test_a_file_holds_the_monitor_of_a_stack(tmp_path):
 
 
 def test_monitors_are_copied_with_what_they_saw(model):
-    """By pickle, rows of an open chunk too."""
-    monitor = model.monitor(rows(500, seed=1), chunk_size=100).update(rows(250, seed=2))
+    """By pickle, rows of an open chunk too; then as many chunks are kept as by the monitor itself."""
+    monitor = model.monitor(rows(500, seed=1), chunk_size=100, history=3).update(rows(250, seed=2))
     again = pickle.loads(pickle.dumps(monitor))
-    rest = rows(50, seed=3)
-    assert again.update(rest).report().to_dict() == monitor.update(rest).report().to_dict()
+    for i in range(6):
+        rest = rows(50, seed=3 + i)
+        assert again.update(rest).report().to_dict() == monitor.update(rest).report().to_dict()
+    assert len(again.report().metrics) == 3
 
 
 def test_reset_forgets_rows(monitor):
