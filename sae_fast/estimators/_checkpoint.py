@@ -193,6 +193,9 @@ class Keeper:
 
 def keeper_of(checkpoint: Path | None, every: float | None, resume_from: Path | None) -> Keeper | None:
     """None where nobody asks for checkpoints."""
+    for name, path in (("checkpoint", checkpoint), ("resume_from", resume_from)):
+        if path is not None and not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"{name} must be a path, got {path!r}")
     if every is not None and checkpoint is None:
         raise ValueError(f"checkpoint_every={every!r} needs checkpoint=, the file to write")
     return None if checkpoint is None and resume_from is None else Keeper(checkpoint, every, resume_from)

@@ -25,6 +25,8 @@ class SliceReader(Reader):
 
     def __init__(self, X: Any, options: TableOptions = AS_IT_IS) -> None:
         check_dense(X, self.title)
+        if getattr(X, "shape", None) == ():
+            check_table(np.asarray(X), self.title)
         self.n_rows = len(X)
         if self.n_rows == 0:
             raise SourceError(f"{self.title} must have at least one row, got none")

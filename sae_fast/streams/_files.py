@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import gzip
 import os
 import struct
 import tokenize
@@ -27,7 +26,7 @@ from ._reader import Chain, Reader, Rows, SourceError
 _DAMAGE = (
     ValueError,
     EOFError,
-    OSError,  # an archive whose directory points before its beginning: EINVAL
+    OSError,  # gzip and zstd, with no number; an archive whose directory points before its beginning: EINVAL
     RuntimeError,  # encryption and compression that zipfile does not know
     SyntaxError,
     tokenize.TokenError,
@@ -74,15 +73,29 @@ def files_of(paths: Sequence[str]) -> list[str]:
 
 
 def in_folder(path: str) -> list[str]:
-    """The files of a folder and those below it, in the order of their names, but for those that begin with . or _."""
-    found = []
-    for file in sorted(Path(path).rglob("*")):
-        inner = file.relative_to(path).parts
-        if file.is_file() and not any(part.startswith((".", "_")) for part in inner) and is_readable(str(file)):
-            found.append(str(file))
+    """The files of a folder and those below it, in the order of their names, but for those that begin with . or _.
+
+    Nothing is left out in silence: links to folders are followed, once each, a link to nothing is a file that is not there,
+    and a folder that cannot be read an error.
+    """
+    found: list[Path] = []
+    seen = {os.path.realpath(path)}
+    for folder, below, files in os.walk(path, onerror=_stop, followlinks=True):
+        for name in sorted(below):
+            real = os.path.realpath(os.path.join(folder, name))
+            if name.startswith((".", "_")) or real in seen:
+                below.remove(name)
+            seen.add(real)
+        for file in (Path(folder, name) for name in files if not name.startswith((".", "_")) and is_readable(name)):
+            if file.is_file() or not os.path.exists(file):
+                found.append(file)
     if not found:
         raise IsADirectoryError(f"{path} is a directory, wanted a file, or a folder that holds some")
-    return found
+    return [str(file) for file in sorted(found)]
+
+
+def _stop(error: OSError) -> None:
+    raise error
 
 
 class FileReader(Reader):
@@ -151,7 +164,7 @@ def naming(title: str, kind: str) -> Iterator[None]:
     except TableError as error:
         raise ArrayFileError(f"{title}: {error}") from error
     except _DAMAGE as error:
-        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile) and error.errno != errno.EINVAL:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise ArrayFileError(f"{title} is damaged or not a {kind} file of numbers: {_why(error)}") from error
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from .._public import public_in
 from ..files._arrays_io import check_options, is_separator
@@ -144,18 +144,25 @@ def _reader_of(data: Any, options: TableOptions) -> Reader:
         if np.ndim(data[0]) == 2:
             check_options("data", "", options)
             return IterableReader(data, options)
-        data = np.asarray(data)
+        data = _as_table(data)
     check_options("data", "", options)
     if is_arrow(data):
         return StreamReader(data, options)
-    if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, dict):
+    if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, (bytes, bytearray, dict)):
         return SliceReader(data, options)
-    if isinstance(data, Iterable) and not isinstance(data, (bytes, dict, set)):
+    if isinstance(data, Iterable) and not isinstance(data, (bytes, bytearray, dict, set)):
         return IterableReader(data, options)
     raise TypeError(
         "data must be a path, an array, an object with a length that gives rows for slices, or an iterable of arrays, "
         f"got {type(data).__name__}"
     )
+
+
+def _as_table(rows: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(rows)
+    except ValueError as error:  # of other lengths, in NumPy's own words
+        raise ValueError(f"data must have rows of one length: {error}") from None
 
 
 def is_arrow(data: Any) -> bool:

@@ -117,6 +117,8 @@ class Source:
         for rows in in_blocks(self._cast(start), self.batch_size, self.dtype):
             if self._finite:
                 check_finite(rows.values, self.feature_names, self._reader.title, done)
+            if len(rows.values) < self.batch_size:  # the last one
+                self._check_count(done + len(rows.values))
             self._check_same(rows.values, done)
             if labelled and rows.labels is not None:
                 labels.extend(rows.labels)
@@ -124,16 +126,16 @@ class Source:
             done += len(rows.values)
             yield rows
         self._check_mark()
-        if self._n_rows is None:
-            self._n_rows = done
-        elif done != self._n_rows:
-            raise SourceError(f"{self._reader.title} must give {self._n_rows} rows, as {self._as}, got {done}")
+        self._check_count(done)
+        self._n_rows = done
         if self._reader.has_labels and labelled:
             self._labels = self._reader.make_labels(labels, places)
 
-    @property
-    def _as(self) -> str:
-        return "it says itself" if self._reader.n_rows is not None else "in the first pass"
+    def _check_count(self, done: int) -> None:
+        """So many rows in all are those that are known of."""
+        if done != (self._n_rows if self._n_rows is not None else done):
+            whose = "it says itself" if self._reader.n_rows is not None else "in the first pass"
+            raise SourceError(f"{self._reader.title} must give {self._n_rows} rows, as {whose}, got {done}")
 
     def _cast(self, start: int) -> Iterator[Rows]:
         done = start

@@ -163,6 +163,9 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
             model(max_iter=3).fit(X, **arguments)
     with pytest.raises(ValueError, match="checkpoint_every must be >= 0"):
         model().fit(X, checkpoint=path, checkpoint_every=-1)
+    for name in ("checkpoint", "resume_from"):
+        with pytest.raises(TypeError, match=f"{name} must be a path, got 5"):
+            model().fit(X, **{name: 5})
 
 
 @pytest.mark.parametrize(

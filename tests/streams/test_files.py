@@ -374,3 +374,37 @@ def test_options_that_are_none(options, error, message):
     """Of the wrong kind, or for other data than an array."""
     with pytest.raises(error, match=message):
         sf.open_source(X, **options)
+
+
+def test_links_in_folders(tmp_path):
+    """A link to another folder is followed, a loop once; one to a file that is not there is no file to leave out."""
+    data, other = tmp_path / "data", tmp_path / "other"
+    data.mkdir()
+    other.mkdir()
+    write(data / "1.csv", pd.DataFrame(X[:40], columns=NAMES))
+    write(other / "2.csv", pd.DataFrame(X[40:], columns=NAMES))
+    (data / "more").symlink_to(other)
+    (data / "loop").symlink_to(data)
+    np.testing.assert_array_equal(whole(sf.open_source(data)), X)
+    (data / "9.csv").symlink_to(tmp_path / "none.csv")
+    with pytest.raises(FileNotFoundError, match=r"9\.csv"):
+        sf.open_source(data)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read all folders")
+def test_a_folder_that_may_not_be_read(tmp_path):
+    """Its files are not left out in silence."""
+    write(tmp_path / "1.csv", pd.DataFrame(X, columns=NAMES))
+    (tmp_path / "more").mkdir(mode=0)
+    with pytest.raises(PermissionError, match="more"):
+        sf.open_source(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-9], lambda b: b"a,b\n1,2\n", lambda b: b + b"more"])
+def test_damaged_zstd_is_told_with_its_name(tmp_path, damage):
+    """One that is cut, that is none, or that has more behind it."""
+    zstd(tmp_path / "x.csv.zst", frame()[NAMES].to_csv(index=False))
+    whole_file = (tmp_path / "x.csv.zst").read_bytes()
+    (tmp_path / "x.csv.zst").write_bytes(damage(whole_file))
+    with pytest.raises(ValueError, match=r"x.csv.zst is damaged or not a .csv.zst file of numbers"):
+        whole(sf.open_source(tmp_path / "x.csv.zst"))
