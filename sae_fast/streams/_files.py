@@ -75,8 +75,8 @@ def files_of(paths: Sequence[str]) -> list[str]:
 def in_folder(path: str) -> list[str]:
     """The files of a folder and those below it, in the order of their names, but for those that begin with . or _.
 
-    Nothing is left out in silence: links to folders are followed, once each, a link to nothing is a file that is not there,
-    and a folder that cannot be read an error.
+    Nothing is left out in silence: links to folders are followed, once each, a link to nothing is a file that is not
+    there, and a folder that cannot be read an error.
     """
     found: list[Path] = []
     seen = {os.path.realpath(path)}
