@@ -101,6 +101,12 @@ class Monitor:
         self._history = MonitorHistory(history, len(METRICS), len(reference.rho_hat), counts)
         self._turn = threading.RLock()
 
+    def __repr__(self) -> str:
+        return (
+            f"Monitor({type(self.model).__name__}, chunk_size={self.chunk_size}, every={self.every}): "
+            f"{self.n_rows} rows in {self.n_chunks} chunks"
+        )
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_turn"}
 

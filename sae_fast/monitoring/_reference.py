@@ -25,6 +25,8 @@ DRAWS = 2000
 RARE = 0.01  # of the rows, above and below, may have other values than a feature that counts as constant
 DEVIATIONS = 3.0
 FEWEST = 40
+MOST = 1 << 13  # rows of a chunk that are drawn; limits of larger chunks are as wide as with so many
+ROUNDING = 8  # last places, by which equal codes may differ
 FEW = 4  # rows, by whose mean is judged with care
 ENTRIES = 1 << 18  # of activations that are drawn at a time
 
@@ -166,7 +168,7 @@ def learn(model: Any, X: NDArray[Any], chunk_size: int, every: int, seed: int = 
     codes = seen.codes.astype(np.float64)
     found = Reference(
         mean, sd, low, high, edges, counts_of(edges, known) / len(known), areas_of(edges, known) / len(known),
-        codes.mean(axis=0), codes.std(axis=0), none, none, none, STEPS[-1],
+        codes.mean(axis=0), _spread(codes, seen.codes.dtype), none, none, none, STEPS[-1],
     )  # fmt: skip
     summed, draws = _draws(model, found, fresh, (chunk_size, every), rng)
     lower, upper = _limits(draws, chunk_size, len(fresh))
@@ -174,12 +176,18 @@ def learn(model: Any, X: NDArray[Any], chunk_size: int, every: int, seed: int = 
     return found._replace(lower=lower, upper=upper, usual=draws.mean(axis=0), summed=summed)
 
 
+def _spread(codes: F64, kind: np.dtype[Any]) -> F64:
+    """Standard deviations of units, 0 where rounding alone makes them, as with rows that are all the same."""
+    low, high = codes.min(axis=0), codes.max(axis=0)
+    return np.where(high - low <= ROUNDING * np.finfo(kind).eps * np.abs(high), 0.0, codes.std(axis=0))
+
+
 def _draws(
     model: Any, found: Reference, fresh: NDArray[Any], size: tuple[int, int], rng: np.random.Generator
 ) -> tuple[int, F64]:
     """Of how many rows one is to be summed, and metrics of chunks that are drawn, row by row of them."""
     chunk_size, every = size
-    n_summed, n_ranged, n_looked = (-(-chunk_size // step) for step in (STEPS[-1], RANGED, every))
+    n_summed, n_ranged, n_looked = (min(-(-chunk_size // step), MOST) for step in (STEPS[-1], RANGED, every))
     n = len(fresh)
     picked = rng.integers(n, size=(DRAWS, n_summed))
     rows = np.empty((DRAWS, len(METRICS)))
@@ -211,7 +219,7 @@ def _drawn_shifts(found: Reference, fresh: NDArray[Any], picked: NDArray[np.intp
 
     known = fresh.astype(np.float64)
     for step in STEPS:
-        n = -(-chunk_size // step)
+        n = min(-(-chunk_size // step), MOST)
         some = picked[:, :n]
         start = np.arange(0, some.size + 1, n)
         draw = csr_array((np.ones(some.size), some.reshape(-1), start), shape=(len(picked), len(fresh)))
@@ -225,7 +233,7 @@ def _limits(draws: F64, chunk_size: int, n_fresh: int) -> tuple[F64, F64]:
     """Lower and upper limits of metrics of chunks that are drawn, before what a metric can be."""
     usual = draws.mean(axis=0)
     # Chunks of the fresh rows stray from these rows' mean, which strays from the truth itself.
-    width = DEVIATIONS * draws.std(axis=0) * np.sqrt(1 + chunk_size / n_fresh)
+    width = DEVIATIONS * draws.std(axis=0) * np.sqrt(1 + min(chunk_size, MOST) / n_fresh)
     return np.minimum(usual - width, draws.min(axis=0)), np.maximum(usual + width, draws.max(axis=0))
 
 

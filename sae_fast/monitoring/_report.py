@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ F64 = NDArray[np.float64]
 
 
 @public_in("sae_fast")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MonitorReport:
     """Metrics of every chunk beside their limits, and distances of all rows from the reference.
 
@@ -137,7 +139,7 @@ class MonitorReport:
         return table
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it in lists and numbers, as JSON can hold it; NaN is None."""
+        """All of it in lists and numbers, as JSON can hold it: NaN is None, infinity the largest float64."""
         lower, upper = self.rho_hat_limits
         names = list(self._names) if self._names is not None else list(range(len(self._reference.mean)))
         chunks = [
@@ -152,18 +154,18 @@ class MonitorReport:
             "first_chunk": self.first_chunk,
             "chunks": chunks,
             "limits": {name: {"lower": low, "upper": high} for name, (low, high) in self.limits.items()},
-            "alerts": self.alerts,
+            "alerts": [alert | {"value": _plain(alert["value"])} for alert in self.alerts],
             "rho_hat": {
                 "chunks": [[_plain(v) for v in row] for row in self.rho_hat.tolist()],
                 "lower": lower.tolist(),
-                "upper": upper.tolist(),
+                "upper": [_plain(v) for v in upper.tolist()],
             },
             "features": names,
-            "wasserstein": self.wasserstein.tolist(),
-            "psi": self.psi.tolist(),
+            "wasserstein": [_plain(v) for v in self.wasserstein.tolist()],
+            "psi": [_plain(v) for v in self.psi.tolist()],
         }
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         lines = [f"{'metric':<20} {'lower':>10} {'upper':>10} {'last':>10} {'alerts':>7}"]
         for k, (name, (low, high)) in enumerate(self.limits.items()):
             last = f"{self.metrics[-1, k]:10.4g}" if len(self.metrics) else f"{'':>10}"
@@ -173,4 +175,4 @@ class MonitorReport:
 
 
 def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else value
+    return None if math.isnan(value) else min(max(value, -sys.float_info.max), sys.float_info.max)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,6 +100,7 @@ def see(model: Any, X: NDArray[Any]) -> Seen:
 def rows_of(model: Any, X: ArrayLike) -> NDArray[Any]:
     """``X`` as rows of real numbers with the model's columns, of any type; NaN may be among them."""
     n = model.n_features_in_
+    _check_no_path("X", X)
     check_names(X, getattr(model, "feature_names_in_", None))
     rows = real_rows(X)
     if rows.ndim != 2 or rows.shape[1] != n:
@@ -115,12 +118,18 @@ def raw_blocks_of(model: Any, X: Any) -> Iterator[NDArray[Any]]:
 def reference_rows(model: Any, X: Any) -> NDArray[Any]:
     """Reference rows in the type of the network; those of a source are read into memory."""
     kind = kind_of(model)
+    _check_no_path("reference", X)
     if is_source(X):
         source = as_source(X)
         check_columns(model, source)
         return np.concatenate([block.astype(kind, copy=False) for block in source])
     rows: NDArray[Any] = model._validate(X, reset=False)
     return np.ascontiguousarray(rows, kind)
+
+
+def _check_no_path(name: str, X: object) -> None:
+    if isinstance(X, (str, PathLike)):
+        raise TypeError(f"{name} must be rows or a source, got a path: give open_source({str(os.fspath(X))!r:.80})")
 
 
 def is_bounded(model: Any) -> bool:

@@ -416,3 +416,52 @@ def test_a_chunk_that_is_not_full_is_judged_by_wider_limits(model, n):
     assert report.n_alerts["largest_shift"] == 1
     full = monitor.reset().update(np.concatenate([far] * 200)[:200]).report().to_dict()["alerts"]
     assert next(a["upper"] for a in full if a["metric"] == "largest_shift") == report.limits["largest_shift"][1]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_numbers_beyond_all_range_go_through_json(dtype):
+    """Infinite metrics and distances are the largest number there, in strict JSON."""
+    X = rows(300, dtype=dtype)
+    model = sf.SparseAutoencoder(3, hidden="relu", output="linear", beta=0, max_iter=5, random_state=0).fit(X)
+    report = model.monitor(X, chunk_size=100).update(X / X.max() * np.finfo(dtype).max).report()
+    assert np.isinf(report.metrics).any()
+    found = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert found["alerts"]
+    for value, told in zip(
+        report.metrics.ravel(), (v for c in found["chunks"] for v in list(c.values())[1:]), strict=True
+    ):
+        assert told == (None if np.isnan(value) else min(value, np.finfo(np.float64).max))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("value", [0.1, 0.5, 1 / 3])
+def test_rows_that_are_all_the_same_raise_no_alarm(model, dtype, value):
+    """What rounding makes of equal codes is no spread; other rows alert."""
+    same = sf.SparseAutoencoder(9, max_iter=5, random_state=0).fit(rows(300, dtype=dtype))
+    monitor = same.monitor(np.full((900, 12), value, dtype), chunk_size=100, every=3)
+    assert monitor.update(np.full((350, 12), value, dtype)).flush().report().n_alarmed == 0
+    assert monitor.reset().update(np.full((100, 12), value * 1.1, dtype)).report().n_alarmed == 1
+
+
+def test_chunks_of_many_rows(model):
+    """Limits are learned in memory that does not grow with them, and are no narrower than they can be told."""
+    monitor = model.monitor(rows(500, seed=1), chunk_size=10_000_000, every=1000)
+    assert monitor._reference.summed == 16
+    assert monitor.update(rows(3000, seed=2)).flush().report().n_alarmed == 0
+
+
+def test_what_prints(monitor):
+    """A monitor tells its settings and what it has seen; a report is its table in either way."""
+    assert (
+        repr(monitor.update(rows(500))) == "Monitor(SparseAutoencoder, chunk_size=200, every=8): 500 rows in 2 chunks"
+    )
+    assert repr(monitor.report()) == str(monitor.report())
+
+
+def test_a_path_is_no_rows(model, monitor, tmp_path):
+    """The error says what opens it."""
+    for wrong in ("new.csv", tmp_path / "new.csv"):
+        with pytest.raises(TypeError, match=r"X must be rows or a source, got a path: give open_source\('.*new.csv'\)"):
+            monitor.update(wrong)
+        with pytest.raises(TypeError, match="reference must be rows or a source, got a path"):
+            model.monitor(wrong)
