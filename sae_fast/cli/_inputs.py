@@ -9,11 +9,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..files._arrays_io import STREAM
-from ..files._table import Table, TableOptions, column_list, names_in_words
+from ..files._table import Table, TableOptions, column_list, names_in_words, option
 from ..streams._files import open_files
 from ..streams._reader import Reader
 from ..streams._tables import read_tables
 from ._labels import read_labels
+
+_FEW = 16
+"""So many names are told in advice."""
 
 
 def table_options(arguments: argparse.Namespace, gaps: bool = False) -> TableOptions:
@@ -87,4 +90,6 @@ def check_names(table: Table, known: Sequence[str] | None, n_features: int, path
     check_width(table, n_features, path, known)
     if known is not None and table.names is not None and list(known) != table.names:
         wanted, got = next((a, b) for a, b in zip(known, table.names, strict=True) if a != b)
-        raise ValueError(f"{path} must have the model's columns in its order: wanted {wanted!r}, got {got!r}")
+        words = f"{path} must have the model's columns in its order: wanted {wanted!r}, got {got!r}"
+        advice = f" ({option('columns', known)} takes them so)" if sorted(known) == sorted(table.names) else ""
+        raise ValueError(words + (advice if len(known) <= _FEW else " (--columns takes them so)" * bool(advice)))

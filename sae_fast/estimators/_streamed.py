@@ -203,7 +203,9 @@ def check_columns(model: Any, source: Source) -> None:
         raise ValueError(f"X must have {n} features, as the model, got a source of {source.n_features}")
     if names is not None and source.feature_names is not None and list(names) != list(source.feature_names):
         wanted, got = next((a, b) for a, b in zip(names, source.feature_names, strict=True) if a != b)
-        raise ValueError(f"X must have the model's columns in its order: wanted {wanted!r}, got {got!r}")
+        words = f"X must have the model's columns in its order: wanted {wanted!r}, got {got!r}"
+        advice = " (open_source(..., columns=model.feature_names_in_) takes them so)"
+        raise ValueError(words + (advice if sorted(names) == sorted(source.feature_names) else ""))
 
 
 def set_columns(model: Any, source: Source) -> None:

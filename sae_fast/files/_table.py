@@ -119,9 +119,20 @@ def how_to_leave_out(name: str, options: TableOptions) -> str:
         return f"{options.word('drop', [name])} leaves the column out"
     if not name.strip() or not name.isprintable():
         return "--columns takes the others"
+    return f"{option('drop', [name])} leaves the column out"
+
+
+def option(name: str, columns: Sequence[str]) -> str:
+    """An option with names of columns, as a shell takes it.
+
+    Examples
+    --------
+    >>> option("columns", ["a", "b c"])
+    "--columns 'a,b c'"
+    """
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow([name])
-    return f"--drop {shlex.quote(text.getvalue())} leaves the column out"
+    csv.writer(text, lineterminator="").writerow(columns)
+    return f"--{name} {shlex.quote(text.getvalue())}"
 
 
 def select(names: Sequence[str] | None, n: int, options: TableOptions, index: Sequence[int] = ()) -> Selection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -105,8 +106,22 @@ class IterableReader(Reader):
 
 
 def _check_item(item: Any, title: str) -> None:
-    if isinstance(item, (str, bytes, dict)) or not hasattr(item, "__len__"):
+    if isinstance(item, (str, os.PathLike)):
+        raise TypeError(f"{title} must give arrays of rows, got {item!r}: paths go into a list")
+    if isinstance(item, (bytes, dict)) or not hasattr(item, "__len__"):
         raise TypeError(f"{title} must give arrays of rows, got {type(item).__name__}")
+
+
+def _names_of(item: Any) -> list[str] | None:
+    """Names of the columns, of Arrow's tables and batches too, whose ``columns`` are arrays."""
+    schema = getattr(item, "schema", None)
+    if hasattr(item, "select") and isinstance(names := getattr(schema, "names", None), list):
+        return list(names)
+    return column_names(item)
+
+
+def _choose(item: Any, names: list[str]) -> Any:
+    return item[names] if hasattr(item, "iloc") else item.select(names)
 
 
 def _part(X: Any, start: int, stop: int) -> Any:
@@ -124,7 +139,7 @@ class Columns:
     """
 
     def __init__(self, first: Any, options: TableOptions) -> None:
-        self._all = column_names(first)
+        self._all = _names_of(first)
         self.names, self._features, self._labels = self._all, None, None
         if options.columns is not None or options.drop or options.labels is not None:
             n = np.shape(first)[1] if np.ndim(first) == 2 else 0
@@ -135,10 +150,10 @@ class Columns:
 
     def __call__(self, item: Any, where: str) -> Rows:
         """The rows of an array or data frame."""
-        if self._all is not None and (names := column_names(item)) is not None and names != self._all:
+        if self._all is not None and (names := _names_of(item)) is not None and names != self._all:
             if sorted(names) != sorted(set(self._all)):
                 raise SourceError(f"{where} must have the columns of the first ones: {difference(self._all, names)}")
-            item = item[self._all]
+            item = _choose(item, self._all)
         if self._features is None:
             values = real_rows(item, where)
             check_table(values, where)
@@ -148,5 +163,5 @@ class Columns:
             check_table(values, where)
             labels = None if self._labels is None else values[:, self._labels]
             return Rows(values[:, self._features], labels)
-        values = real_rows(item[self.names], where)
+        values = real_rows(_choose(item, [self._all[i] for i in self._features]), where)
         return Rows(values, None if self._labels is None else np.asarray(item[self._all[self._labels]]))

@@ -40,6 +40,9 @@ _DAMAGE = (
 """What NumPy, zipfile and gzip raise for damaged files."""
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def open_files(paths: Sequence[str], options: TableOptions) -> Reader:
     """All files that the names and patterns stand for, one after the other.
 
@@ -165,6 +168,8 @@ def naming(title: str, kind: str) -> Iterator[None]:
         raise ArrayFileError(f"{title}: {error}") from error
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            if error.filename is None:  # pipes, and columns of archives, are copied where they can be read anywhere
+                error.filename = f"a temporary copy of {title}" if error.errno in _FULL else title
             raise
         raise ArrayFileError(f"{title} is damaged or not a {kind} file of numbers: {_why(error)}") from error
 

@@ -107,7 +107,7 @@ def open_source(
         labels=None if labels is None else _names("labels", [labels])[0],
         in_python=True,
     )
-    _check_marks(sep, decimal)
+    _check_marks(header, sep, decimal)
     return Source(_reader_of(data, options), batch_size=batch_size, dtype=wanted, ensure_all_finite=ensure_all_finite)
 
 
@@ -119,8 +119,10 @@ def _names(option: str, given: Any) -> list[str]:
     return list(given)
 
 
-def _check_marks(sep: str | None, decimal: str) -> None:
-    if sep is not None and not is_separator(sep):
+def _check_marks(header: bool | None, sep: str | None, decimal: str) -> None:
+    if header not in (True, False, None):
+        raise ValueError(f"header must be True, False or None, got {header!r}")
+    if sep is not None and not (isinstance(sep, str) and is_separator(sep)):
         raise ValueError(f"sep must be one character like ';', '|' or '\\t', got {sep!r}")
     if decimal not in (".", ","):
         raise ValueError(f"decimal must be '.' or ',', got {decimal!r}")

@@ -95,12 +95,15 @@ def test_names_of_a_later_step_are_not_those_of_the_data():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("kind", ["model", "encoder", "stack encoder"])
 def test_command_line(model, tmp_path, capsys, kind):
-    """`sae-fast transform` refuses a CSV file with the columns in another order, for every kind of model file."""
+    """`sae-fast transform` refuses a CSV file with the columns in another order, and says what takes them in order."""
     path, data = tmp_path / "m.safetensors", tmp_path / "x.csv"
     {"model": model, "encoder": sf.fold(model), "stack encoder": sf.fold(stack())}[kind].save(path)
     SWAPPED.to_csv(data, index=False)
     assert cli.main(["transform", str(path), str(data)]) == 1
-    assert "must have the model's columns in its order: wanted 'height', got 'age'" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "must have the model's columns in its order: wanted 'height', got 'age'" in message
+    columns = message[message.index("--columns ") :].split()[1]
+    assert cli.main(["transform", str(path), str(data), "--columns", columns]) == 0
     TABLE.to_csv(data, index=False)
     assert cli.main(["transform", str(path), str(data)]) == 0
 

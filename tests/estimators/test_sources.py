@@ -330,3 +330,14 @@ def test_a_fit_takes_no_memory_for_its_rows(tmp_path):
     wanted = sf.SparseAutoencoder(8, max_iter=2, random_state=0).fit(np.tile(X, (3, 1)))
     assert done.stdout.split() == [wanted.cost_.total.hex(), *(J.hex() for J in wanted.loss_curve_.tolist())]
     assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
+
+
+def test_columns_in_another_order_than_the_models():
+    """They are refused, as scikit-learn does, with what takes them in the model's order."""
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(patches(50)[:, :3], columns=list("abc"))
+    fitted = model(max_iter=3).fit(frame)
+    with pytest.raises(ValueError, match=r"wanted 'a', got 'c' \(open_source\(..., columns=model.feature_names_in_\)"):
+        fitted.transform(sf.open_source(frame[["c", "b", "a"]]))
+    in_order = sf.open_source(frame[["c", "b", "a"]], columns=fitted.feature_names_in_)
+    np.testing.assert_array_equal(fitted.transform(in_order), fitted.transform(frame))

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import re
+import resource
 import threading
 
 import numpy as np
@@ -363,6 +364,8 @@ def test_csv_in_other_writing(tmp_path):
         ({"labels": 1}, TypeError, "labels must be a name .* got 1"),
         ({"key": "a"}, ValueError, "key= is for .npz files"),
         ({"sep": ";"}, ValueError, "sep= is for CSV files"),
+        ({"header": "no"}, ValueError, "header must be True, False or None, got 'no'"),
+        ({"sep": 5}, ValueError, "sep must be one character .* got 5"),
         ({"sep": ";;"}, ValueError, "sep must be one character"),
         ({"decimal": "-"}, ValueError, "decimal must be '.' or ','"),
         ({"decimal": ","}, ValueError, "decimal=',' needs fields that no comma separates: give sep=';'"),
@@ -408,3 +411,16 @@ def test_damaged_zstd_is_told_with_its_name(tmp_path, damage):
     (tmp_path / "x.csv.zst").write_bytes(damage(whole_file))
     with pytest.raises(ValueError, match=r"x.csv.zst is damaged or not a .csv.zst file of numbers"):
         whole(sf.open_source(tmp_path / "x.csv.zst"))
+
+
+def test_a_full_disk_under_a_temporary_copy(tmp_path):
+    """Columns of an archive are copied before they are read as rows; an error names the archive."""
+    np.savez_compressed(tmp_path / "x.npz", np.asfortranarray(X))
+    source = sf.open_source(tmp_path / "x.npz")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"a temporary copy of .*x\.npz"):
+            whole(source)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 import sae_fast as sf
@@ -199,7 +200,8 @@ def test_what_is_not_finite(bad):
         (np.empty((0, 3)), ValueError, "at least one row"),
         (X[0], ValueError, r"must have shape \(n_samples, n_features\)"),
         ([X[:2], X[2:, :3]], ValueError, r"rows 2 to 99 .* must have 6 columns, as the first ones, got 3"),
-        (iter([X, "text"]), TypeError, "must give arrays of rows, got str"),
+        (iter([X, {}]), TypeError, "must give arrays of rows, got dict"),
+        (iter([X, "x.npy"]), TypeError, "must give arrays of rows, got 'x.npy': paths go into a list"),
         ([X[:2], X[2:].astype(complex)], TypeError, "must have a real dtype"),
         (
             [X[:2].astype(np.float32), X[2:]],
@@ -229,6 +231,20 @@ def test_columns_of_frames():
         ValueError, match=r"rows 3 to 5 .* of the source .* columns of the first ones: missing 'a'; more 'c'"
     ):
         whole(parts)
+
+
+@pytest.mark.parametrize("kind", ["tables", "batches", "polars"])
+def test_columns_of_arrow(kind):
+    """Names count in iterables of Arrow's tables, too: a column does not take the place of another one."""
+    table = pa.table({name: X[:, j] for j, name in enumerate("abc")})
+    parts = [table, table.select(["c", "a", "b"])]
+    if kind == "batches":
+        parts = [batch for part in parts for batch in part.to_batches()]
+    elif kind == "polars":
+        parts = [pl.from_arrow(part) for part in parts]
+    source = sf.open_source(iter(parts), labels="b")
+    np.testing.assert_array_equal(whole(source), np.vstack([X, X])[:, [0, 2]])
+    assert (source.feature_names, source.labels.tolist()) == (("a", "c"), [*X[:, 1], *X[:, 1]])
 
 
 def test_sources_are_passed_through():
