@@ -102,11 +102,16 @@ struct PanelSplit {
         const Size left = n - offset(p);
         return left < width(p) ? left : width(p);
     }
-    /// The panels from `begin` on that have at most `most` columns together, one at least.
-    SAE_FAST_INLINE Panels part(Size begin, Size most) const noexcept {
+    /// The panels from `begin` on that have at most `most` columns together, one at least, and none from `stop` on.
+    SAE_FAST_INLINE Panels part(Size begin, Size most) const noexcept { return part(begin, most, count()); }
+    SAE_FAST_INLINE Panels part(Size begin, Size most, Size stop) const noexcept {
         Size end = begin + 1;
-        while (end < count() && offset(end + 1) - offset(begin) <= most) ++end;
+        while (end < stop && offset(end + 1) - offset(begin) <= most) ++end;
         return {begin, end};
+    }
+    /// Columns of these panels that belong to the matrix.
+    SAE_FAST_INLINE Size columns(Panels part) const noexcept {
+        return (part.end == count() ? n : offset(part.end)) - offset(part.begin);
     }
     /// Columns with padding.
     SAE_FAST_INLINE Size padded() const noexcept { return lanes * (3 * n_wide + n_rest * rest + (apart() ? 1 : 0)); }
@@ -197,10 +202,11 @@ struct AdamStep {
 /// The kernels of one instruction set for one type.
 template <class T>
 struct Kernels {
-    const char* isa;  // "baseline", "avx2", ...
-    Size lanes;       // elements in a vector
-    Size tile_rows;   // rows of a tile of a product
-    Size outer_rows;  // of one partial sum of `outer`: its operands are then in the first-level cache
+    const char* isa;    // "baseline", "avx2", ...
+    Size lanes;         // elements in a vector
+    Size tile_rows;     // rows of a tile of a product
+    Size outer_rows;    // of one partial sum of `outer`: its operands are then in the first-level cache
+    Size part_columns;  // of activations that are taken through all panels before the next ones
 
     /// dst panels, rows row0 ... row0 + n_rows - 1  <-  src (n_rows, n_cols), rows src_stride apart.
     void (*pack_rows)(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0);

@@ -237,8 +237,12 @@ public:
         const View of_input = input_panel(l, slot, strips.begin, layer.transposed ? q : p);
         const View A = layer.transposed ? of_input : of_delta;
         const View B = layer.transposed ? of_delta : of_input;
+        // Narrow panels stay in cache while they meet one wide panel after another: once they are there, it is the next
+        // wide one that comes from far away, where panels are packed.
         const Size step = A.stride == narrow.width(q) ? A.stride * plan_.block : narrow.width(q);
-        const Size ahead = q + 1 < narrow.count() ? step : 0;
+        Size ahead = q + 1 < narrow.count() ? step : 0;
+        if (p > 0 && B.stride == layer.wide().width(p))
+            ahead = p + 1 < layer.wide().count() ? B.data + B.stride * plan_.block - A.data : 0;
         for (Size r = 0; r < n_rows; r += k_.outer_rows)
             k_.outer(A.data + r * A.stride, A.stride, narrow.used(q), B.data + r * B.stride, B.stride,
                      layer.wide().vectors(p), std::min(k_.outer_rows, n_rows - r), C, accumulate || r > 0, ahead);
@@ -361,7 +365,7 @@ private:
         const LayerScratch<T>& layer = layers_[l];
         const PanelSplit& out = layer.out;
         for (Panels part{0, 0}; part.end < layer.in.count();) {
-            part = l == 0 ? Panels{0, layer.in.count()} : layer.in.part(part.end, kPartColumns);
+            part = l == 0 ? Panels{0, layer.in.count()} : layer.in.part(part.end, k_.part_columns);
             share_panels(w.team, out, strips, [&](Size p, Size s) {
                 if (stops(w, layer.in)) return;
                 Left<T> A = input(w, l, s);
@@ -405,8 +409,7 @@ private:
                          Panels part, Range group, Size s) const noexcept {
         if (!far || p + 1 >= of.count()) return;
         const Size begin = in.offset(part.begin);
-        const Size end = part.end == in.count() ? in.n : in.offset(part.end);
-        A.n_coming = (end - begin) * of.width(p + 1) / (group.end - group.begin);
+        A.n_coming = in.columns(part) * of.width(p + 1) / (group.end - group.begin);
         A.coming = weights + of.offset(p + 1) * in.n + begin * of.width(p + 1) + (s - group.begin) * A.n_coming;
     }
 };
