@@ -2,6 +2,7 @@
 // what they are worth, since several rows share a vector. F = ways, a power of two up to the number of lanes.
 #pragma once
 
+#include "machine/machine.hpp"
 #include "tile.hpp"
 
 namespace sae_fast {
@@ -85,35 +86,89 @@ inline Vec<T> sum_ways(Vec<T> v) noexcept {
     return v;
 }
 
+/// sum_ways of R rows at once, R a power of two and at most F, with as many steps as one row takes: what belongs to
+/// row i begins in lane i * lanes / F.
+template <class T, int F, int R>
+inline Vec<T> sum_ways_of_rows(const Vec<T>* v) noexcept {
+    Vec<T> w[R];
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) w[i] = v[i];
+#pragma GCC unroll 4
+    for (int left = R; left > 1; left /= 2)
+#pragma GCC unroll 8
+        for (int i = 0; i < left / 2; ++i) w[i] = sum_pairs<T>(w[2 * i], w[2 * i + 1]);
+    return sum_ways<T, F / R>(w[0]);
+}
+
+/// Lanes By ... first, whatever comes behind them.
+template <class T, int By>
+inline Vec<T> move_down(Vec<T> v) noexcept {
+    constexpr int n = static_cast<int>(kLanes<T>);
+#if defined(__clang__)
+    Vec<T> moved{};
+    for (int l = 0; l < n; ++l) moved[l] = v[(l + By) % n];
+    return moved;
+#else
+    IntVec<T> at{};
+#pragma GCC unroll 16
+    for (int l = 0; l < n; ++l) at[l] = (l + By) % n;
+    return __builtin_shuffle(v, at);
+#endif
+}
+
+template <class T, int F, int R, int I = 0>
+inline void store_moved(Vec<T> sums, T* C) noexcept {
+    if constexpr (I < R) {
+        constexpr int n = static_cast<int>(kLanes<T>);
+        store(C + I * n, move_down<T, I * n / F>(sums));
+        store_moved<T, F, R, I + 1>(sums, C);
+    }
+}
+
+/// C (R, one vector) = sum_ways of each row, and whatever in the lanes behind.
+template <class T, int F, int R>
+inline void store_sums(const Vec<T>* v, T* C) noexcept {
+    constexpr int tree = F < R ? F : R;
+    constexpr int rows = tree >= 8 ? 8 : tree >= 4 ? 4 : tree >= 2 ? 2 : 1;
+    store_moved<T, F, rows>(sum_ways_of_rows<T, F, rows>(v), C);
+    if constexpr (R > rows) store_sums<T, F, R - rows>(v + rows, C + rows * kLanes<T>);
+}
+
 /// acc[i] += F elements from k on of row i, times one vector of B.
 template <class T, int R, int F>
 inline void interleaved_step(const T* const (&rows)[R], Size k, const T* b, Vec<T> (&acc)[R]) noexcept {
     const Vec<T> right = load(b);
 #pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) acc[i] += repeat<T, F>(rows[i] + k) * right;
+    for (int i = 0; i < R; ++i) acc[i] = multiply_add<T>(repeat<T, F>(rows[i] + k), right, acc[i]);
 }
 
-/// The same for the fewer than F elements that end a row: nothing behind it is read, nor multiplied, for it may be NaN.
+/// The first n < F elements at p, zeros behind them, again and again: nothing behind them is read, for it may be NaN.
+template <class T, int F>
+inline Vec<T> repeat_some(const T* p, Size n) noexcept {
+    if constexpr (F == kLanes<T>) return load_some(p, n);
+    alignas(64) T left[F] = {};
+    for (Size j = 0; j < n; ++j) left[j] = p[j];
+    return repeat<T, F>(left);
+}
+
+/// The same for the n_k < F elements that end a row: nothing behind it is multiplied, for it may be NaN.
 template <class T, int R, int F>
 inline void interleaved_end(const T* const (&rows)[R], Size k, Size n_k, const T* b, Vec<T> (&acc)[R]) noexcept {
     const Vec<T> right = load(b);
-    for (int i = 0; i < R; ++i) {
-        alignas(64) T left[F] = {};
-        for (Size j = 0; k + j < n_k; ++j) left[j] = rows[i][k + j];
-        acc[i] += repeat<T, F>(left) * right;
-    }
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) acc[i] = multiply_add<T>(repeat_some<T, F>(rows[i] + k, n_k), right, acc[i]);
 }
 
-/// Two chains an element and row, those of the even and of the odd vectors of B; `at` is the first one's number.
+/// Two chains an element and row, those of the even and of the odd vectors of B; `odd_first` tells which one b is.
 template <class T, int R, int F>
-inline void interleaved_product(const T* a, Size a_stride, Size n_k, const T* b, Size at, Vec<T> (&even)[R],
-                                Vec<T> (&odd)[R]) noexcept {
+SAE_FAST_INLINE void interleaved_product(const T* a, Size a_stride, Size n_k, const T* b, bool odd_first,
+                                         Vec<T> (&even)[R], Vec<T> (&odd)[R]) noexcept {
     constexpr Size n = kLanes<T>;
     const T* rows[R];
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) rows[i] = a + i * a_stride;
     Size k = 0;
-    if (at % 2 != 0 && n_k >= F) {
+    if (odd_first && n_k >= F) {
         interleaved_step<T, R, F>(rows, k, b, odd);
         k += F;
         b += n;
@@ -122,51 +177,96 @@ inline void interleaved_product(const T* a, Size a_stride, Size n_k, const T* b,
         interleaved_step<T, R, F>(rows, k, b, even);
         interleaved_step<T, R, F>(rows, k + F, b + n, odd);
     }
-    bool even_next = at % 2 == 0 || k > 0;
+    bool even_next = !odd_first || k > 0;
     if (k + F <= n_k) {
         interleaved_step<T, R, F>(rows, k, b, even);
         k += F;
         b += n;
         even_next = false;
     }
-    if (k < n_k) interleaved_end<T, R, F>(rows, k, n_k, b, even_next ? even : odd);
+    if (k == n_k) return;
+    if (even_next)  // and no pointer to one or the other, so that both may stay in registers
+        interleaved_end<T, R, F>(rows, k, n_k - k, b, even);
+    else
+        interleaved_end<T, R, F>(rows, k, n_k - k, b, odd);
 }
 
-/// One row tile of `product` for an interleaved panel, over one part. Between parts C holds the sum of the chains so
-/// far, still interleaved.
+/// Some panels of the left operand, as an interleaved panel of the right one meets them.
+struct InterleavedPart {
+    Panels panels;
+    Size begin, end;  // columns
+    Size n_wide, wide, rest;
+    bool first, last;
+
+    SAE_FAST_INLINE InterleavedPart(const PanelSplit& split, Panels part) noexcept
+        : panels(part),
+          begin(split.offset(part.begin)),
+          end(part.end == split.count() ? split.n : split.offset(part.end)),
+          n_wide(split.n_wide + split.n_rest),
+          wide(split.n_wide),
+          rest(split.rest * split.lanes),
+          first(part.begin == 0),
+          last(part.end == split.count()) {}
+};
+
+/// One row tile of `product` for an interleaved panel, over one part; B is that of the part. Between parts C holds the
+/// sum of the chains so far, still interleaved.
 template <class T, int R, int F>
-void interleaved_tile(const Left<T>& A, Size row, const PanelSplit& split, Panels part, const T* B, T* C) noexcept {
+inline void interleaved_tile(const Left<T>& A, Size row, const InterleavedPart& part, const T* B, T* C) noexcept {
     constexpr Size n = kLanes<T>;
     Vec<T> even[R], odd[R];
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) {
-        even[i] = part.begin == 0 ? Vec<T>{} : load(C + i * n);
+        even[i] = part.first ? Vec<T>{} : load(C + i * n);
         odd[i] = Vec<T>{};
     }
     if (A.ld > 0) {
-        const Size begin = split.offset(part.begin);
-        const Size end = part.end == split.count() ? split.n : split.offset(part.end);
-        interleaved_product<T, R, F>(A.data + (A.row0 + row) * A.ld + begin, A.ld, end - begin, B + begin / F * n,
-                                     begin / F, even, odd);
+        interleaved_product<T, R, F>(A.data + (A.row0 + row) * A.ld + part.begin, A.ld, part.end - part.begin, B,
+                                     part.begin / F % 2 != 0, even, odd);
     } else {
-        for (Size p = part.begin; p < part.end; ++p) {
-            const Size begin = split.offset(p), width = split.width(p);
-            interleaved_product<T, R, F>(A.data + begin * A.capacity + (A.row0 + row) * width, width, split.used(p),
-                                         B + begin / F * n, begin / F, even, odd);
+        const T* b = B;
+        Size at = part.begin;
+        for (Size p = part.panels.begin; p < part.panels.end; ++p) {
+            const Size width = p < part.wide ? 3 * n : p < part.n_wide ? part.rest : n;
+            const Size used = part.end - at < width ? part.end - at : width;
+            interleaved_product<T, R, F>(A.data + at * A.capacity + (A.row0 + row) * width, width, used, b,
+                                         at / F % 2 != 0, even, odd);
+            at += width;
+            b += width / F * n;
         }
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) {
-        const Vec<T> sum = even[i] + odd[i];
-        store(C + i * n, part.end == split.count() ? sum_ways<T, F>(sum) : sum);
+    for (int i = 0; i < R; ++i) even[i] += odd[i];
+    if (part.last) return store_sums<T, F, R>(even, C);
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) store(C + i * n, even[i]);
+}
+
+/// The tiles of R rows from row r on, then those of half as many, and so on.
+template <class T, int F, int R>
+inline void interleaved_rows(const Left<T>& A, Size r, Size n_rows, const InterleavedPart& part, bool asks, const T* B,
+                             T* C) noexcept {
+    for (; r + R <= n_rows; r += R) {
+        if (asks) {
+            prefetch<0>(A.ask, r, R);
+            prefetch<1>(A.ask_out, r, R);
+        }
+        interleaved_tile<T, R, F>(A, r, part, B, C + r * kLanes<T>);
     }
+    if constexpr (R > 1) interleaved_rows<T, F, R / 2>(A, r, n_rows, part, asks, B, C);
 }
 
 template <class T, int F>
-struct InterleavedTile {
-    template <int R>
-    static void run(const Left<T>* A, Size row, const PanelSplit* split, Panels part, const T* b, T* C) noexcept {
-        interleaved_tile<T, R, F>(*A, row, *split, part, b, C);
+struct InterleavedPanel {
+    static void run(const Left<T>* given, Size n_rows, const PanelSplit* split, Panels part, const T* B,
+                    T* C) noexcept {
+        const Left<T> A = *given;  // so that the compiler knows that no result is written over it
+        for (Panels p = part; p.begin < part.end; p.begin = p.end) {
+            p = split->part(p.begin, kPartColumns, part.end);
+            const InterleavedPart columns(*split, p);
+            interleaved_rows<T, F, kTileRows>(A, 0, n_rows, columns, p.begin == part.begin,
+                                              B + columns.begin / F * kLanes<T>, C);
+        }
     }
 };
 

@@ -34,6 +34,14 @@ struct PanelShape {
     Size vectors, ways, ways2;
 };
 
+/// Elements of a vector, which is what this is in every sum; and are there 32 registers of them, or 16?
+struct Lanes {
+    Size n;
+    bool many_registers;
+
+    SAE_FAST_INLINE constexpr operator Size() const noexcept { return n; }
+};
+
 /// How n columns are cut into panels of `lanes`-wide vectors: threes first, then one or two narrower ones.
 /// Never a lone full vector beside wider panels: 3 + 1 becomes 2 + 2, which keeps the multiply-add units busy.
 ///
@@ -46,8 +54,8 @@ struct PanelShape {
 ///             operand an interleaved vector follows the last row that it holds.
 /// Everywhere else a panel is rows of whole vectors.
 struct PanelSplit {
-    Size n = 0;           // columns
-    Size lanes = 1;       // elements in a vector
+    Size n = 0;  // columns
+    Lanes lanes{1, false};
     Size n_wide = 0;      // panels of 3 vectors
     Size n_rest = 0;      // narrower panels behind them: 0, 1 or 2
     Size rest = 0;        // vectors in each of those
@@ -56,11 +64,15 @@ struct PanelSplit {
     bool shared = false;  // is it part of the last panel?
 
     PanelSplit() = default;
-    SAE_FAST_INLINE PanelSplit(Size n_, Size lanes_) noexcept : n(n_), lanes(lanes_) {
+    SAE_FAST_INLINE PanelSplit(Size n_, Lanes lanes_) noexcept : n(n_), lanes(lanes_) {
         const Size last = n % lanes;
         const Size all = (n + lanes - 1) / lanes;
-        // Vectors before the last one that are all in panels of three would lose more than it gains beside one of them.
-        const bool threes = all % 3 == 1 && all > 4 && 2 * last <= lanes;
+        // Beside the others the last vector would turn panels of three into narrower ones. Those take longer where
+        // there are 16 registers, by 8 % (two vectors) and a third (shared), and by half of that where there are 32: so
+        // these split a lone panel of three for up to a quarter of a vector. 64 -> 25, 28 with 8 lanes, x limit shared
+        // and apart: 1.60, 1.49 and 1.48, 1.47 (AVX2, float32); 1.37, 1.50 and 1.45, 1.44 (AVX-512, float64).
+        const Size gains = all > 4 || !lanes.many_registers ? 1 : lanes / 4 + 1;
+        const bool threes = all % 3 == 1 && all > 1 && last >= gains && 2 * last <= lanes;
         shared = last > 0 && 4 * last <= 3 * lanes && all > 1 && all % 3 != 0 && !threes;
         if (last > 0 && 2 * last <= lanes) ways = ways_of(last);
         if (shared && 2 * last > lanes) {
@@ -118,7 +130,7 @@ struct PanelSplit {
 
     /// Elements of a right operand of n_k rows. Of very few rows the interleaved vectors may be one more than they
     /// replace.
-    SAE_FAST_INLINE Size right(Size n_k) const noexcept { return padded() * n_k + (ways2 > 1 ? lanes : 0); }
+    SAE_FAST_INLINE Size right(Size n_k) const noexcept { return padded() * n_k + (ways2 > 1 ? lanes.n : Size(0)); }
 
 private:
     // The largest power of two by which so many columns fit into a vector.
@@ -203,7 +215,7 @@ struct AdamStep {
 template <class T>
 struct Kernels {
     const char* isa;    // "baseline", "avx2", ...
-    Size lanes;         // elements in a vector
+    Lanes lanes;        // of a vector
     Size tile_rows;     // rows of a tile of a product
     Size outer_rows;    // of one partial sum of `outer`: its operands are then in the first-level cache
     Size part_columns;  // of activations that are taken through all panels before the next ones

@@ -87,27 +87,9 @@ void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, Panel
     }
 }
 
-template <class T, int F>
-struct InterleavedPanel {
-    static void run(const Left<T>* A, Size n_rows, const PanelSplit* split, Panels part, const T* B, T* C) noexcept {
-        for (Panels p = part; p.begin < part.end; p.begin = p.end) {
-            p = split->part(p.begin, kPartColumns, part.end);
-            for (Size r = 0; r < n_rows;) {
-                const Size rows = tile_rows(n_rows - r);
-                if (p.begin == part.begin) {
-                    prefetch<0>(A->ask, r, rows);
-                    prefetch<1>(A->ask_out, r, rows);
-                }
-                with_rows<InterleavedTile<T, F>>(rows, A, r, split, p, B, C + r * kLanes<T>);
-                r += rows;
-            }
-        }
-    }
-};
-
 template <class T>
 void product(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, PanelShape shape, T* C) noexcept {
-    const PanelSplit split(n_k, kLanes<T>);
+    const PanelSplit split(n_k, kVector<T>);
     if (shape.ways > 1 && shape.vectors == 1)
         return with_ways<T, InterleavedPanel>(shape.ways, &A, n_rows, &split, part, B, C);
     if (shape.ways > 1) {  // in one go, when the last part is asked for
@@ -127,7 +109,7 @@ void product(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, P
 
 template <class T>
 void product_dense(const Left<T>& A, Size n_rows, Size n_k, const T* B, PanelShape shape, T* C, Size ld) noexcept {
-    const PanelSplit split(n_k, kLanes<T>);
+    const PanelSplit split(n_k, kVector<T>);
     with_both_ways<T, SharedPanel>(shape.ways, shape.ways2, &A, n_rows, &split, B, C, ld);
 }
 
@@ -173,13 +155,13 @@ inline void pack_panels(const PanelSplit& split, Size n_panels, const T* src, Si
 
 template <class T>
 void pack_rows(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0) noexcept {
-    const PanelSplit split(n_cols, kLanes<T>);
+    const PanelSplit split(n_cols, kVector<T>);
     pack_panels(split, split.count(), src, src_stride, n_rows, dst, capacity, row0);
 }
 
 template <class T>
 void pack_right(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0) noexcept {
-    const PanelSplit split(n_cols, kLanes<T>);
+    const PanelSplit split(n_cols, kVector<T>);
     constexpr Size n = kLanes<T>;
     const Size p = split.n_plain();
     pack_panels(split, p, src, src_stride, n_rows, dst, capacity, row0);
@@ -197,7 +179,7 @@ void pack_right(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst,
 
 template <class T>
 void unpack_rows(const T* src, Size capacity, Size row0, Size n_rows, Size n_cols, T* dst, Size dst_stride) noexcept {
-    const PanelSplit split(n_cols, kLanes<T>);
+    const PanelSplit split(n_cols, kVector<T>);
     for (Size p = 0; p < split.count(); ++p) {
         const Size width = split.width(p);
         const Size used = split.used(p);
@@ -263,7 +245,7 @@ inline void load_transposed(const T* from, Size ld, Size rows, Size cols, Vec<T>
 template <class T>
 void pack_transposed(const T* W, Size ld, Size n_out, Size n_in, T* dst, Size panel_begin, Size panel_end) noexcept {
     constexpr Size n = kLanes<T>;
-    const PanelSplit split(n_out, n);
+    const PanelSplit split(n_out, kVector<T>);
     for (Size p = panel_begin; p < panel_end; ++p) {
         const Size width = split.width(p);
         const Size used = split.used(p);

@@ -74,21 +74,22 @@ inline void row_rest(const PanelSplit& split, Unit u, const T* x, Size n_k, cons
 template <class T, int F>
 struct InterleavedRow {
     static void run(const T* x, Size n_k, const T* B, T* z) noexcept {
-        const PanelSplit split(n_k, kLanes<T>);
+        const PanelSplit split(n_k, kVector<T>);
         for (Panels part{0, 0}; part.begin < split.count(); part.begin = part.end) {
             part.end = split.part(part.begin, kPartColumns).end;
-            interleaved_tile<T, 1, F>({x, 0, 0, n_k}, 0, split, part, B, z);
+            const InterleavedPart columns(split, part);
+            interleaved_tile<T, 1, F>({x, 0, 0, n_k}, 0, columns, B + columns.begin / F * kLanes<T>, z);
         }
     }
 };
 
 template <class T>
 void layer_row(Unit u, const T* x, Size n_k, const T* B, Size n_out, const T* bias, T* out) noexcept {
-    const PanelSplit split(n_out, kLanes<T>);
+    const PanelSplit split(n_out, kVector<T>);
     if (split.apart()) {
         const Size p = split.n_plain();
         const Size at = split.offset(p);
-        alignas(64) T z[kLanes<T>];
+        alignas(64) T z[kLanes<T>] = {};
         with_ways<T, InterleavedRow>(split.ways, x, n_k, B + at * n_k, static_cast<T*>(z));
         activate(u, z, Size(1), Size(1), n_out - at, bias + at, out + at, Size(0));
         n_out = at;

@@ -37,14 +37,6 @@ struct SharedTile {
     Vec<T> whole[R], part[R], rest[R];
 };
 
-/// The first n elements at p, zeros behind them, again and again: nothing behind them is read, for it may be NaN.
-template <class T, int F>
-inline Vec<T> repeat_some(const T* p, Size n) noexcept {
-    alignas(64) T left[F] = {};
-    for (Size j = 0; j < n; ++j) left[j] = p[j];
-    return repeat<T, F>(left);
-}
-
 /// Rows of a tile of a shared panel. Chains of the whole vector, one a row, are what hides the latency of a
 /// multiply-add: 2 a cycle for 4 cycles are 8. With 16 registers these are all of a pass, and interleaved vectors get
 /// one of their own.

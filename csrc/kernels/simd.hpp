@@ -63,6 +63,10 @@ using BitsVec = typename Simd<T>::Bits;  // for sums that go round
 template <class T>
 constexpr Size kLanes = SAE_FAST_VECTOR_BYTES / static_cast<Size>(sizeof(T));
 
+/// The same as the code that is compiled once knows it. A tile takes half as many rows where there are 16 registers.
+template <class T>
+constexpr Lanes kVector{kLanes<T>, SAE_FAST_TILE_ROWS == 8};
+
 /// Rows of C that a tile of 3 vectors keeps in registers.
 constexpr int kTileRows = SAE_FAST_TILE_ROWS;
 
@@ -90,6 +94,28 @@ inline void store(T* p, Vec<T> v) noexcept {
 template <class T>
 inline Vec<T> splat(T x) noexcept {
     return x - Vec<T>{};  // x - 0 in every lane; exact also for -0
+}
+
+/// a * b + c, rounded once where there is an instruction for it. Compilers contract a multiplication and an addition as
+/// long as both are in one block, and what a block is they decide for each copy of a function: so this is for functions
+/// with branches that are compiled for one row and for many.
+template <class T>
+inline Vec<T> multiply_add(Vec<T> a, Vec<T> b, Vec<T> c) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4) return reinterpret_cast<Vec<T>>(_mm512_fmadd_ps(a, b, c));
+    if constexpr (sizeof(T) == 8) return reinterpret_cast<Vec<T>>(_mm512_fmadd_pd(a, b, c));
+#elif defined(__AVX2__)
+    if constexpr (sizeof(T) == 4) return reinterpret_cast<Vec<T>>(_mm256_fmadd_ps(a, b, c));
+    if constexpr (sizeof(T) == 8) return reinterpret_cast<Vec<T>>(_mm256_fmadd_pd(a, b, c));
+#elif defined(__aarch64__)
+    for (int l = 0; l < static_cast<int>(kLanes<T>); ++l)
+        c[l] = sizeof(T) == 4 ? static_cast<T>(__builtin_fmaf(static_cast<float>(a[l]), static_cast<float>(b[l]),
+                                                              static_cast<float>(c[l])))
+                              : static_cast<T>(__builtin_fma(a[l], b[l], c[l]));
+    return c;
+#else
+    return a * b + c;
+#endif
 }
 
 /// The first n lanes of p, zeros behind them; reads nothing beyond.

@@ -67,7 +67,7 @@ inline void scale_row(T* panels, const PanelSplit& split, Size capacity, Size ro
 
 template <class T>
 void softmax(T* panels, Size capacity, Size row0, Size n_rows, Size n_cols, const T* bias) noexcept {
-    const PanelSplit split(n_cols, kLanes<T>);
+    const PanelSplit split(n_cols, kVector<T>);
     for (Size r = row0; r < row0 + n_rows; ++r) {
         const T top = add_bias(panels, split, capacity, r, bias);
         const double rest = exponentials(panels, split, capacity, r, top);
@@ -78,7 +78,7 @@ void softmax(T* panels, Size capacity, Size row0, Size n_rows, Size n_cols, cons
 template <class T>
 double softmax_delta(T* panels, Size capacity, Size row0, Size n_rows, Size n_cols, const T* bias, const Size* labels,
                      const T* row_weight, T* sum_delta) noexcept {
-    const PanelSplit split(n_cols, kLanes<T>);
+    const PanelSplit split(n_cols, kVector<T>);
     for (Size j = 0; j < split.padded(); ++j) sum_delta[j] = T(0);
     double loss = 0;
     for (Size i = 0; i < n_rows; ++i) {

@@ -10,7 +10,7 @@
 #define SAE_FAST_DEFINE_TABLE(NAME, T)                                                                          \
     extern const Kernels<T> NAME;                                                                               \
     const Kernels<T> NAME = {                                                                                   \
-        SAE_FAST_TEXT(SAE_FAST_ISA), kLanes<T>, kTileRows, kOuterRows, kPartOfStrips,                                                                 \
+        SAE_FAST_TEXT(SAE_FAST_ISA), kVector<T>, kTileRows, kOuterRows, kPartOfStrips,                                                                 \
         pack_rows<T>, unpack_rows<T>, pack_right<T>, pack_transposed<T>, product<T>, product_dense<T>, layer_row<T>, \
         product_patches<T>, outer<T>,                                                                           \
         hidden_forward<T>, activate<T>, pool<T>, restore<T>, output_delta<T>, hidden_delta<T>, \

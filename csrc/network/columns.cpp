@@ -48,7 +48,7 @@ struct ColumnLayer {
     double *squares, *activations;      // sums of squares of W, and of penalties on activations, by blocks of units
     double *sum_s, *sum_c, *sum_delta;  // by units
 
-    ColumnLayer(Arena& arena, const Layer<const T>& layer, Size m, Size lanes, bool hidden) noexcept
+    ColumnLayer(Arena& arena, const Layer<const T>& layer, Size m, Lanes lanes, bool hidden) noexcept
         : in(layer.n_in, lanes), out(layer.n_out, lanes), capacity(hidden ? out.padded() : out.n) {
         const Size n = capacity;
         right = arena.take<T>(m * in.padded());
@@ -91,7 +91,7 @@ struct ColumnScratch {
     T* tiles;        // (n_threads, kRows, 3 vectors)
     T* buffers;      // (n_threads, n_features)
 
-    ColumnScratch(Arena& arena, const Problem<T>& problem, Size lanes, int n_threads) noexcept
+    ColumnScratch(Arena& arena, const Problem<T>& problem, Lanes lanes, int n_threads) noexcept
         : samples((problem.X.n_samples + lanes - 1) / lanes * lanes, lanes) {
         const Network<const T>& network = problem.network;
         const Size m = samples.n;
@@ -454,7 +454,7 @@ bool worth_columns(const Problem<T>& problem, const Results<T>& results) noexcep
 
 template <class T>
 Cost evaluate_columns(const Problem<T>& problem, const Results<T>& results, int n_threads, Workspace& workspace) {
-    const Size lanes = kernels<T>().lanes;
+    const Lanes lanes = kernels<T>().lanes;
     const Size m = problem.X.n_samples;
     const int n = team_size(n_threads, multiply_adds(problem.network, m, results.grad != nullptr));
     Arena count;

@@ -25,7 +25,8 @@ struct ForwardScratch {
     T* strips[2];  // (n_threads, kStrip, widest)
     Size widest;   // features or outputs, padded
 
-    ForwardScratch(Arena& arena, const Network<const T>& network, Size n_features, Size lanes, int n_threads) noexcept {
+    ForwardScratch(Arena& arena, const Network<const T>& network, Size n_features, Lanes lanes,
+                   int n_threads) noexcept {
         layers = arena.take<ForwardLayer<T>>(network.n_layers);
         widest = PanelSplit(n_features, lanes).padded();
         for (Size l = 0; l < network.n_layers; ++l) {

@@ -23,7 +23,7 @@ struct LayerPlan {
     bool far;         // are its weights too many for the second-level cache?
     bool transposed;  // do the vectors of its gradient run along the outputs, which then take less padding?
 
-    LayerPlan(Size n_in, Size n_out, Size lanes, Size element) noexcept
+    LayerPlan(Size n_in, Size n_out, Lanes lanes, Size element) noexcept
         : in(n_in, lanes),
           out(n_out, lanes),
           far(std::max(out.padded() * n_in, in.padded() * n_out) * element > near_cache()),
@@ -40,7 +40,8 @@ struct LayerPlan {
 constexpr Size tile_size(Size lanes) noexcept { return 9 * lanes * lanes; }
 
 struct Plan {
-    Size m, n_layers, lanes;
+    Size m, n_layers;
+    Lanes lanes;
     PanelSplit features;
     bool gradient, deltas;  // are they wanted?
     bool ranges;            // are those of hidden units wanted?

@@ -103,6 +103,22 @@ void company() {
             }
 }
 
+// Rows that end within a vector, or with one: sums are rounded alike in tiles of any height, and for one row alone.
+template <class T>
+void ends_of_rows() {
+    const Size m = 15;
+    for (const Size in : {5, 11, 23, 100})
+        for (Size n_out = 1; n_out <= 66; ++n_out) {
+            const auto W = numbers<T>(n_out * in, 1), b = numbers<T>(n_out, 2), X = numbers<T>(m * in, 3);
+            const auto many = layer(W, b, samples(X, in), Unit::linear, 1);
+            for (Size i = 0; i < m; ++i) {
+                const std::vector<T> row(X.begin() + i * in, X.begin() + (i + 1) * in);
+                const auto one = layer(W, b, samples(row, in), Unit::linear, 1);
+                CHECK(std::equal(one.begin(), one.end(), many.begin() + i * n_out));
+            }
+        }
+}
+
 }  // namespace
 
 TEST("a layer is unit(X W^T + b) for all small shapes and both types") {
@@ -113,6 +129,11 @@ TEST("a layer is unit(X W^T + b) for all small shapes and both types") {
 TEST("a layer of any width is right, and its rows do not depend on one another") {
     widths<float>();
     widths<double>();
+}
+
+TEST("one row has the bits that it has among many, wherever rows end") {
+    ends_of_rows<float>();
+    ends_of_rows<double>();
 }
 
 TEST("sigmoid and tanh are right within a few units in the last place over their whole range") {
