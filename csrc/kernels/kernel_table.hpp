@@ -345,8 +345,8 @@ struct Kernels {
 
     /// total (n_cols,) += rows of X, ld apart, one after another.
     void (*add_rows)(const T* X, Size ld, Size n_rows, Size n_cols, double* total);
-    /// Is an element of x below its `low` or above its `high`? NaN is neither.
-    bool (*strays)(const T* x, const T* low, const T* high, Size n);
+    /// How many rows of X, ld apart, have an element below its `low` or above its `high`; NaN is neither.
+    Size (*count_strays)(const T* X, Size ld, Size n_rows, Size n_cols, const T* low, const T* high);
     /// counts (n_edges, n_cols) += how many rows of X, ld apart, are above each edge. edges: (n_edges, n_cols).
     void (*count_above)(const T* X, Size ld, Size n_rows, Size n_cols, const T* edges, Size n_edges, Size* counts);
     /// areas (n_edges + 1, n_cols) += what of the rows of X, ld apart, lies within each interval between edges: below

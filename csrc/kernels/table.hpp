@@ -18,6 +18,6 @@
         softmax<T>, softmax_delta<T>, softmax_columns<T>,                                                         \
         finish_rows<T>, finish_transposed<T>, sum_squares<T>, multiply_adds<T>, read_once<T>, dot<T>, scale<T>, add_scaled<T>,                  \
         select<T>, keep_largest<T>, shift<T>, gather<T>, pick_dots<T>, update_adam_row<T>,                      \
-        add_rows<T>, strays<T>, count_above<T>, add_areas<T>, reduce_rows<T>, squared_distance<T>,                              \
+        add_rows<T>, count_strays<T>, count_above<T>, add_areas<T>, reduce_rows<T>, squared_distance<T>,                              \
         update_sgd<T>, update_momentum<T>, update_adam<T>};
 // clang-format on

@@ -67,17 +67,36 @@ void add_rows(const T* X, Size ld, Size n_rows, Size n_cols, double* total) noex
     for (; r < n_rows; ++r) add_some_rows<T, 1>(X + r * ld, ld, n_cols, total);
 }
 
-template <class T>
-bool strays(const T* x, const T* low, const T* high, Size n) noexcept {
-    IntVec<T> found{};
+// How many of NR rows stray; they walk along the columns together: the range is read once for all of them.
+template <class T, int NR>
+inline Size some_strays(const T* X, Size ld, Size n_cols, const T* low, const T* high) noexcept {
+    IntVec<T> found[NR] = {};
     Size c = 0;
-    for (; c + kLanes<T> <= n; c += kLanes<T>) {
-        const Vec<T> v = load(x + c);
-        found |= (v < load(low + c)) | (v > load(high + c));
+    for (; c + kLanes<T> <= n_cols; c += kLanes<T>) {
+        const Vec<T> least = load(low + c);
+        const Vec<T> most = load(high + c);
+#pragma GCC unroll 4
+        for (int r = 0; r < NR; ++r) {
+            const Vec<T> x = load(X + r * ld + c);
+            found[r] |= (x < least) | (x > most);
+        }
     }
-    bool beyond = any<T>(found);
-    for (; c < n; ++c) beyond |= x[c] < low[c] || x[c] > high[c];
-    return beyond;
+    Size n = 0;
+    for (int r = 0; r < NR; ++r) {
+        bool beyond = any<T>(found[r]);
+        for (Size e = c; e < n_cols; ++e) beyond |= X[r * ld + e] < low[e] || X[r * ld + e] > high[e];
+        n += beyond ? 1 : 0;
+    }
+    return n;
+}
+
+template <class T>
+Size count_strays(const T* X, Size ld, Size n_rows, Size n_cols, const T* low, const T* high) noexcept {
+    Size n = 0;
+    Size r = 0;
+    for (; r + 4 <= n_rows; r += 4) n += some_strays<T, 4>(X + r * ld, ld, n_cols, low, high);
+    for (; r < n_rows; ++r) n += some_strays<T, 1>(X + r * ld, ld, n_cols, low, high);
+    return n;
 }
 
 template <class T>

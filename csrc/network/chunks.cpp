@@ -14,9 +14,10 @@ namespace {
 
 constexpr Size kBlock = 16;     // summed rows: what is compared with the range is in cache
 constexpr Size kCounted = 128;  // rows that are counted in registers
-constexpr Size kTogether = 4;   // rows that are summed in one walk,
-constexpr Size kAhead = 8;      // while those so far ahead are asked for:
-constexpr Size kNarrow = 1024;  // rows of so many bytes, too short and too far apart for the hardware to foresee
+// Rows that are summed in one walk, and compared while they are in cache; meanwhile the next ones are asked for, no
+// more: rows that are 4 KiB apart share the same few places of a cache.
+constexpr Size kTogether = 4;
+constexpr Size kNarrow = 1024;  // bytes of a row: too few, too far from the next one, for the hardware to foresee
 
 // The first of these samples whose number in the chunk, which has `seen` rows, is a multiple of `step`.
 Size first_of(Size seen, Size step) noexcept { return (step - seen % step) % step; }
@@ -68,16 +69,23 @@ private:
             const Size ld = plain.ld > 0 ? plain.ld * step : n;
             for (Size r = 0; r < some; r += kTogether) {
                 if (plain.ld > 0 && n * kSize <= kNarrow)
-                    for (Size a = r + kAhead; a < std::min(r + kAhead + kTogether, n_summed - i); ++a)
-                        ask(from + a * ld);
-                k.add_rows(from + r * ld, ld, std::min(kTogether, some - r), n, sum);
-            }
-            for (Size r = 0; r < some; ++r) {
-                if ((tally.n_rows + at + r * step) % Chunks<T>::kRanged != 0) continue;
-                tally.n_ranged += 1;
-                tally.n_outside += k.strays(from + r * ld, chunks.low, chunks.high, n) ? 1 : 0;
+                    for (Size a = r + kTogether; a < std::min(r + 2 * kTogether, n_summed - i); ++a) ask(from + a * ld);
+                const Size rows_here = std::min(kTogether, some - r);
+                k.add_rows(from + r * ld, ld, rows_here, n, sum);
+                compare(from + r * ld, ld, rows_here, at + r * step);
             }
         }
+    }
+
+    // Those of the rows that have just been summed, from `at` on in this piece, whose number is a multiple of kRanged.
+    void compare(const T* from, Size ld, Size some, Size at) noexcept {
+        const Size apart = Chunks<T>::kRanged / chunks.summed;
+        const Size first = first_of((tally.n_rows + at) / chunks.summed, apart);
+        const Size n_ranged = count_of(some, first, apart);
+        if (n_ranged == 0) return;
+        tally.n_ranged += n_ranged;
+        tally.n_outside += kernels<T>().count_strays(from + first * ld, ld * apart, n_ranged, chunks.n_features,
+                                                     chunks.low, chunks.high);
     }
 
     void ask(const T* row) const noexcept {

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..files._kinds import DETECTOR, ENCODERS, KIND, KSPARSE, SPARSE
+from ..files._kinds import DETECTOR, ENCODERS, KIND, KSPARSE, MONITOR, SPARSE
 from ..files._model_file import read_tensors
 from ..ksparse._load_sae import read_sae
 from ._models import is_foreign
@@ -29,6 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     about: dict[str, Any] = {"file": arguments.model, "kind": kind}
     describe = _sparse if kind in SPARSE else _layers if "units" in contents else _layer
     about |= describe(tensors, contents)
+    if kind == MONITOR:
+        about |= _watching(tensors, contents)
     if kind not in ENCODERS:
         about |= {k: contents[k] for k in ("fitted", "hyper_parameters", "feature_names", "versions")}
     if kind not in ENCODERS and not arguments.json:
@@ -114,6 +116,13 @@ def _layers(tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[
     if "classes" in contents:
         return about | {"classes": contents["classes"]["values"]}
     return about | {"output": list(reversed(contents["output_units"])), "loss": contents["loss"]}
+
+
+def _watching(tensors: dict[str, NDArray[Any]], contents: dict[str, Any]) -> dict[str, Any]:
+    """How a monitor looks at rows, and what it has seen."""
+    n_rows, n_chunks = map(int, tensors["found.totals"])
+    about = {name: contents[name] for name in ("chunk_size", "every", "history")}
+    return about | {"n_rows": n_rows, "n_chunks": n_chunks, "n_alarmed": int(tensors["found.alerts"][-1])}
 
 
 def _first(names: list[Any]) -> list[Any]:

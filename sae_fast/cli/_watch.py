@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import os
+import sys
 from typing import Any
 
 import numpy as np
@@ -39,13 +41,13 @@ def run(arguments: argparse.Namespace) -> int:
     monitor.flush()
     monitor.model = model
     report = monitor.report()
-    print(json.dumps(report.to_dict()) if arguments.json else report)
     if arguments.out is not None:
         monitor.save(arguments.out)
         say(f"wrote {arguments.out}")
     if arguments.plot is not None:
         plot.save(plot.monitor(report), arguments.plot)
         say(f"wrote {arguments.plot}")
+    _print(json.dumps(report.to_dict()) if arguments.json else str(report), report.n_alarmed > 0)
     alerts = report.alerts
     for alert in alerts[:5]:
         say("alert: {metric} is {value:.4g} in chunk {chunk}, limits {lower:.4g} and {upper:.4g}".format(**alert))
@@ -53,6 +55,16 @@ def run(arguments: argparse.Namespace) -> int:
     if more:
         say(f"{more} more alerts; {report.n_alarmed} chunks have one or several")
     return ALERT if report.n_alarmed else 0
+
+
+def _print(text: str, alarmed: bool) -> None:
+    """What a reader that has gone, as in ``| head``, does not take is no reason to keep an alert from the exit code."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        if not alarmed:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _monitor(arguments: argparse.Namespace, given: Any) -> Monitor:

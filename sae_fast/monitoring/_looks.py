@@ -19,7 +19,7 @@ RANGED = _core.RANGED
 STEPS = (16, 8, 4)  # of so many rows one is summed; they divide RANGED
 WIDE = 64  # units, beside whose codes the judging of every 64th row is little
 EVERY = 64, 128
-CAPACITY = 256  # chunks that are judged together,
+CAPACITY = 512  # chunks that are judged together,
 KEPT_BYTES = 1 << 22  # or fewer, if their rows for the network, or these rows' codes, take more than this
 # The columns of a tally: numbers of rows, but for N_MISSING, a number of values.
 N_ROWS, N_SUMMED, N_RANGED, N_MISSING, N_OUTSIDE, N_KEPT = range(6)

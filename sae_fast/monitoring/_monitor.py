@@ -32,7 +32,7 @@ class Monitor:
     """Judges rows, chunk by chunk, beside reference rows; :meth:`SparseAutoencoder.monitor` makes one.
 
     To cost little beside ``transform`` it takes the means of features from every 16th, eighth or fourth row, compares
-    ranges in every 16th, and sends every 64th or 128th through the network, those of up to 256 chunks at once: when so
+    ranges in every 16th, and sends every 64th or 128th through the network, those of up to 512 chunks at once: when so
     many are full, or somebody asks for a report. Means are taken of as few rows as tell a feature that moves by one
     standard deviation from chance, of which the reference says how far it goes. Many threads may call at once; one
     works at a time.

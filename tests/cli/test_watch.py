@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -173,3 +175,29 @@ def test_text_that_is_no_number_is_refused(folder, tmp_path, capsys):
     reference = ["--reference", str(folder / "valid.npy")]
     assert main(["watch", str(folder / "m.safetensors"), str(path), *reference]) == 1
     assert "line 311, column 1 must be a number, got 'high'" in capsys.readouterr().err
+
+
+def test_info_tells_of_a_monitor(folder, tmp_path, capsys):
+    """How it looks at rows, and what it has seen."""
+    path = str(tmp_path / "monitor.safetensors")
+    reference = ["--reference", str(folder / "valid.npy"), "--chunk-size", "400"]
+    assert main(["watch", str(folder / "m.safetensors"), str(folder / "moved.npy"), *reference, "-o", path]) == 3
+    capsys.readouterr()
+    assert main(["info", path, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    wanted = {"chunk_size": 400, "every": 128, "n_rows": 1200, "n_chunks": 3, "n_alarmed": 2}
+    assert {name: found[name] for name in wanted} == wanted
+
+
+def test_a_reader_that_goes_keeps_no_alert_back(folder, tmp_path):
+    """The exit code tells, and files are written, though nobody reads the report."""
+    monitor, out = tmp_path / "monitor.safetensors", tmp_path / "seen.safetensors"
+    sf.load(folder / "m.safetensors").monitor(rows(2000, seed=1), chunk_size=300).save(monitor)
+    command = [sys.executable, "-m", "sae_fast", "watch", str(monitor), str(folder / "moved.npy"), "-o", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 3, said
+    assert "alert: " in said
+    assert sf.load(out).report().n_rows == 1200
