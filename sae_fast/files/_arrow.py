@@ -45,6 +45,10 @@ class ArrowColumns:
         Of the features, once a batch has been seen, or at once where ``dtype`` is known.
     dtype : numpy.dtype or None
         Of the features, where the schema tells: no lists, nor other things that may or may not be numbers.
+    is_plain : bool
+        All that is to be read is numbers as NumPy has them, and not lists of them.
+    row_bytes : int
+        What they take in memory.
     missing : callable
         Told a column's name, it tells how many of its values are missing in all, or None.
 
@@ -73,6 +77,8 @@ class ArrowColumns:
         self._place = {i: k for k, i in enumerate(self.wanted)}
         types = {i: schema.field(i).type for i in self.wanted}
         self._simple = {i for i, kind in types.items() if _is_simple(arrow, kind)}
+        self.is_plain = self._simple.issuperset(self.wanted)
+        self.row_bytes = sum(types[i].bit_width // 8 if i in self._simple else 8 for i in self.wanted)
         self.dtype: np.dtype[Any] | None = None
         if self._simple.issuperset(self._features):
             self.names = [self._all[i] for i in self._features]

@@ -15,9 +15,9 @@ from ._spooled import File
 
 _LARGE_GROUP, _READ_BYTES = 1 << 26, 1 << 16
 """Of row groups beyond so many bytes that much of each column is read at a time, not the whole of it."""
-_MANY_COLUMNS, _COLUMNS_AT_ONCE = 16, 128
-"""From so many on small row groups are decoded whole, what a batch costs a column would be more than its numbers; so
-many at a time."""
+_MANY_COLUMNS, _WHOLE_GROUP, _PAGE_BYTES, _COLUMNS_AT_ONCE = 16, 1 << 26, 1 << 20, 128
+"""From so many columns on row groups of so many bytes, or so many a column, are decoded whole, so many columns at a
+time. Row by row the page and the dictionary of each column would be in memory, which are more."""
 
 
 class ArrowReader(Reader):
@@ -97,10 +97,13 @@ class ParquetReader(ArrowReader):
             groups = [about.row_group(i) for i in range(about.num_row_groups)]
             self._group_rows = [group.num_rows for group in groups]
             largest = max((group.total_byte_size for group in groups), default=0)
-            if largest > _LARGE_GROUP:
+            decoded = max(self._group_rows, default=0) * self._columns.row_bytes
+            if not self._columns.is_plain:
+                decoded = max(decoded, largest)
+            enough = max(_WHOLE_GROUP, _PAGE_BYTES * len(wanted))
+            self._whole_groups = len(wanted) >= _MANY_COLUMNS and decoded <= enough
+            if largest > _LARGE_GROUP and not self._whole_groups:
                 self._buffer = _READ_BYTES
-            cells = max(self._group_rows, default=0) * len(wanted)
-            self._whole_groups = len(wanted) >= _MANY_COLUMNS and max(largest, 8 * cells) <= _LARGE_GROUP
             if alone:
                 self._about = about
             self.columns = self._columns.features_of

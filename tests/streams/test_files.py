@@ -21,6 +21,7 @@ import sae_fast as sf
 from sae_fast.files import _csv_read, _csv_records
 from sae_fast.files._arrow import ArrowColumns, together
 from sae_fast.files._table import AS_IT_IS, TableOptions
+from sae_fast.streams import _parquet
 from sae_fast.streams._files import open_files
 from sae_fast.streams._parquet import StreamReader
 from sae_fast.streams._tables import read_table
@@ -230,6 +231,20 @@ def test_many_columns(tmp_path):
         np.testing.assert_array_equal(whole(source), wanted)
         np.testing.assert_array_equal(np.concatenate([rows.values for rows in source.passing(23)]), wanted[23:])
         assert source.labels.tolist() == table["y"].to_pylist()
+
+
+@pytest.mark.parametrize(("less", "calls"), [(0, [20, 20, 10]), (1, [])])
+def test_row_groups_that_are_decoded_whole(tmp_path, monkeypatch, less, calls):
+    """Those whose numbers, and not their pages or numbers of eight bytes, take as much as is allowed."""
+    values, table = wide(50)
+    pa.parquet.write_table(table, tmp_path / "x.parquet", row_group_size=20)
+    monkeypatch.setattr(_parquet, "_WHOLE_GROUP", 20 * 300 * 4 - less)
+    monkeypatch.setattr(_parquet, "_PAGE_BYTES", 1)
+    decoded = []
+    real = _parquet.ParquetReader._group
+    monkeypatch.setattr(_parquet.ParquetReader, "_group", lambda *a: decoded.append(len((c := real(*a))[0])) or c)
+    np.testing.assert_array_equal(whole(sf.open_source(tmp_path / "x.parquet", drop=["y"], batch_size=7)), values)
+    assert decoded == calls
 
 
 @pytest.mark.parametrize("kind", ["file", "stream"])
