@@ -24,6 +24,7 @@ BINS = 10
 DRAWS = 2000
 RARE = 0.01  # of the rows, above and below, may have other values than a feature that counts as constant
 DEVIATIONS = 3.0
+MARGIN = 2.5  # standard deviations of a mean: chance takes back more of a move in one of 160 chunks
 FEWEST = 40
 MOST = 1 << 13  # rows of a chunk that are drawn; limits of larger chunks are as wide as with so many
 ROUNDING = 8  # last places, by which equal codes may differ
@@ -212,8 +213,8 @@ def _drawn_shifts(found: Reference, fresh: NDArray[Any], picked: NDArray[np.intp
     """The last two metrics of chunks of the rows that are picked, and of how many rows one is summed for them.
 
     Of as many as may be, if a feature that has moved by one standard deviation still goes beyond the limit, though
-    chance moves its mean back by three standard deviations of a mean. Where features have long tails, as rare pixels,
-    the limit is high with few rows.
+    chance moves its mean back by ``MARGIN`` standard deviations of a mean. Where features have long tails, as rare
+    pixels, the limit is high with few rows.
     """
     from scipy.sparse import csr_array
 
@@ -224,7 +225,7 @@ def _drawn_shifts(found: Reference, fresh: NDArray[Any], picked: NDArray[np.intp
         start = np.arange(0, some.size + 1, n)
         draw = csr_array((np.ones(some.size), some.reshape(-1), start), shape=(len(picked), len(fresh)))
         metrics = _shifts(draw @ known, np.full(len(picked), n), found.mean, found.sd)
-        if step == STEPS[-1] or _limits(metrics, chunk_size, len(fresh))[1][0] + DEVIATIONS / np.sqrt(n) <= 1:
+        if step == STEPS[-1] or _limits(metrics, chunk_size, len(fresh))[1][0] + MARGIN / np.sqrt(n) <= 1:
             break
     return step, metrics
 
