@@ -58,7 +58,8 @@ struct Plan {
     Size chunk = 0, n_chunks = 1;  // strips of a chunk, or 0
     bool at_once;                  // is one block all there is?
     Size n_slots;                  // blocks in memory
-    Size n_left;  // panels of a layer's narrow side whose tiles of a gradient take one of the wide side in turn
+    Size n_left;      // panels of a layer's narrow side whose tiles of a gradient take one of the wide side in turn
+    Size n_together;  // of the wide side, whose tiles with a narrow one are finished together
 
     template <class T>
     Plan(const Problem<T>& problem, const Results<T>& results, int requested_threads) noexcept
@@ -93,6 +94,7 @@ struct Plan {
         if (penalised && n_blocks > 1 && chunk == 0)
             n_slots = std::max(n_slots, (n_threads + groups_per_slot() - 1) / groups_per_slot());
         n_left = std::max<Size>(near_cache() / (3 * lanes * block * element), 1);
+        n_together = at_once ? kTilesTogether : 1;
         // Blocks of large gradients are packed all the same: their tiles walk through the samples time and again.
         in_place = plain && chunk > 0 && features.padded() == features.n;
         target_in_place =
@@ -122,6 +124,7 @@ struct Plan {
         p.group = std::min(group, p.strips_per_block());
         p.n_blocks = (p.n_strips + p.strips_per_block() - 1) / p.strips_per_block();
         p.penalised = p.in_place = p.at_once = false;
+        p.n_together = 1;
         p.chunk = 0;
         p.n_chunks = n_chunks > 1 ? 2 : 1;  // the one that is summed, and the sum of those before
         p.n_slots = std::max<Size>(2, (n_threads + p.groups_per_slot() - 1) / p.groups_per_slot());

@@ -241,8 +241,11 @@ public:
         // wide one that comes from far away, where panels are packed.
         const Size step = A.stride == narrow.width(q) ? A.stride * plan_.block : narrow.width(q);
         Size ahead = q + 1 < narrow.count() ? step : 0;
-        if (p > 0 && B.stride == layer.wide().width(p))
-            ahead = p + 1 < layer.wide().count() ? B.data + B.stride * plan_.block - A.data : 0;
+        const Size next = p + plan_.n_together;
+        if (p >= plan_.n_together && B.stride == layer.wide().width(p))
+            ahead = next < layer.wide().count()
+                        ? B.data + (layer.wide().offset(next) - layer.wide().offset(p)) * plan_.block - A.data
+                        : 0;
         for (Size r = 0; r < n_rows; r += k_.outer_rows)
             k_.outer(A.data + r * A.stride, A.stride, narrow.used(q), B.data + r * B.stride, B.stride,
                      layer.wide().vectors(p), std::min(k_.outer_rows, n_rows - r), C, accumulate || r > 0, ahead);

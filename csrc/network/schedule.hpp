@@ -172,11 +172,15 @@ protected:
     // The block's share of grad W_l = delta_l^T a_{l-1}, parallel over the panels of the result; the last block also
     // finishes what it owns.
     void gradients(Team team, Size b) const noexcept {
-        share_tiles(team, [&](Size l, Size p, Size q) {
+        share_groups(team, plan_.n_together, [&](Size l, Range wide, Size q) {
             // What one block finishes at once never leaves the cache.
-            T* C = plan_.at_once ? scratch_.tiles + team.id * tile_size(plan_.lanes) : tile(l, 0, p, q);
-            rows_.gradient_tile(l, b % 2, plan_.strips_of_block(b), p, q, C, b > 0);
-            if (b == plan_.n_blocks - 1) rows_.finish_tile(l, p, q, C);
+            T* const mine = scratch_.tiles + team.id * plan_.n_together * tile_size(plan_.lanes);
+            const auto at = [&](Size p) {
+                return plan_.at_once ? mine + (p - wide.begin) * tile_size(plan_.lanes) : tile(l, 0, p, q);
+            };
+            for (Size p = wide.begin; p < wide.end; ++p)
+                rows_.gradient_tile(l, b % 2, plan_.strips_of_block(b), p, q, at(p), b > 0);
+            for (Size p = wide.begin; p < wide.end && b == plan_.n_blocks - 1; ++p) rows_.finish_tile(l, p, q, at(p));
         });
     }
 
@@ -187,13 +191,18 @@ protected:
                layer.narrow().offset(q) * layer.wide().width(p);
     }
 
-    // Calls item(l, p, q) for the tiles of all gradients that this member takes; some narrow panels take a wide one in
-    // turn.
+    // Calls item(l, p, q) for the tiles of all gradients that this member takes.
     template <class Item>
     void share_tiles(Team team, Item item) const noexcept {
-        const auto tiles = [&](Size l) {
-            return scratch_.layers[l].wide().count() * scratch_.layers[l].narrow().count();
-        };
+        share_groups(team, 1, [&](Size l, Range wide, Size q) { item(l, wide.begin, q); });
+    }
+
+    // Calls item(l, wide, q) for those of a narrow panel with `most` wide ones, or fewer; some narrow panels take these
+    // in turn.
+    template <class Item>
+    void share_groups(Team team, Size most, Item item) const noexcept {
+        const auto groups = [&](Size l) { return (scratch_.layers[l].wide().count() + most - 1) / most; };
+        const auto tiles = [&](Size l) { return groups(l) * scratch_.layers[l].narrow().count(); };
         Size n_tiles = 0;
         for (Size l = 0; l <= last_; ++l) n_tiles += tiles(l);
         team.each(n_tiles, 1, [&](Range tile) {
@@ -202,11 +211,13 @@ protected:
             for (; i >= tiles(l); ++l) i -= tiles(l);
             const PanelSplit& wide = scratch_.layers[l].wide();
             const PanelSplit& narrow = scratch_.layers[l].narrow();
-            const Size q0 = i / (wide.count() * plan_.n_left) * plan_.n_left;
+            const Size q0 = i / (groups(l) * plan_.n_left) * plan_.n_left;
             const Size n_q = std::min(plan_.n_left, narrow.count() - q0);
-            i -= q0 * wide.count();
-            if (!team.stops(plan_.block, wide.width(i / n_q), narrow.used(q0 + i % n_q)))
-                item(l, i / n_q, q0 + i % n_q);
+            i -= q0 * groups(l);
+            const Size p = i / n_q * most;
+            const Size end = std::min(p + most, wide.count());
+            if (!team.stops(plan_.block, wide.offset(end) - wide.offset(p), narrow.used(q0 + i % n_q)))
+                item(l, Range{p, end}, q0 + i % n_q);
         });
     }
 };

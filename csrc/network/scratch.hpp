@@ -57,7 +57,7 @@ struct Scratch {
     T* row_weight;            // (m,) with mean 1, or null
     Size* labels;             // (m,), softmax
     double* losses;           // (n_strips, panels of the output)
-    T* tiles;                 // (n_threads, tile of a gradient), only for one block
+    T* tiles;                 // (n_threads, n_together, tile of a gradient), only for one block
     T* rows;                  // (n_threads, features or targets)
     T *X, *target;            // panels with room for Plan::block rows, for each slot; null where read in place
 
@@ -75,7 +75,8 @@ struct Scratch {
         row_weight = problem.sample_weight != nullptr ? arena.take<T>(plan.m) : nullptr;
         labels = facts(network.loss).by_row ? arena.take<Size>(plan.m) : nullptr;
         losses = arena.take<double>(plan.n_strips * out.count());
-        tiles = plan.gradient && plan.at_once ? arena.take<T>(plan.n_threads * tile_size(plan.lanes)) : nullptr;
+        tiles = plan.gradient && plan.at_once ? arena.take<T>(plan.n_threads * plan.n_together * tile_size(plan.lanes))
+                                              : nullptr;
         rows = arena.take<T>(plan.n_threads * std::max(plan.features.n, out.n));
         X = plan.in_place ? nullptr : arena.take<T>(rows_in_memory * plan.features.padded());
         target = plan.own_target && !plan.target_in_place ? arena.take<T>(rows_in_memory * out.padded()) : nullptr;
