@@ -8,38 +8,90 @@
 namespace sae_fast {
 namespace {
 
-/// The lanes of N vectors, each summed in pairs of pairs until there are N numbers for each vector's lanes divided by
-/// N.
-template <class T, int N>
-inline Vec<T> sum_vectors(const T* rows) noexcept {
-    if constexpr (N == 1)
-        return load(rows);
-    else
-        return sum_pairs<T>(sum_vectors<T, N / 2>(rows), sum_vectors<T, N / 2>(rows + N / 2 * kLanes<T>));
+/// Sums of neighbours within groups of lanes: those of a in the first half of each group, those of b in the second one.
+template <class T, int Group>
+inline Vec<T> sum_pairs_within(Vec<T> a, Vec<T> b) noexcept {
+    constexpr int n = static_cast<int>(kLanes<T>);
+    IntVec<T> at{};
+#pragma GCC unroll 16
+    for (int l = 0; l < n; ++l)
+        at[l] = (l % Group < Group / 2 ? 0 : n) + l / Group * Group + 2 * (l % Group % (Group / 2));
+#if defined(__clang__)
+    Vec<T> even{}, odd{};
+    for (int l = 0; l < n; ++l) {
+        even[l] = at[l] < n ? a[at[l]] : b[at[l] - n];
+        odd[l] = at[l] < n ? a[at[l] + 1] : b[at[l] + 1 - n];
+    }
+    return even + odd;
+#else
+    return __builtin_shuffle(a, b, at) + __builtin_shuffle(a, b, at + 1);
+#endif
 }
 
-/// Rows of columns, some at a time: what is long in their units is computed ahead for all of them, and the lanes of
-/// their sums are added together.
+/// The sums of both halves of a, and then those of both halves of b.
+template <class T>
+inline Vec<T> sum_halves(Vec<T> a, Vec<T> b) noexcept {
+    constexpr int n = static_cast<int>(kLanes<T>);
+    IntVec<T> at{};
+#pragma GCC unroll 16
+    for (int l = 0; l < n; ++l) at[l] = l < n / 2 ? l : l + n / 2;
+#if defined(__clang__)
+    Vec<T> low{}, high{};
+    for (int l = 0; l < n; ++l) {
+        low[l] = l < n / 2 ? a[l] : b[l - n / 2];
+        high[l] = l < n / 2 ? a[l + n / 2] : b[l];
+    }
+    return low + high;
+#else
+    return __builtin_shuffle(a, b, at) + __builtin_shuffle(a, b, at + n / 2);
+#endif
+}
+
+/// The lanes of N vectors, each summed in pairs of pairs until there are N numbers for each vector's lanes divided by
+/// N. AVX2 has shuffles of two vectors within groups of 16 bytes alone.
+template <class T, int N>
+inline Vec<T> sum_vectors(const T* rows) noexcept {
+    constexpr int n = static_cast<int>(kLanes<T>);
+    constexpr int group = SAE_FAST_VECTOR_BYTES == 32 ? n / 2 : n;
+    if constexpr (N == 1) {
+        return load(rows);
+    } else {
+        const Vec<T> a = sum_vectors<T, N / 2>(rows), b = sum_vectors<T, N / 2>(rows + N / 2 * n);
+        if constexpr (N > group)
+            return sum_halves<T>(a, b);
+        else
+            return sum_pairs_within<T, group>(a, b);
+    }
+}
+
+/// Rows of columns, a block of them: the lanes of their sums are added together.
 template <class T>
 struct RowSums {
-    static constexpr Size most = 16;
+    static constexpr Size most = kUnitBlock;
     alignas(64) T rows[most * kLanes<T>];
 
     void set(Size r, Vec<T> sum) noexcept { store(rows + r * kLanes<T>, sum); }
     /// to[r] += the sum of row r.
     void add_to(double* to, Size n_rows) noexcept {
-        constexpr Size n = kLanes<T>;
-        for (Size r = n_rows; r % n != 0; ++r) set(r, Vec<T>{});
-        for (Size r0 = 0; r0 < n_rows; r0 += n) {
-            alignas(64) T sums[n];
-            store(sums, sum_vectors<T, static_cast<int>(n)>(rows + r0 * n));
-            for (Size r = r0; r < n_rows && r < r0 + n; ++r) to[r] += static_cast<double>(sums[r - r0]);
+        constexpr Size n = kLanes<T>, some = n < most ? n : most;
+        for (Size r = n_rows; r < most; ++r) set(r, Vec<T>{});
+        alignas(64) T sums[most < n ? n : most];
+#pragma GCC unroll 8
+        for (Size r = 0; r < most; r += some) {
+            Vec<T> v = sum_vectors<T, static_cast<int>(some)>(rows + r * n);
+            for (Size left = n / some; left > 1; left /= 2) v = sum_pairs<T>(v);
+            store(sums + r, v);
         }
+        if (n_rows == most)
+            for (Size r = 0; r < most; ++r) to[r] += static_cast<double>(sums[r]);
+        else
+            for (Size r = 0; r < n_rows; ++r) to[r] += static_cast<double>(sums[r]);
     }
 };
 
-/// Rows of n_vec vectors of which kShortSum are the first part of a sum.
-inline Size rows_at_once(Size n_vec) noexcept { return n_vec < kShortSum ? kShortSum / n_vec : 1; }
+/// Rows of n_vec vectors of which kShortSum are the first part of a sum; a block has whole ones.
+inline Size rows_at_once(Size n_vec) noexcept { return n_vec <= 2 ? kUnitBlock : kUnitBlock / 2; }
+static_assert(2 * kUnitBlock == kShortSum && kSampleVectors <= 4);
 
 /// The first part of what a unit makes of some rows, with their biases.
 template <class T, class U>
@@ -49,94 +101,102 @@ struct AheadOfRows {
     void compute(const T* z, Size n_rows, Size n_vec, const T* bias) noexcept {
         if constexpr (U::goes_ahead) {
             T* to = parts;
-            for (Size r = 0; r < n_rows; ++r)
-                for (Size v = 0; v < n_vec; ++v, z += kLanes<T>, to += kLanes<T>)
-                    store(to, U::ahead(load(z) + bias[r]));
+            for (Size r = 0; r < n_rows; ++r) {
+                const Vec<T> b = splat(bias[r]);
+                for (Size v = 0; v < n_vec; ++v, z += kLanes<T>, to += kLanes<T>) store(to, U::ahead(load(z) + b));
+            }
         }
     }
-    Vec<T> of(Size i, Vec<T> z) const noexcept {
+    Vec<T> of(const T* part, Vec<T> z) const noexcept {
         if constexpr (U::goes_ahead)
-            return load(parts + i);
+            return load(part);
         else
             return z;
     }
 };
 
 template <class T, class U>
-void hidden_columns_as(T* z, Size n_rows, Size n_vec, const T* bias, const T* weight, double* sum_s,
+void hidden_columns_as(T* z, T* a, Size n_rows, Size n_vec, const T* bias, const T* weight, double* sum_s,
                        double* sum_c) noexcept {
     constexpr Size n = kLanes<T>;
     const Size width = n_vec * n;
     AheadOfRows<T, U> ahead;
     RowSums<T> s, c;
-    for (Size r0 = 0; r0 < n_rows; r0 += rows_at_once(n_vec)) {
-        const Size some = n_rows - r0 < rows_at_once(n_vec) ? n_rows - r0 : rows_at_once(n_vec);
-        ahead.compute(z, some, n_vec, bias + r0);
-        Size i = 0;
-        for (Size r = 0; r < some; ++r) {
-            Vec<T> beyond{}, big{}, small{};
-            for (Size j = 0; j < width; j += n, i += n) {
-                const Vec<T> w = load(weight + j);
-                const Vec<T> own = load(z + i) + bias[r0 + r];
-                const Hidden<T> h = U::hidden(own, ahead.of(i, own));
-                store(z + i, h.stored);
-                beyond += w * h.beyond;
-                big += sign_bit<T>(h.beyond) ? w : Vec<T>{};
-                small += sign_bit<T>(h.beyond) ? Vec<T>{} : w;
+    for (Size block = 0; block < n_rows; block += kUnitBlock) {
+        const Size end = n_rows - block < kUnitBlock ? n_rows : block + kUnitBlock;
+        for (Size r0 = block; r0 < end; r0 += rows_at_once(n_vec)) {
+            const Size some = end - r0 < rows_at_once(n_vec) ? end - r0 : rows_at_once(n_vec);
+            ahead.compute(z, some, n_vec, bias + r0);
+            const T* early = ahead.parts;
+            for (Size r = r0; r < r0 + some; ++r, z += width, a += width, early += width) {
+                Vec<T> beyond{}, big{}, small{};
+                const Vec<T> b = splat(bias[r]);
+                for (Size j = 0; j < width; j += n) {
+                    const Vec<T> w = load(weight + j);
+                    const Vec<T> own = load(z + j) + b;
+                    const Hidden<T> h = U::hidden(own, ahead.of(early + j, own));
+                    store(z + j, h.stored);
+                    store(a + j, U::restore(h.stored));
+                    beyond += w * h.beyond;
+                    big += sign_bit<T>(h.beyond) ? w : Vec<T>{};
+                    small += sign_bit<T>(h.beyond) ? Vec<T>{} : w;
+                }
+                s.set(r - block, big + beyond);
+                c.set(r - block, small - beyond);
             }
-            s.set(r, big + beyond);
-            c.set(r, small - beyond);
         }
-        s.add_to(sum_s + r0, some);
-        c.add_to(sum_c + r0, some);
-        z += some * width;
+        s.add_to(sum_s + block, end - block);
+        c.add_to(sum_c + block, end - block);
     }
 }
 
 template <class T>
-void hidden_columns(Unit u, T* z, Size n_rows, Size n_vec, const T* bias, const T* weight, double* sum_s,
+void hidden_columns(Unit u, T* z, T* a, Size n_rows, Size n_vec, const T* bias, const T* weight, double* sum_s,
                     double* sum_c) noexcept {
     with_unit<T>(
-        u, [&](auto unit) { hidden_columns_as<T, decltype(unit)>(z, n_rows, n_vec, bias, weight, sum_s, sum_c); });
+        u, [&](auto unit) { hidden_columns_as<T, decltype(unit)>(z, a, n_rows, n_vec, bias, weight, sum_s, sum_c); });
 }
 
 template <class T, class U, class L>
-double output_columns_as(T* z, const T* X, Size n_rows, Size n_vec, const T* bias, const T* weight,
-                         double* sum_delta) noexcept {
+void output_columns_as(T* z, const T* X, Size n_rows, Size n_vec, const T* bias, const T* weight, double* sum_delta,
+                       double* losses) noexcept {
     constexpr Size n = kLanes<T>;
     const Size width = n_vec * n;
     AheadOfRows<T, U> ahead;
     RowSums<T> deltas;
-    DoubleSum<T> total;
-    for (Size r0 = 0; r0 < n_rows; r0 += rows_at_once(n_vec)) {
-        const Size some = n_rows - r0 < rows_at_once(n_vec) ? n_rows - r0 : rows_at_once(n_vec);
-        ahead.compute(z, some, n_vec, bias + r0);
-        Size i = 0;
-        for (Size r = 0; r < some; ++r) {
-            Vec<T> sum{}, losses{};
-            for (Size j = 0; j < width; j += n, i += n) {
-                const Vec<T> at = load(z + i) + bias[r0 + r];
-                const Vec<T> x = load(X + i);
-                const Error<T> e = U::error(at, ahead.of(i, at), x);
-                const Vec<T> delta = L::add(at, x, e, load(weight + j), losses);
-                sum += delta;
-                store(z + i, delta);
+    for (Size block = 0; block < n_rows; block += kUnitBlock) {
+        const Size end = n_rows - block < kUnitBlock ? n_rows : block + kUnitBlock;
+        DoubleSum<T> total;
+        for (Size r0 = block; r0 < end; r0 += rows_at_once(n_vec)) {
+            const Size some = end - r0 < rows_at_once(n_vec) ? end - r0 : rows_at_once(n_vec);
+            ahead.compute(z, some, n_vec, bias + r0);
+            const T* early = ahead.parts;
+            Vec<T> loss{};
+            for (Size r = r0; r < r0 + some; ++r, z += width, X += width, early += width) {
+                Vec<T> sum{};
+                const Vec<T> b = splat(bias[r]);
+                for (Size j = 0; j < width; j += n) {
+                    const Vec<T> at = load(z + j) + b;
+                    const Vec<T> x = load(X + j);
+                    const Error<T> e = U::error(at, ahead.of(early + j, at), x);
+                    const Vec<T> delta = L::add(at, x, e, load(weight + j), loss);
+                    sum += delta;
+                    store(z + j, delta);
+                }
+                deltas.set(r - block, sum);
             }
-            total.add(losses);
-            deltas.set(r, sum);
+            total.add(loss);
         }
-        deltas.add_to(sum_delta + r0, some);
-        z += some * width;
-        X += some * width;
+        deltas.add_to(sum_delta + block, end - block);
+        losses[block / kUnitBlock] += total.value();
     }
-    return total.value();
 }
 
 template <class T>
-double output_columns(Unit u, Loss l, T* z, const T* X, Size n_rows, Size n_vec, const T* bias, const T* weight,
-                      double* sum_delta) noexcept {
-    return with_output<T>(u, l, [&](auto unit, auto loss) {
-        return output_columns_as<T, decltype(unit), decltype(loss)>(z, X, n_rows, n_vec, bias, weight, sum_delta);
+void output_columns(Unit u, Loss l, T* z, const T* X, Size n_rows, Size n_vec, const T* bias, const T* weight,
+                    double* sum_delta, double* losses) noexcept {
+    with_output<T>(u, l, [&](auto unit, auto loss) {
+        output_columns_as<T, decltype(unit), decltype(loss)>(z, X, n_rows, n_vec, bias, weight, sum_delta, losses);
     });
 }
 

@@ -317,6 +317,39 @@ inline Vec<T> log_one_plus(Vec<T> x) noexcept {
     return polynomial(LogConstants<T>::r, square) * (square * whole) + whole;
 }
 
+/// log(x) of a normal number: x is 2^k f with f from sqrt(1/2) to sqrt(2), and log(f) is 2 atanh((f - 1) / (f + 1)).
+inline VecF64 log_of_normal(VecF64 x) noexcept {
+    using C = ExpConstants<double>;
+    constexpr double shift = 0x1.8p52;  // a small integer added to its bits is added to the number
+    const VecU64 bits = reinterpret_cast<VecU64>(x);
+    const VecU64 above = bits - reinterpret_cast<VecU64>(splat(0x1.6a09e667f3bcdp-1)) + (1ULL << 62);
+    const VecU64 power = (above >> 52) - 1024;
+    const VecF64 f = reinterpret_cast<VecF64>(bits - (power << 52));
+    const VecF64 n = reinterpret_cast<VecF64>(power + reinterpret_cast<VecU64>(splat(shift))) - shift;
+    const VecF64 half = (f - 1.0) / (f + 1.0);
+    const VecF64 square = half * half;
+    const VecF64 whole = half + half;
+    const VecF64 of_f = polynomial<double>(LogConstants<double>::r, square) * (square * whole) + whole;
+    return n * C::ln2_high + (n * C::ln2_low + of_f);
+}
+
+/// x (n,) = log(x), each whatever its neighbours.
+inline void logarithms(double* x, Size n) noexcept {
+    constexpr Size lanes = kLanes<double>;
+    constexpr double least = 0x1p-1022, most = 0x1.fffffffffffffp1023;
+    for (Size i = 0; i < n; i += lanes, x += lanes) {
+        const Size some = n - i < lanes ? n - i : lanes;
+        const VecF64 from = some == lanes ? load(x) : load_some(x, some);
+        if (some == lanes)
+            store(x, log_of_normal(from));
+        else
+            store_some(x, log_of_normal(from), some);
+        if (some == lanes && !any<double>((from < least) | (from > most) | (from != from))) continue;
+        for (Size j = 0; j < some; ++j)
+            if (!(from[j] >= least && from[j] <= most)) x[j] = __builtin_log(from[j]);
+    }
+}
+
 /// sigmoid(-|z|), the smaller one of sigmoid and its complement, with its own full precision. The division is the
 /// processor's: it runs beside the multiply-adds of the next exp; steps of Newton's would compete with them.
 template <class T>

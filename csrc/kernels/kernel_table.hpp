@@ -27,6 +27,10 @@ struct Panels {
     Size begin, end;
 };
 
+/// Units whose errors are summed together where rows are units: with n_rows of them, sums come by blocks from the first
+/// one on.
+constexpr Size kUnitBlock = 8;
+
 /// What a product has to know of a panel: its vectors, and how many rows of the right operand share the last one. Where
 /// ways is 1 none do; where there is more than one vector, `ways` rows share a part of it and `ways2` rows, if more
 /// than 1, the rest (see PanelSplit).
@@ -90,6 +94,19 @@ struct PanelSplit {
             n_rest = 1;
             rest = over;
         }
+    }
+    /// For samples as columns: whole vectors, and panels of up to `most`, 3 or 4.
+    SAE_FAST_INLINE static PanelSplit of_samples(Size n, Lanes lanes, Size most) noexcept {
+        PanelSplit split;
+        split.n = n;
+        split.lanes = lanes;
+        const Size vectors = (n + lanes - 1) / lanes;
+        const Size over = vectors % 3;
+        const bool wider = over == 1 && vectors > 1;
+        split.n_wide = vectors / 3 - (wider ? 1 : 0);
+        split.n_rest = wider && most < 4 ? 2 : over != 0 ? 1 : 0;
+        split.rest = wider ? (most < 4 ? 2 : 4) : over;
+        return split;
     }
     SAE_FAST_INLINE bool apart() const noexcept { return ways > 1 && !shared; }
     SAE_FAST_INLINE Size n_plain() const noexcept { return n_wide + n_rest - (shared ? 1 : 0); }
@@ -214,11 +231,12 @@ struct AdamStep {
 /// The kernels of one instruction set for one type.
 template <class T>
 struct Kernels {
-    const char* isa;    // "baseline", "avx2", ...
-    Lanes lanes;        // of a vector
-    Size tile_rows;     // rows of a tile of a product
-    Size outer_rows;    // of one partial sum of `outer`: its operands are then in the first-level cache
-    Size part_columns;  // of activations that are taken through all panels before the next ones
+    const char* isa;      // "baseline", "avx2", ...
+    Lanes lanes;          // of a vector
+    Size tile_rows;       // rows of a tile of a product
+    Size sample_vectors;  // of a panel of samples, at most
+    Size outer_rows;      // of one partial sum of `outer`: its operands are then in the first-level cache
+    Size part_columns;    // of activations that are taken through all panels before the next ones
 
     /// dst panels, rows row0 ... row0 + n_rows - 1  <-  src (n_rows, n_cols), rows src_stride apart.
     void (*pack_rows)(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0);
@@ -227,16 +245,17 @@ struct Kernels {
     /// Rows row0 ... of the right operand of a product, where pack_rows does not interleave: all panels of `n_cols`
     /// columns. row0 is a multiple of `lanes`, and so is n_rows unless these are the last ones.
     void (*pack_right)(const T* src, Size src_stride, Size n_rows, Size n_cols, T* dst, Size capacity, Size row0);
+    /// to (n_cols, n_rows), rows to_ld apart  <-  from (n_rows, n_cols), rows ld apart: whole vectors, 0 beyond n_rows.
+    void (*transpose_rows)(const T* from, Size ld, Size n_rows, Size n_cols, T* to, Size to_ld);
     /// Panels of W^T, a right operand: dst panel p holds (n_in rows, columns = the outputs of panel p). W: (n_out,
     /// n_in), rows ld apart.
     void (*pack_transposed)(const T* W, Size ld, Size n_out, Size n_in, T* dst, Size panel_begin, Size panel_end);
 
-    /// C (n_rows, shape.vectors * lanes) = A B over the columns of A in `part`, continuing C where part.begin > 0 (C is
-    /// complete after the last part). A: n_rows of n_k columns, in panels, or plain rows `ld` apart where ld > 0; B: a
-    /// panel (n_k, shape).
-    /// Each element is one chain of multiply-adds in the order of k (in an interleaved vector: `ways` chains, or 2 *
-    /// ways where it stands apart, and their sum), whatever the blocking: a row's result does not depend on its
-    /// neighbours.
+    /// C (n_rows, shape.vectors * lanes) = A B over the columns of A in `part`, or in what there is of it, continuing C
+    /// where part.begin > 0 (C is complete after the last part). A: n_rows of n_k columns, in panels, or plain rows
+    /// `ld` apart where ld > 0; B: a panel (n_k, shape). Each element is one chain of multiply-adds in the order of k
+    /// (in an interleaved vector: `ways` chains, or 2 * ways where it stands apart, and their sum), whatever the
+    /// blocking: a row's result does not depend on its neighbours.
     void (*product)(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, PanelShape shape, T* C);
     /// The same for a shared panel whose rows of C stand `ld` apart, less than its width: each is written over what the
     /// one before left behind its columns, and two vectors of room follow the last one.
@@ -277,12 +296,12 @@ struct Kernels {
                          T* sum_delta);
 
     /// The three above for panels whose rows are units, each with its own bias or slope, and whose columns are samples,
-    /// each with its weight (n_vec * lanes,), which is 0 for padding. Sums are added to the rows' sums. X: a panel like
-    /// z.
-    void (*hidden_columns)(Unit unit, T* z, Size n_rows, Size n_vec, const T* bias, const T* weight, double* sum_s,
-                           double* sum_c);
-    double (*output_columns)(Unit unit, Loss loss, T* z, const T* X, Size n_rows, Size n_vec, const T* bias,
-                             const T* weight, double* sum_delta);
+    /// each with its weight (n_vec * lanes,), which is 0 for padding. Sums are added to the rows' sums, and losses to
+    /// those of blocks of kUnitBlock rows. X: a panel like z; a: another one, which takes the plain activations.
+    void (*hidden_columns)(Unit unit, T* z, T* a, Size n_rows, Size n_vec, const T* bias, const T* weight,
+                           double* sum_s, double* sum_c);
+    void (*output_columns)(Unit unit, Loss loss, T* z, const T* X, Size n_rows, Size n_vec, const T* bias,
+                           const T* weight, double* sum_delta, double* losses);
     void (*hidden_delta_columns)(Unit unit, T* d, const T* stored, Size n_rows, Size n_vec, const T* slope,
                                  const T* weight, double* sum_delta);
 
@@ -312,7 +331,14 @@ struct Kernels {
     /// The same for C holding the transposed gradient: grad (columns of C, rows of C).
     void (*finish_transposed)(const T* C, Size n_rows, Size n_vec, Size n_used, T scale, T decay, const T* W, T* grad,
                               Size ld);
+    /// grad = scale * A B + decay * W, of n_rows rows and n_cols columns, rows one behind the other, n_cols >= lanes.
+    /// A: panels of samples, B: a row for each sample, b_stride apart, whole vectors may be read of.
+    void (*gradient_rows)(const Left<T>& A, Size n_rows, const PanelSplit& samples, const T* B, Size b_stride,
+                          Size n_cols, T scale, T decay, const T* W, T* grad);
     double (*sum_squares)(const T* x, Size n);
+
+    /// x (n,) = log(x), the same for the kernels of both types.
+    void (*logarithms)(double* x, Size n);
 
     /// Nothing but multiply-adds in registers, to find the peak; their number. *sink keeps the compiler honest.
     Size (*multiply_adds)(Size rounds, T* sink);

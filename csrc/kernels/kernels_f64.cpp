@@ -3,6 +3,7 @@
 #include "columns.hpp"
 #include "convolve.hpp"
 #include "epilogues.hpp"
+#include "gradient.hpp"
 #include "products.hpp"
 #include "row.hpp"
 #include "select.hpp"

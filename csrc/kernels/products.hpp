@@ -17,8 +17,8 @@ constexpr Size kPartOfStrips = 256;
 constexpr Size kPartOfStrips = kPartColumns;
 #endif
 
-// Calls F::run<R>(...) with R = rows (1 ... 9) known to the compiler.
-template <class F, class... Args>
+// Calls F::run<R>(...) with R = rows (1 ... Most) known to the compiler.
+template <class F, int Most = kMostRows<3>, class... Args>
 inline void with_rows(Size rows, Args... args) noexcept {
     switch (rows) {
         case 1:
@@ -28,22 +28,24 @@ inline void with_rows(Size rows, Args... args) noexcept {
         case 3:
             return F::template run<3>(args...);
         case 4:
-            return F::template run<4>(args...);
-#if SAE_FAST_TILE_ROWS == 8
+            if constexpr (Most >= 4) return F::template run<4>(args...);
+            break;
         case 5:
-            return F::template run<5>(args...);
+            if constexpr (Most >= 5) return F::template run<5>(args...);
+            break;
         case 6:
-            return F::template run<6>(args...);
+            if constexpr (Most >= 6) return F::template run<6>(args...);
+            break;
         case 7:
-            return F::template run<7>(args...);
+            if constexpr (Most >= 7) return F::template run<7>(args...);
+            break;
         case 8:
-            return F::template run<8>(args...);
-        case 9:
-            return F::template run<9>(args...);
-#endif
+            if constexpr (Most >= 8) return F::template run<8>(args...);
+            break;
         default:
-            __builtin_unreachable();
+            if constexpr (Most >= 9) return F::template run<9>(args...);
     }
+    __builtin_unreachable();
 }
 
 template <class T, int NV>
@@ -71,7 +73,7 @@ void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, Panel
         p = split.part(p.begin, kPartColumns, part.end);
         const T* b = B + split.offset(p.begin) * width;
         for (Size r = 0; r < n_rows;) {
-            const Size rows = tile_rows(n_rows - r);
+            const Size rows = tile_rows<NV>(n_rows - r);
             if (p.begin == part.begin) {
                 prefetch<0>(A.ask, r, rows);
                 prefetch<1>(A.ask_out, r, rows);
@@ -81,7 +83,8 @@ void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, Panel
                 const Size steps = n_rows * split.columns(p);
                 trickle = {A.coming + r * A.n_coming / n_rows, (rows * A.n_coming * kAskSteps + steps - 1) / steps};
             }
-            with_rows<ProductTile<T, NV>>(rows, &A, r, &split, p.begin, p.end, b, C + r * width, p.begin == 0, trickle);
+            with_rows<ProductTile<T, NV>, kMostRows<NV>>(rows, &A, r, &split, p.begin, p.end, b, C + r * width,
+                                                         p.begin == 0, trickle);
             r += rows;
         }
     }
@@ -90,6 +93,7 @@ void product_panel(const Left<T>& A, Size n_rows, const PanelSplit& split, Panel
 template <class T>
 void product(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, PanelShape shape, T* C) noexcept {
     const PanelSplit split(n_k, kVector<T>);
+    if (part.end > split.count()) part.end = split.count();
     if (shape.ways > 1 && shape.vectors == 1)
         return with_ways<T, InterleavedPanel>(shape.ways, &A, n_rows, &split, part, B, C);
     if (shape.ways > 1) {  // in one go, when the last part is asked for
@@ -102,6 +106,8 @@ void product(const Left<T>& A, Size n_rows, Size n_k, Panels part, const T* B, P
             return product_panel<T, 1>(A, n_rows, split, part, B, C);
         case 2:
             return product_panel<T, 2>(A, n_rows, split, part, B, C);
+        case kSampleVectors:
+            return product_panel<T, kSampleVectors>(A, n_rows, split, part, B, C);
         default:
             return product_panel<T, 3>(A, n_rows, split, part, B, C);
     }
@@ -117,8 +123,9 @@ template <class T, int NV>
 void outer_panel(const T* A, Size a_stride, Size n_i, const T* B, Size b_stride, Size n_k, T* C, bool accumulate,
                  Size ahead) noexcept {
     for (Size i = 0; i < n_i;) {
-        const Size rows = tile_rows(n_i - i);
-        with_rows<OuterTile<T, NV>>(rows, A + i, a_stride, n_k, B, b_stride, C + i * NV * kLanes<T>, accumulate, ahead);
+        const Size rows = tile_rows<NV>(n_i - i);
+        with_rows<OuterTile<T, NV>, kMostRows<NV>>(rows, A + i, a_stride, n_k, B, b_stride, C + i * NV * kLanes<T>,
+                                                   accumulate, ahead);
         i += rows;
     }
 }
@@ -131,6 +138,8 @@ void outer(const T* A, Size a_stride, Size n_i, const T* B, Size b_stride, Size 
             return outer_panel<T, 1>(A, a_stride, n_i, B, b_stride, n_k, C, accumulate, ahead);
         case 2:
             return outer_panel<T, 2>(A, a_stride, n_i, B, b_stride, n_k, C, accumulate, ahead);
+        case kSampleVectors:
+            return outer_panel<T, kSampleVectors>(A, a_stride, n_i, B, b_stride, n_k, C, accumulate, ahead);
         default:
             return outer_panel<T, 3>(A, a_stride, n_i, B, b_stride, n_k, C, accumulate, ahead);
     }
@@ -271,6 +280,27 @@ void pack_transposed(const T* W, Size ld, Size n_out, Size n_in, T* dst, Size pa
     }
 }
 
+// to (n_cols, n_rows), rows to_ld apart = the transpose of from (n_rows, n_cols). What is beyond n_rows in its last
+// vector is 0.
+template <class T>
+void transpose_rows(const T* from, Size ld, Size n_rows, Size n_cols, T* to, Size to_ld) noexcept {
+    constexpr Size n = kLanes<T>;
+    for (Size k = 0; k < n_cols; k += n) {
+        const Size cols = n_cols - k < n ? n_cols - k : n;
+        for (Size r = 0; r < n_rows; r += n) {
+            const Size rows = n_rows - r < n ? n_rows - r : n;
+            Vec<T> v[n];
+            load_transposed<T>(from + r * ld + k, ld, rows, cols, v);
+            if (cols == n) {
+#pragma GCC unroll 16
+                for (Size i = 0; i < n; ++i) store(to + (k + i) * to_ld + r, v[i]);
+            } else {
+                for (Size i = 0; i < cols; ++i) store(to + (k + i) * to_ld + r, v[i]);
+            }
+        }
+    }
+}
+
 // grad = scale * C + decay * W. No W is read where decay is 0.
 template <class T>
 void finish_rows(const T* C, Size n_rows, Size n_vec, Size n_used, T scale, T decay, const T* W, T* grad,
@@ -307,34 +337,77 @@ void finish_transposed(const T* C, Size n_rows, Size n_vec, Size n_used, T scale
     }
 }
 
-// Blocks short enough for T, their sums in double: eight chains in a fixed order.
 template <class T>
-double dot(const T* a, const T* b, Size n) noexcept {
-    constexpr Size block = 8 * kLanes<T>;
+inline Vec<T> sum_of_eight(const Vec<T> (&v)[8]) noexcept {
+    return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));
+}
+
+/// Terms of a sum of products: one vector from i on, or some of its lanes.
+template <class T>
+struct Products {
+    const T *a, *b;
+    void add(Size i, Vec<T>& sum) const noexcept { sum += load(a + i) * load(b + i); }
+    void add_some(Size i, Size n, Vec<T>& sum) const noexcept { sum += load_some(a + i, n) * load_some(b + i, n); }
+};
+
+/// The same of squares, with half as many loads.
+template <class T>
+struct Squares {
+    const T* a;
+    void add(Size i, Vec<T>& sum) const noexcept {
+        const Vec<T> x = load(a + i);
+        sum += x * x;
+    }
+    void add_some(Size i, Size n, Vec<T>& sum) const noexcept {
+        const Vec<T> x = load_some(a + i, n);
+        sum += x * x;
+    }
+};
+
+// Blocks short enough for T, their sums in double: eight chains in a fixed order.
+template <class T, class Terms>
+inline double sum_of(const Terms& terms, Size n) noexcept {
+    constexpr Size lanes = kLanes<T>, block = 8 * lanes;
     DoubleSum<T> total;
+    Vec<T> sum[8] = {};
     Size i = 0;
     while (i + block <= n) {
-        Vec<T> sum[8] = {};
         Size stop = i + 16 * block;
         if (stop > n) stop = i + (n - i) / block * block;
         for (; i < stop; i += block)
 #pragma GCC unroll 8
-            for (Size j = 0; j < 8; ++j) sum[j] += load(a + i + j * kLanes<T>) * load(b + i + j * kLanes<T>);
-        total.add(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
+            for (Size j = 0; j < 8; ++j) terms.add(i + j * lanes, sum[j]);
+        if (i + block > n) break;
+        total.add(sum_of_eight<T>(sum));
+#pragma GCC unroll 8
+        for (Size j = 0; j < 8; ++j) sum[j] = Vec<T>{};
     }
-    if (i < n) {  // what is left: a vector for each chain, and some of one
-        Vec<T> sum[8] = {};
-        Size j = 0;
-        for (; i + kLanes<T> <= n; i += kLanes<T>) sum[j++] = load(a + i) * load(b + i);
-        if (i < n) sum[j] = load_some(a + i, n - i) * load_some(b + i, n - i);
-        total.add(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
+    // What is left: a vector for some chains each, and some of one for the last.
+    if ((n - i) & (4 * lanes)) {
+#pragma GCC unroll 4
+        for (Size j = 0; j < 4; ++j, i += lanes) terms.add(i, sum[j]);
     }
+    if ((n - i) & (2 * lanes)) {
+#pragma GCC unroll 2
+        for (Size j = 4; j < 6; ++j, i += lanes) terms.add(i, sum[j]);
+    }
+    if ((n - i) & lanes) {
+        terms.add(i, sum[6]);
+        i += lanes;
+    }
+    if (i < n) terms.add_some(i, n - i, sum[7]);
+    total.add(sum_of_eight<T>(sum));
     return total.value();
 }
 
 template <class T>
+double dot(const T* a, const T* b, Size n) noexcept {
+    return sum_of<T>(Products<T>{a, b}, n);
+}
+
+template <class T>
 double sum_squares(const T* x, Size n) noexcept {
-    return dot(x, x, n);
+    return sum_of<T>(Squares<T>{x}, n);
 }
 
 }  // namespace

@@ -70,6 +70,14 @@ constexpr Lanes kVector{kLanes<T>, SAE_FAST_TILE_ROWS == 8};
 /// Rows of C that a tile of 3 vectors keeps in registers.
 constexpr int kTileRows = SAE_FAST_TILE_ROWS;
 
+/// Vectors of the widest panel of samples. Three rows of four vectors need as few loads as four rows of three, and two
+/// panels of two vectors a third more.
+#if SAE_FAST_VECTOR_BYTES == 32
+constexpr Size kSampleVectors = 4;
+#else
+constexpr Size kSampleVectors = 3;
+#endif
+
 /// Rows of one partial sum of `outer`. A tile walks through rows of one panel of each operand, 96 bytes with AVX2: 128
 /// of them are 24 KB of the usual 32 KB, and 256 were 5 to 9 % slower on Zen 3. With AVX-512 neither fits, and fewer
 /// would add to C more often; with 16 bytes to a vector 256 fit.

@@ -38,18 +38,36 @@ inline void prefetch(const Ask<T>& ask, Size row, Size n_rows) noexcept {
         for (Size k = 0; k < ask.n; k += line) __builtin_prefetch(ask.data + i * ask.ld + k, Write, Write != 0 ? 3 : 2);
 }
 
-/// acc (R, NV vectors) += the numbers k of the rows times what is at b.
-template <class T, int R, int NV>
-inline void tile_step(const T* const (&rows)[R], Size k, const T* b, Vec<T> (&acc)[R][NV]) noexcept {
+/// acc (R, NV vectors) += number(i) for each row i, times what is at b.
+template <class T, int R, int NV, class Number>
+inline void add_outer(Number number, const T* b, Vec<T> (&acc)[R][NV]) noexcept {
+    if constexpr (NV > R) {  // of 16 registers there are enough for the numbers, and not for b
+        Vec<T> x[R];
+#pragma GCC unroll 16
+        for (int i = 0; i < R; ++i) x[i] = splat(number(i));
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; ++j) {
+            const Vec<T> bv = load(b + j * kLanes<T>);
+#pragma GCC unroll 16
+            for (int i = 0; i < R; ++i) acc[i][j] += x[i] * bv;
+        }
+        return;
+    }
     Vec<T> bv[NV];
 #pragma GCC unroll 4
     for (int j = 0; j < NV; ++j) bv[j] = load(b + j * kLanes<T>);
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) {
-        const T x = rows[i][k];
+        const T x = number(i);
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) acc[i][j] += x * bv[j];
     }
+}
+
+/// acc (R, NV vectors) += the numbers k of the rows times what is at b.
+template <class T, int R, int NV>
+inline void tile_step(const T* const (&rows)[R], Size k, const T* b, Vec<T> (&acc)[R][NV]) noexcept {
+    add_outer<T, R, NV>([&](int i) { return rows[i][k]; }, b, acc);
 }
 
 /// C (R, NV vectors, width apart) (+)= sum over k of a[i * a_stride + k] * b[k].
@@ -134,15 +152,7 @@ void outer_tile(const T* a, Size a_stride, Size n_k, const T* b, Size b_stride, 
     clear_tile<T>(acc);
     for (Size k = 0; k < n_k; ++k, a += a_stride, b += b_stride) {
         __builtin_prefetch(a + ahead, 0, 2);
-        Vec<T> bv[NV];
-#pragma GCC unroll 4
-        for (int j = 0; j < NV; ++j) bv[j] = load(b + j * kLanes<T>);
-#pragma GCC unroll 16
-        for (int i = 0; i < R; ++i) {
-            const T x = a[i];
-#pragma GCC unroll 4
-            for (int j = 0; j < NV; ++j) acc[i][j] += x * bv[j];
-        }
+        add_outer<T, R, NV>([&](int i) { return a[i]; }, b, acc);
     }
     if (accumulate) {
 #pragma GCC unroll 16
@@ -185,12 +195,20 @@ T read_once(const T* x, Size n) noexcept {
     return acc[0][0];
 }
 
-/// Rows of the next tile when n are left: tiles of nearly equal height, kTileRows + 1 at most where registers allow.
+/// Rows of a tile of NV vectors at most: kTileRows + 1 where registers allow, and fewer of four vectors.
+template <int NV>
+constexpr int kMostRows = NV == 4          ? kTileRows * 3 / 4
+                          : kTileRows == 8 ? 9
+                                           : 4;
+
+/// Rows of the next tile when n are left: tiles of nearly equal height.
+template <int NV = 3>
 inline Size tile_rows(Size n) noexcept {
-    constexpr Size most = kTileRows == 8 ? 9 : 4;
+    constexpr Size whole = NV == 4 ? kTileRows * 3 / 4 : kTileRows;
+    constexpr Size most = kMostRows<NV>;
     if (n <= most) return n;
     const Size tiles = (n + most - 1) / most;
-    return (n % kTileRows == 0) ? kTileRows : (n + tiles - 1) / tiles;
+    return (n % whole == 0) ? whole : (n + tiles - 1) / tiles;
 }
 
 }  // namespace

@@ -100,7 +100,10 @@ public:
           row_weight_(row_weight),
           mean_(layer.mean),
           divergence_(layer.divergence),
-          slope_(layer.slope) {
+          slope_(layer.slope),
+          by_mean_(settings_.penalty.beta / (facts(settings_.unit).high - facts(settings_.unit).low) *
+                   share_of_batch()),
+          has_tails_(facts(settings_.unit).rate > 0) {
         Size first = 0;  // of its units among all that have a mean
         for (Size k = 0; k < l; ++k)
             if (has_mean(problem.network.settings[k].unit)) first += problem.network.layers[k].n_out;
@@ -116,6 +119,25 @@ public:
     void settle(Size j, double s, double c, Z z) const noexcept {
         const Mean mean = mean_of(s / static_cast<double>(m_), c / static_cast<double>(m_));
         settle(j, needs_logarithms(mean) ? logarithmic_mean(z) : mean);
+    }
+    /// The same for units begin ... end - 1, with z(j, i), and logarithms of several at once.
+    template <class Z>
+    void settle(Size begin, Size end, const double* s, const double* c, Z z) const noexcept {
+        constexpr Size some = 32;
+        for (Size first = begin; first < end; first += some) {
+            const Size n = std::min(some, end - first);
+            double mean[2 * some], log[2 * some];
+            for (Size i = 0; i < n; ++i) {
+                mean[i] = log[i] = s[first + i] / static_cast<double>(m_);
+                mean[n + i] = log[n + i] = c[first + i] / static_cast<double>(m_);
+            }
+            kernels<T>().logarithms(log, 2 * n);
+            for (Size i = 0; i < n; ++i) {
+                const Size j = first + i;
+                const Mean own{mean[i], mean[n + i], log[i], log[n + i]};
+                settle(j, needs_logarithms(own) ? logarithmic_mean([&](Size sample) { return z(j, sample); }) : own);
+            }
+        }
     }
     void settle(Size j, Mean mean) const noexcept {
         if (running_ != nullptr) mean = moved(j, mean);
@@ -157,6 +179,8 @@ private:
     Mean* mean_;
     double* divergence_;
     T* slope_;
+    double by_mean_;  // what the derivative of KL counts for an activation
+    bool has_tails_;
 
     Mean moved(Size j, Mean mean) const noexcept {
         double* state = state_ + 4 * j;
@@ -170,14 +194,12 @@ private:
 
     // Does s approach 0 and 1 without reaching them? Then it may leave the type's range, and the mean is that of its
     // logarithms.
-    bool has_tails() const noexcept { return facts(settings_.unit).rate > 0; }
+    bool has_tails() const noexcept { return has_tails_; }
 
     // A unit without tails that is at one end for all samples has no slope.
     T slope_of(const Mean& mean) const noexcept {
         if (has_tails() ? is_tiny<T>(mean) : !(mean.s > 0 && mean.c > 0)) return 0;
-        const UnitFacts& unit = facts(settings_.unit);
-        return static_cast<T>(settings_.penalty.beta / (unit.high - unit.low) * share_of_batch() *
-                              divergence_slope(settings_.penalty.rho, mean));
+        return static_cast<T>(by_mean_ * divergence_slope(settings_.penalty.rho, mean));
     }
 
     // The share of the current batch in the mean activation, by which its slope counts.

@@ -35,10 +35,9 @@ Mean blend(const Mean& before, const Mean& now, double momentum) noexcept {
 double divergence(const Wanted& wanted, const Mean& mean) noexcept {
     const double rho = wanted.rho;
     const double d = excess(rho, mean);
-    const double x = d / rho;
-    const double y = -d / (1 - rho);
-    // The terms of first order cancel: rho x + (1 - rho) y = 0.
-    if (std::fabs(x) < 0.1 && std::fabs(y) < 0.1) return rho * surplus(x) + (1 - rho) * surplus(y);
+    // For small x = d / rho and y = -d / (1 - rho) the terms of first order cancel: rho x + (1 - rho) y = 0.
+    if (std::fabs(d) < 0.1 * rho && std::fabs(d) < 0.1 * (1 - rho))
+        return rho * surplus(d / rho) + (1 - rho) * surplus(-d / (1 - rho));
     return rho * (wanted.log_rho - mean.log_s) + (1 - rho) * (wanted.log_rest - mean.log_c);
 }
 

@@ -45,7 +45,7 @@ struct Wanted {
 double divergence(const Wanted& wanted, const Mean& mean) noexcept;
 
 /// Its derivative by rho_hat: -rho / rho_hat + (1 - rho) / (1 - rho_hat) = (rho_hat - rho) / (rho_hat (1 - rho_hat)).
-inline double divergence_slope(double rho, const Mean& mean) noexcept { return excess(rho, mean) / mean.s / mean.c; }
+inline double divergence_slope(double rho, const Mean& mean) noexcept { return excess(rho, mean) / (mean.s * mean.c); }
 
 /// log sigmoid(z).
 inline double log_sigmoid(double z) noexcept { return z < 0 ? z - std::log1p(std::exp(z)) : -std::log1p(std::exp(-z)); }

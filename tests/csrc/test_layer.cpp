@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "kernels/kernel_table.hpp"
 #include "naive.hpp"
 #include "problem.hpp"
 
@@ -119,6 +120,16 @@ void ends_of_rows() {
         }
 }
 
+// The logarithm of x beside others.
+double log_of(double x, Size place, Size n) {
+    std::vector<double> all(static_cast<std::size_t>(n), 0.3);
+    all[static_cast<std::size_t>(place)] = x;
+    kernels<double>().logarithms(all.data(), n);
+    for (Size i = 0; i < n; ++i)
+        CHECK(i == place || std::abs(all[static_cast<std::size_t>(i)] - std::log(0.3)) < 1e-15);
+    return all[static_cast<std::size_t>(place)];
+}
+
 }  // namespace
 
 TEST("a layer is unit(X W^T + b) for all small shapes and both types") {
@@ -141,6 +152,22 @@ TEST("sigmoid and tanh are right within a few units in the last place over their
     CHECK(worst_ulp<float>(Unit::tanh, 20) < 3);
     CHECK(worst_ulp<double>(Unit::sigmoid, 700) < 3);
     CHECK(worst_ulp<double>(Unit::tanh, 40) < 3);
+}
+
+TEST("logarithms are right within two units in the last place, and do not depend on their neighbours") {
+    const double inf = std::numeric_limits<double>::infinity();
+    for (int i = 0; i < 4000; ++i) {
+        const double x = i % 2 == 0 ? std::exp2((i - 2000) / 2.0) * (1 + i * 1e-4) : 1 + (i - 2000) * 1e-4;
+        const double is = std::log(x);
+        CHECK(std::abs(log_of(x, i % 3, 3) - is) <= 2 * (std::nextafter(std::abs(is), inf) - std::abs(is)));
+        CHECK(log_of(x, i % 3, 3) == log_of(x, i % 17, 17));
+    }
+    for (const Size n : {1, 7, 16}) {
+        CHECK(log_of(1, 0, n) == 0 && log_of(0, 0, n) == -inf && log_of(inf, 0, n) == inf);
+        CHECK(std::isnan(log_of(std::nan(""), 0, n)) && std::isnan(log_of(-1, 0, n)));
+        CHECK(log_of(5e-324, 0, n) == std::log(5e-324) &&
+              std::abs(log_of(0x1p-1022, 0, n) + 708.3964185322641) < 1e-12);
+    }
 }
 
 TEST("activations keep their limits, infinities and NaN") {

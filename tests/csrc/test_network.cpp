@@ -127,6 +127,26 @@ void same_for_any_threads(Size m, Size v, Size h, Penalty penalty = {}) {
     }
 }
 
+// Gradients of few samples side by side in memory, each with something behind it.
+template <class T>
+void leaves_neighbours(Size m, Size v, Size h) {
+    const Arrays<T> p(v, h);
+    const std::vector<T> X = data<T>(m, v);
+    const Size sizes[] = {h * v, h, v * h, v};
+    const Size behind = 64;
+    std::vector<T> grad(static_cast<std::size_t>(2 * h * v + h + v + 4 * behind), T(7));
+    T* at[4] = {grad.data()};
+    for (int i = 1; i < 4; ++i) at[i] = at[i - 1] + sizes[i - 1] + behind;
+    const Layer<T> view[] = {{at[0], at[1], v, h}, {at[2], at[3], h, v}};
+    Workspace workspace;
+    const Autoencoder<T> given(p, X, Unit::sigmoid, Unit::sigmoid, Penalty{});
+    evaluate(given.problem(), Results<T>{view, nullptr, nullptr}, 1, workspace);
+    for (int i = 0; i < 4; ++i) {
+        CHECK(std::count(at[i], at[i] + sizes[i], T(7)) == 0);
+        CHECK(std::count(at[i] + sizes[i], at[i] + sizes[i] + behind, T(7)) == behind);
+    }
+}
+
 }  // namespace
 
 TEST("cost, deltas and gradients are those of the naive twin for every pair of units") {
@@ -155,6 +175,14 @@ LONG_TEST("and for few samples, whole vectors of them or not") {
                 against_naive<double>(m, 70, 33, hidden, output, 1e-12);
             }
     against_naive<float>(100, 800, 700, Unit::sigmoid, Unit::sigmoid, 3e-5);
+}
+
+TEST("gradients of few samples leave what stands behind them as it is") {
+    for (const Size v : {64, 66, 79, 130})
+        for (const Size h : {25, 31, 32, 33, 49}) {
+            leaves_neighbours<float>(16, v, h);
+            leaves_neighbours<double>(16, v, h);
+        }
 }
 
 TEST("every loss is that of the naive twin, for many samples and few") {
