@@ -86,18 +86,20 @@ inline Vec<T> sum_ways(Vec<T> v) noexcept {
     return v;
 }
 
+/// Pairs of the lanes of R vectors, and pairs of these sums, until all are in one vector. R: a power of two.
+template <class T, int R>
+inline Vec<T> sum_tree(const Vec<T>* v) noexcept {
+    if constexpr (R == 1)
+        return v[0];
+    else
+        return sum_pairs<T>(sum_tree<T, R / 2>(v), sum_tree<T, R / 2>(v + R / 2));
+}
+
 /// sum_ways of R rows at once, R a power of two and at most F, with as many steps as one row takes: what belongs to
 /// row i begins in lane i * lanes / F.
 template <class T, int F, int R>
 inline Vec<T> sum_ways_of_rows(const Vec<T>* v) noexcept {
-    Vec<T> w[R];
-#pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) w[i] = v[i];
-#pragma GCC unroll 4
-    for (int left = R; left > 1; left /= 2)
-#pragma GCC unroll 8
-        for (int i = 0; i < left / 2; ++i) w[i] = sum_pairs<T>(w[2 * i], w[2 * i + 1]);
-    return sum_ways<T, F / R>(w[0]);
+    return sum_ways<T, F / R>(sum_tree<T, R>(v));
 }
 
 /// Lanes By ... first, whatever comes behind them.
