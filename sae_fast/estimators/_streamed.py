@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import os
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from os import PathLike
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..network._checks import check_sample_weight
+from ..network._checks import check_sample_weight, how_to_open
 from ..network._scale import Extent, Scale, Spread, extent_of, spread_of
 from ..network._types import FloatArray
 from ..streams._open import as_source
@@ -50,7 +49,7 @@ def opened(X: Any, spool: str | PathLike[str] | None, once: str = _ONCE) -> Iter
     """
     if not is_source(X):
         if isinstance(X, (str, PathLike)):
-            raise ValueError(f"X must be a table or a source, got a path: give open_source({os.fspath(X)!r:.80})")
+            raise ValueError(f"X must be a table or a source, {how_to_open(X)}")
         if spool is not None:
             raise ValueError("spool must be None for data in memory: it is a folder for rows that can be read once")
         if isinstance(X, (list, tuple)) and X and isinstance(X[0], np.ndarray) and X[0].ndim == 2:

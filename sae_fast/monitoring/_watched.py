@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from os import PathLike
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _core
 from ..estimators._streamed import check_columns, is_source
 from ..estimators._unit_report import BLOCK
+from ..network._checks import how_to_open
 from ..network._deep import deep_forward
 from ..network._rows import check_names, real_rows
 from ..network._types import Layer
@@ -129,7 +129,7 @@ def reference_rows(model: Any, X: Any) -> NDArray[Any]:
 
 def _check_no_path(name: str, X: object) -> None:
     if isinstance(X, (str, PathLike)):
-        raise TypeError(f"{name} must be rows or a source, got a path: give open_source({str(os.fspath(X))!r:.80})")
+        raise TypeError(f"{name} must be rows or a source, {how_to_open(X)}")
 
 
 def is_bounded(model: Any) -> bool:

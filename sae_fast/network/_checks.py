@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+import os
 from collections.abc import Iterable, Sequence
+from os import PathLike
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -274,3 +276,15 @@ def check_random_state(random_state: Any) -> int | np.random.Generator | np.rand
 
 def _describe(value: object) -> str:
     return f"{type(value).__name__}" if not isinstance(value, (str, int, float)) else repr(value)
+
+
+def how_to_open(path: str | PathLike[str]) -> str:
+    """What a message says of a path where rows are wanted.
+
+    Examples
+    --------
+    >>> how_to_open("new.csv")
+    "got a path: give open_source('new.csv')"
+    """
+    text = str(os.fspath(path))
+    return f"got a path: give open_source({text if len(text) <= 200 else text[:200] + '...'!r})"
