@@ -251,35 +251,6 @@ inline void load_transposed(const T* from, Size ld, Size rows, Size cols, Vec<T>
     transpose<T>(v);
 }
 
-template <class T>
-void pack_transposed(const T* W, Size ld, Size n_out, Size n_in, T* dst, Size panel_begin, Size panel_end) noexcept {
-    constexpr Size n = kLanes<T>;
-    const PanelSplit split(n_out, kVector<T>);
-    for (Size p = panel_begin; p < panel_end; ++p) {
-        const Size width = split.width(p);
-        const Size used = split.used(p);
-        T* to = dst + split.offset(p) * n_in;
-        const T* from = W + split.offset(p) * ld;
-        const bool interleaved = p >= split.n_plain();
-        if (interleaved && split.apart()) {
-            pack_interleaved(from, Size(1), ld, n_in, used, split.ways, to);
-            continue;
-        }
-        if (interleaved) pack_shared(from + n * ld, Size(1), ld, Size(0), n_in, used - n, split.ways, split.ways2, to);
-        for (Size k = 0; k < n_in; k += n) {
-            const Size cols = n_in - k < n ? n_in - k : n;
-            for (Size j = 0; j < (interleaved ? n : width); j += n) {
-                const Size rows = used - j < n ? used - j : n;
-                Vec<T> v[n];
-                load_transposed<T>(from + j * ld + k, ld, rows, cols, v);
-                for (Size i = 0; i < cols; ++i)
-                    store(to + (interleaved ? whole_at(k + i, split.ways, split.ways2) * n : (k + i) * width + j),
-                          v[i]);
-            }
-        }
-    }
-}
-
 // to (n_cols, n_rows), rows to_ld apart = the transpose of from (n_rows, n_cols). What is beyond n_rows in its last
 // vector is 0.
 template <class T>
@@ -297,6 +268,32 @@ void transpose_rows(const T* from, Size ld, Size n_rows, Size n_cols, T* to, Siz
             } else {
                 for (Size i = 0; i < cols; ++i) store(to + (k + i) * to_ld + r, v[i]);
             }
+        }
+    }
+}
+
+template <class T>
+void pack_transposed(const T* W, Size ld, Size n_out, Size n_in, T* dst, Size panel_begin, Size panel_end) noexcept {
+    constexpr Size n = kLanes<T>;
+    const PanelSplit split(n_out, kVector<T>);
+    for (Size p = panel_begin; p < panel_end; ++p) {
+        const Size used = split.used(p);
+        T* to = dst + split.offset(p) * n_in;
+        const T* from = W + split.offset(p) * ld;
+        if (p < split.n_plain()) {
+            transpose_rows(from, ld, used, n_in, to, split.width(p));
+            continue;
+        }
+        if (split.apart()) {
+            pack_interleaved(from, Size(1), ld, n_in, used, split.ways, to);
+            continue;
+        }
+        pack_shared(from + n * ld, Size(1), ld, Size(0), n_in, used - n, split.ways, split.ways2, to);
+        for (Size k = 0; k < n_in; k += n) {
+            const Size cols = n_in - k < n ? n_in - k : n;
+            Vec<T> v[n];
+            load_transposed<T>(from + k, ld, n, cols, v);
+            for (Size i = 0; i < cols; ++i) store(to + whole_at(k + i, split.ways, split.ways2) * n, v[i]);
         }
     }
 }
