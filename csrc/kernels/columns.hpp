@@ -8,26 +8,6 @@
 namespace sae_fast {
 namespace {
 
-/// Sums of neighbours within groups of lanes: those of a in the first half of each group, those of b in the second one.
-template <class T, int Group>
-inline Vec<T> sum_pairs_within(Vec<T> a, Vec<T> b) noexcept {
-    constexpr int n = static_cast<int>(kLanes<T>);
-    IntVec<T> at{};
-#pragma GCC unroll 16
-    for (int l = 0; l < n; ++l)
-        at[l] = (l % Group < Group / 2 ? 0 : n) + l / Group * Group + 2 * (l % Group % (Group / 2));
-#if defined(__clang__)
-    Vec<T> even{}, odd{};
-    for (int l = 0; l < n; ++l) {
-        even[l] = at[l] < n ? a[at[l]] : b[at[l] - n];
-        odd[l] = at[l] < n ? a[at[l] + 1] : b[at[l] + 1 - n];
-    }
-    return even + odd;
-#else
-    return __builtin_shuffle(a, b, at) + __builtin_shuffle(a, b, at + 1);
-#endif
-}
-
 /// The sums of both halves of a, and then those of both halves of b.
 template <class T>
 inline Vec<T> sum_halves(Vec<T> a, Vec<T> b) noexcept {
@@ -60,7 +40,7 @@ inline Vec<T> sum_vectors(const T* rows) noexcept {
         if constexpr (N > group)
             return sum_halves<T>(a, b);
         else
-            return sum_pairs_within<T, group>(a, b);
+            return sum_pairs<T, group>(a, b);
     }
 }
 

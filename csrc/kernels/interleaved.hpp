@@ -39,24 +39,24 @@ inline Vec<T> repeat(const T* p) noexcept {
     }
 }
 
-/// Sums of neighbours: those of a in the first half, those of b in the second one.
-template <class T>
+/// Sums of neighbours within groups of lanes: those of a in the first half of each group, those of b in the second one.
+template <class T, int Group = static_cast<int>(kLanes<T>)>
 inline Vec<T> sum_pairs(Vec<T> a, Vec<T> b) noexcept {
     constexpr int n = static_cast<int>(kLanes<T>);
-    Vec<T> even{}, odd{};
-#if defined(__clang__)
-    for (int l = 0; l < n; ++l) {
-        even[l] = 2 * l < n ? a[2 * l] : b[2 * l - n];
-        odd[l] = 2 * l < n ? a[2 * l + 1] : b[2 * l + 1 - n];
-    }
-#else
     IntVec<T> at{};
 #pragma GCC unroll 16
-    for (int l = 0; l < n; ++l) at[l] = 2 * l;
-    even = __builtin_shuffle(a, b, at);
-    odd = __builtin_shuffle(a, b, at + 1);
-#endif
+    for (int l = 0; l < n; ++l)
+        at[l] = (l % Group < Group / 2 ? 0 : n) + l / Group * Group + 2 * (l % Group % (Group / 2));
+#if defined(__clang__)
+    Vec<T> even{}, odd{};
+    for (int l = 0; l < n; ++l) {
+        even[l] = at[l] < n ? a[at[l]] : b[at[l] - n];
+        odd[l] = at[l] < n ? a[at[l] + 1] : b[at[l] + 1 - n];
+    }
     return even + odd;
+#else
+    return __builtin_shuffle(a, b, at) + __builtin_shuffle(a, b, at + 1);
+#endif
 }
 
 /// Lanes 0, 2, 4, ... plus lanes 1, 3, 5, ..., in the first half.

@@ -148,13 +148,7 @@ inline void sum_rows(const Vec<T> (&v)[R], T* sums) noexcept {
     constexpr int n = static_cast<int>(kLanes<T>);
     constexpr int side = R < n ? R : n;
     for (int r = 0; r < R; r += side) {
-        Vec<T> w[side];
-#pragma GCC unroll 8
-        for (int i = 0; i < side; ++i) w[i] = v[r + i];
-#pragma GCC unroll 4
-        for (int left = side; left > 1; left /= 2)
-            for (int i = 0; i < left / 2; ++i) w[i] = sum_pairs<T>(w[2 * i], w[2 * i + 1]);
-        const Vec<T> all = sum_ways<T, n / side>(w[0]);
+        const Vec<T> all = sum_ways_of_rows<T, n, side>(v + r);
         for (int i = 0; i < side; ++i) sums[r + i] = all[i];
     }
 }
